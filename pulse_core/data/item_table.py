@@ -1,0 +1,118 @@
+"""The items of the corpus with clean titles, brands, categories, prices and descriptions, streamed from metadata."""
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pulse_core.data.raw_reader import Malformed, Record, item_id_of, line_batches, parse_object
+from pulse_core.data.settings import CorpusSettings
+from pulse_core.data.text import clean_title, cut_at_word, plain_text, price_of
+
+log = logging.getLogger("pulse")
+
+# Category paths of the 2018 release run over into feature bullets; the names of real categories are short.
+MAX_CATEGORY_CHARACTERS = 40
+
+ITEM_SCHEMA = pa.schema(
+    [
+        ("item", pa.int32()),
+        ("item_id", pa.string()),
+        ("title", pa.string()),
+        ("has_title", pa.bool_()),
+        ("brand", pa.string()),
+        ("category", pa.string()),
+        ("price", pa.float32()),
+        ("description", pa.string()),
+    ]
+)
+
+
+def category_of(record: Record) -> str:
+    """The most specific category: the last of the path that looks like a name, else the main category."""
+    path: list[Any] = next((record[key] for key in ("category", "categories") if isinstance(record.get(key), list)), [])
+    while path and isinstance(path[-1], list):  # the 2014 release nests several paths
+        path = path[-1]
+    for part in reversed(path):
+        if (name := plain_text(part)) and len(name) <= MAX_CATEGORY_CHARACTERS:
+            return name
+    main = plain_text(record.get("main_cat") or record.get("main_category"))
+    return main if len(main) <= MAX_CATEGORY_CHARACTERS else ""
+
+
+def brand_of(record: Record) -> str:
+    """The brand (2018) or store (2023) as plain text."""
+    brand = plain_text(record.get("brand") or record.get("store"))
+    return cut_at_word(brand.removeprefix("by ").strip(), 60)
+
+
+def _fields(record: Record, settings: CorpusSettings) -> dict[str, object]:
+    return {
+        "title": clean_title(record.get("title"), settings.max_title_characters),
+        "brand": brand_of(record),
+        "category": category_of(record),
+        "price": price_of(record.get("price")),
+        "description": cut_at_word(plain_text(record.get("description")), settings.max_description_characters),
+    }
+
+
+def read_items(path: Path, item_ids: list[str], settings: CorpusSettings) -> tuple[pa.Table, dict[str, object]]:
+    """The table of the corpus's items, in the order of `item_ids`, and what was met on the way.
+
+    Of several metadata rows for one item the first with a usable title counts, else the first. Items without any row
+    keep their id as title. Raises InputError as the review reader does. Only the corpus's own items are kept, so
+    memory does not grow with the metadata file.
+    """
+    wanted = {item_id: code for code, item_id in enumerate(item_ids)}
+    found: dict[int, dict[str, object]] = {}
+    malformed = Malformed(path, settings.quoted_lines)
+    digest = hashlib.sha256()
+    number = duplicates = 0
+    for batch in line_batches(path, digest):
+        for line in batch:
+            number += 1
+            if not line or line.isspace():
+                continue
+            malformed.lines += 1
+            try:
+                record = parse_object(line)
+                item_id = item_id_of(record)
+            except ValueError as error:
+                malformed.add(number, line, str(error))
+                continue
+            if (code := wanted.get(item_id)) is None:
+                continue
+            if (known := found.get(code)) is not None:
+                duplicates += 1
+                if known["title"]:
+                    continue
+            fields = _fields(record, settings)
+            if known is None or fields["title"]:
+                found[code] = fields
+    malformed.check(settings.max_malformed_share)
+    table, untitled = _table(item_ids, found)
+    if untitled:
+        log.info("%d of %d items have no usable title and keep their id as title", untitled, len(item_ids))
+    return table, {
+        "metadata_rows": malformed.lines,
+        "metadata_malformed_lines": malformed.count,
+        "metadata_duplicates": duplicates,
+        "items_without_metadata": len(item_ids) - len(found),
+        "items_without_title": untitled,
+        "metadata_sha256": digest.hexdigest(),
+    }
+
+
+def _table(item_ids: list[str], found: dict[int, dict[str, object]]) -> tuple[pa.Table, int]:
+    nothing: dict[str, object] = {"title": "", "brand": "", "category": "", "price": None, "description": ""}
+    fields = [found.get(code, nothing) for code in range(len(item_ids))]
+    columns: dict[str, object] = {name: [row[name] for row in fields] for name in nothing}
+    columns["has_title"] = [bool(row["title"]) for row in fields]
+    columns["title"] = [row["title"] or item_id for row, item_id in zip(fields, item_ids, strict=True)]
+    columns["item_id"] = item_ids
+    columns["item"] = np.arange(len(item_ids), dtype=np.int32)
+    table = pa.table({name: columns[name] for name in ITEM_SCHEMA.names}, schema=ITEM_SCHEMA)
+    return table, sum(not row["title"] for row in fields)

@@ -1,0 +1,60 @@
+"""Pure, vectorised steps from coded rows to the filtered, ordered interactions."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def earliest_of_pairs(users: NDArray[Any], items: NDArray[Any], times: NDArray[Any] | None) -> NDArray[np.int64]:
+    """Positions of the earliest row of every (user, item), in row order; equal times keep the first row.
+
+    users, items: int32 codes (rows,); times: int64 seconds (rows,), or None where the order of rows is the order.
+    """
+    pair = users.astype(np.int64) * (int(items.max(initial=0)) + 1) + items
+    order = np.argsort(pair, kind="stable") if times is None else np.lexsort((times, pair))  # both stable
+    sorted_pair = pair[order]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = sorted_pair[1:] != sorted_pair[:-1]
+    return np.sort(order[first])
+
+
+def k_core(users: NDArray[Any], items: NDArray[Any], k: int) -> NDArray[np.bool_]:
+    """Rows of the largest subset in which every user and every item has at least `k` rows (the iterated filter).
+
+    The fixed point is unique, so the order in which users and items are dropped does not matter.
+    """
+    kept = np.ones(len(users), dtype=bool)
+    size = -1
+    n_users, n_items = int(users.max(initial=-1)) + 1, int(items.max(initial=-1)) + 1
+    while size != (size := int(kept.sum())):
+        enough_users = np.bincount(users[kept], minlength=n_users) >= k
+        enough_items = np.bincount(items[kept], minlength=n_items) >= k
+        kept &= enough_users[users] & enough_items[items]
+    return kept
+
+
+def rank_codes(codes: NDArray[Any], ids: list[str]) -> tuple[NDArray[np.int32], list[str]]:
+    """Codes as ranks of their ids in sorted order, over the ids in use, and those ids.
+
+    Codes given in order of first appearance would change with the order of lines in the raw file; ranks don't.
+    """
+    used = np.unique(codes)
+    in_order = sorted(used.tolist(), key=ids.__getitem__)
+    new = np.full(len(ids), -1, dtype=np.int32)
+    new[in_order] = np.arange(len(in_order), dtype=np.int32)
+    return new[codes], [ids[code] for code in in_order]
+
+
+def sequence_order(users: NDArray[Any], times: NDArray[Any] | None, rows: NDArray[Any]) -> NDArray[np.int64]:
+    """The order (user, time, original row); without times (user, original row)."""
+    return np.lexsort((rows, users)) if times is None else np.lexsort((rows, times, users))
+
+
+def tied_share(users: NDArray[Any], times: NDArray[Any]) -> float:
+    """Share of rows, sorted by user and time, that share their time with another row of the same user."""
+    same = (users[1:] == users[:-1]) & (times[1:] == times[:-1])
+    tied = np.zeros(len(users), dtype=bool)
+    tied[1:] |= same
+    tied[:-1] |= same
+    return float(tied.mean()) if len(users) else 0.0

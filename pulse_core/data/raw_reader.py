@@ -1,0 +1,192 @@
+"""Streams McAuley JSON lines: gzip or plain, names of the 2018 and the 2023 release, bad lines counted and quoted."""
+
+import hashlib
+import logging
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pulse_core.errors import InputError
+
+log = logging.getLogger("pulse")
+
+READ_BYTES = 1 << 20
+MAX_UNPACKED_BYTES = 4 << 20  # of one step: bounds memory however well the file compresses
+MAX_LINE_BYTES = 64 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+# Later than any date in seconds, earlier than any since 1974 in milliseconds: the 2023 release counts milliseconds.
+FIRST_MILLISECONDS = 100_000_000_000
+Record = dict[str, Any]  # one line's JSON object
+RAW_SUFFIXES = (".jsonl.gz", ".jsonl", ".json.gz", ".json")
+
+
+@dataclass
+class Malformed:
+    """Counts the lines of one file that cannot be used and quotes the first few in the log."""
+
+    path: Path
+    quoted_lines: int
+    lines: int = 0
+    count: int = 0
+    first: list[int] = field(default_factory=list)
+
+    def add(self, number: int, line: bytes, why: str) -> None:
+        """Line `number` (1-based) cannot be used."""
+        self.count += 1
+        if len(self.first) < self.quoted_lines:
+            self.first.append(number)
+            quote = line[:160].decode("utf-8", "replace").strip()
+            log.warning("%s, line %d is malformed (%s): %s", self.path, number, why, quote)
+
+    def check(self, max_share: float) -> None:
+        """Raise InputError when more than `max_share` of the lines read so far were malformed."""
+        if self.count > max_share * self.lines:
+            numbers = ", ".join(map(str, self.first))
+            raise InputError(
+                f"{self.path}: {self.count} of {self.lines} lines are malformed ({self.count / self.lines:.1%}; "
+                f"corpus.max_malformed_share allows {max_share:.1%}). First at line {numbers}. "
+                "Expected: one JSON object a line, in the field names of the McAuley 2018 or 2023 release."
+            )
+        if self.count > len(self.first):
+            log.warning("%s: %d malformed lines in all", self.path, self.count)
+
+
+def find_raw(folder: Path, name: str) -> Path:
+    """The raw file `name` ("reviews" or "metadata") in `folder`, whichever of the known suffixes it has."""
+    for suffix in RAW_SUFFIXES:
+        if (path := folder / f"{name}{suffix}").is_file():
+            return path
+    return folder / f"{name}{RAW_SUFFIXES[0]}"
+
+
+def _raw_blocks(path: Path, digest: "hashlib._Hash | None") -> Iterator[bytes]:
+    try:
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(READ_BYTES):
+                if digest is not None:
+                    digest.update(block)
+                yield block
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def unpacked_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[bytes]:
+    """The file's content in blocks of bounded size; gzip (any number of members) is told by its first bytes.
+
+    `digest` is fed the file's bytes as they lie on disk. A damaged or cut-off gzip file raises InputError.
+    """
+    gzipped: bool | None = None
+    inflate = zlib.decompressobj(31)
+    for block in _raw_blocks(path, digest):
+        if gzipped is None:
+            gzipped = block.startswith(GZIP_MAGIC)
+        if not gzipped:
+            yield block
+            continue
+        try:
+            while block:
+                if inflate.eof:  # a further member, or the zero padding that some tools leave at the end
+                    block = block.lstrip(b"\0")
+                    if not block:
+                        break
+                    inflate = zlib.decompressobj(31)
+                if unpacked := inflate.decompress(block, MAX_UNPACKED_BYTES):
+                    yield unpacked
+                block = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+        except zlib.error as error:
+            raise InputError(f"{path} is damaged ({error}): delete it and fetch it again") from error
+    if gzipped and not inflate.eof:
+        raise InputError(f"{path} ends in the middle (a download that was cut off?): delete it and fetch it again")
+
+
+def line_batches(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[list[bytes]]:
+    """The file's lines, many at a time, without their ends; blank lines stay, so that positions are line numbers."""
+    rest = b""
+    first = True
+    for block in unpacked_blocks(path, digest):
+        if first:
+            block = block.removeprefix(b"\xef\xbb\xbf")
+            first = False
+        lines = block.split(b"\n")
+        lines[0] = rest + lines[0]
+        rest = lines.pop()
+        if len(rest) > MAX_LINE_BYTES:
+            raise InputError(f"{path} has a line of over {MAX_LINE_BYTES >> 20} MiB: it does not hold JSON lines")
+        if lines:
+            yield lines
+    if rest:
+        yield [rest]
+
+
+def parse_object(line: bytes) -> Record:
+    """One line's JSON object; ValueError for anything else."""
+    record = orjson.loads(line)
+    if not isinstance(record, dict):
+        raise ValueError("not a JSON object")
+    return record
+
+
+def item_id_of(record: Record) -> str:
+    """The item's id; of the 2023 release the parent's, which its metadata go by. ValueError without one."""
+    # Not `or`: an id may be the number 0 in a dump of one's own.
+    return _identifier(record.get("parent_asin") if "parent_asin" in record else record.get("asin"), "item (asin)")
+
+
+def user_id_of(record: Record) -> str:
+    """The user's id; ValueError without one."""
+    return _identifier(record.get("reviewerID") if "reviewerID" in record else record.get("user_id"), "user")
+
+
+def _identifier(value: object, what: str) -> str:
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError(f"no {what} id")
+
+
+def rating_of(record: Record) -> float:
+    """The rating in stars, NaN where there is none; ValueError for something that is no number."""
+    value = record["overall"] if "overall" in record else record.get("rating")
+    if value is None or value == "":
+        return math.nan
+    return _number(value, "rating")
+
+
+def time_of(record: Record) -> int | None:
+    """Seconds since 1970, None where there is no time; ValueError for something that is no time."""
+    value = record["unixReviewTime"] if "unixReviewTime" in record else record.get("timestamp")
+    if value is None or value == "":
+        return None
+    seconds = value if type(value) is int else int(_number(value, "time"))
+    if abs(seconds) >= FIRST_MILLISECONDS:
+        seconds //= 1000
+    if abs(seconds) >= FIRST_MILLISECONDS:
+        raise ValueError(f"impossible time {value}")
+    return seconds
+
+
+def _number(value: object, what: str) -> float:
+    if type(value) is float and math.isfinite(value):  # nearly every row
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"{what} is no number")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{what} is no number")
+    return number
+
+
+def summary_of(record: Record) -> object:
+    """The review's headline as it stands (2018 `summary`, 2023 `title`)."""
+    return record.get("summary") if "summary" in record else record.get("title")
+
+
+def text_of(record: Record) -> object:
+    """The review's text as it stands (2018 `reviewText`, 2023 `text`)."""
+    return record.get("reviewText") if "reviewText" in record else record.get("text")

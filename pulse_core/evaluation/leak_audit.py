@@ -1,0 +1,67 @@
+"""The leak audit: what the literal Eq. (2), which shows the selector the target, would have gained.
+
+The paper writes b_u = (s_u, i_{t+1}). Selection by history alone is the default; this is the price of the difference.
+"""
+
+import pandas as pd
+
+from pulse_core.errors import InputError
+from pulse_core.evaluation.compare import compare_hits, estimates
+from pulse_core.evaluation.metrics import hit_at_1
+from pulse_core.evaluation.predictions import aligned_ranks, require_columns
+from pulse_core.evaluation.schema import LeakAudit
+from pulse_core.evaluation.settings import EvaluationSettings
+from pulse_core.seeding import derive_seed
+
+KEY = ["user", "split", "position"]
+
+
+def leak_audit(
+    history: pd.DataFrame,
+    oracle: pd.DataFrame,
+    settings: EvaluationSettings,
+    seed: int,
+    *,
+    history_predictions: pd.DataFrame | None = None,
+    oracle_predictions: pd.DataFrame | None = None,
+    examples: pd.DataFrame | None = None,
+    candidates: pd.DataFrame | None = None,
+) -> LeakAudit:
+    """Compare selection by history alone with selection that saw the target, on test examples.
+
+    Args:
+        history, oracle: selected rationales (user, split, position, node, ...) under either behaviour text.
+        history_predictions, oracle_predictions, examples, candidates: given together, the gap in HR@1 of the ranker
+            over the sampled test users is measured too.
+
+    Raises:
+        InputError: the two do not hold the same test examples, or predictions do not fit.
+    """
+    picks = []
+    for frame, name in ((history, "selection by history"), (oracle, "selection by oracle")):
+        require_columns(frame, [*KEY, "node"], name)
+        picks.append(frame[frame["split"] == "test"].set_index(KEY)["node"].sort_index())
+    if not picks[0].index.equals(picks[1].index) or picks[0].empty:
+        raise InputError(
+            f"leak audit: selection by history has {len(picks[0])} test examples and by oracle {len(picks[1])}; "
+            "they should be the same, at least one"
+        )
+    changed = float((picks[0].to_numpy() != picks[1].to_numpy()).mean())
+    parts = (history_predictions, oracle_predictions, examples, candidates)
+    if any(part is None for part in parts):
+        return LeakAudit(examples=len(picks[0]), changed_selections=changed)
+    assert history_predictions is not None and oracle_predictions is not None  # for the type checker
+    assert examples is not None and candidates is not None
+    sampled = examples[examples["sampled"].astype(bool)]
+    fair, told = (
+        hit_at_1(aligned_ranks(predictions, sampled, candidates, "test", name).to_numpy())
+        for predictions, name in ((history_predictions, "pulse"), (oracle_predictions, "oracle"))
+    )
+    draws = derive_seed(seed, "leak_audit")
+    return LeakAudit(
+        examples=len(picks[0]),
+        changed_selections=changed,
+        hr1_history=estimates(fair[:, None], settings, draws)[0],
+        hr1_oracle=estimates(told[:, None], settings, draws)[0],
+        gap=compare_hits(told, fair, False, settings, draws),
+    )

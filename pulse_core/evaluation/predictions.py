@@ -1,0 +1,105 @@
+"""The one schema of predictions (user, split, candidates, scores) and their alignment with the examples."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pulse_core.errors import InputError
+from pulse_core.evaluation.metrics import Floats, Integers, target_ranks
+
+SCHEMA = pa.schema(
+    [
+        ("user", pa.int32()),
+        ("split", pa.string()),
+        ("candidates", pa.list_(pa.int32())),
+        ("scores", pa.list_(pa.float32())),
+    ]
+)
+
+
+def predictions_table(frame: pd.DataFrame) -> pa.Table:
+    """A predictions frame as the table that is written, rows sorted by (user, split)."""
+    ordered = frame.sort_values(["user", "split"], ignore_index=True)
+    return pa.Table.from_pandas(ordered[SCHEMA.names], schema=SCHEMA, preserve_index=False)
+
+
+def require_columns(frame: pd.DataFrame, columns: Iterable[str], file: str) -> None:
+    """Raise InputError naming `file` where a column is missing."""
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise InputError(f"{file}: columns {missing} are missing; it has {list(frame.columns)}")
+
+
+def one_row_a_user(frame: pd.DataFrame, split: str, file: str) -> pd.DataFrame:
+    """Rows of `split`, indexed and sorted by user.
+
+    Raises:
+        InputError: a user has more than one row.
+    """
+    rows = frame[frame["split"] == split].sort_values("user").set_index("user")
+    repeated = rows.index[rows.index.duplicated()]
+    if len(repeated):
+        raise InputError(f"{file}: user {repeated[0]} has more than one {split} row, so its rank has no meaning")
+    return rows
+
+
+def rectangle(lists: pd.Series, what: str, file: str) -> np.ndarray:
+    """A column of equally long lists as an array (users, length); InputError names the first list that differs."""
+    lengths = lists.map(len)
+    if len(lengths) and lengths.nunique() > 1:
+        usual = int(lengths.mode().iloc[0])
+        user = lengths.index[lengths != usual][0]
+        raise InputError(f"{file}: user {user} has {lengths[user]} {what} where others have {usual}")
+    return np.array(lists.tolist())
+
+
+def aligned_ranks(
+    predictions: pd.DataFrame, examples: pd.DataFrame, candidates: pd.DataFrame, split: str, file: str
+) -> pd.Series:
+    """Rank of the target for each user of `examples` at `split`, by these predictions.
+
+    Args:
+        predictions: the one schema; may hold more users than are asked for, never fewer.
+        examples: (user, split, target, ...): the users to evaluate.
+        candidates: (user, split, candidates): the sets that every system has to rank; the order within a set is free.
+        file: where the predictions come from, for messages.
+
+    Returns:
+        ranks indexed by user, sorted by user.
+
+    Raises:
+        InputError: a user has no prediction, or its candidates are not those of `candidates`.
+    """
+    require_columns(predictions, SCHEMA.names, file)
+    wanted = one_row_a_user(examples, split, "examples")
+    given = one_row_a_user(predictions, split, file)
+    official = one_row_a_user(candidates, split, "candidates")
+    for index, source in ((given.index, file), (official.index, "candidates")):
+        missing = wanted.index.difference(index)
+        if len(missing):
+            raise InputError(
+                f"{source}: {len(missing)} of the {len(wanted)} {split} users have no row, the first is user "
+                f"{missing[0]}; every system has to rank the same users, so make this file again"
+            )
+    given, official = given.loc[wanted.index], official.loc[wanted.index]
+    ours: Integers = rectangle(given["candidates"], "candidates", file)
+    theirs: Integers = rectangle(official["candidates"], "candidates", "candidates")
+    scores: Floats = rectangle(given["scores"], "scores", file)
+    same = (
+        (np.sort(ours, axis=1) == np.sort(theirs, axis=1)).all(axis=1)
+        if ours.shape == theirs.shape
+        else np.zeros(len(wanted), dtype=bool)
+    )
+    if not same.all():
+        user = wanted.index[int(np.flatnonzero(~same)[0])]
+        raise InputError(
+            f"{file}: the {split} candidates of user {user} ({(~same).sum()} users in all) are not those of the "
+            "candidates table; every system has to rank the same sets, so make this file again"
+        )
+    try:
+        ranks = target_ranks(ours, scores, wanted["target"].to_numpy())
+    except InputError as error:
+        raise InputError(f"{file}, split {split} (rows are users in sorted order): {error}") from error
+    return pd.Series(ranks, index=wanted.index, name="rank")

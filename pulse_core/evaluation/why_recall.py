@@ -1,0 +1,150 @@
+"""why_recall: how often the selected rationale names the true driver of the purchase it foresaw.
+
+Only a synthetic corpus has such a truth, and only the evaluation may read it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from pulse_core.errors import InputError
+from pulse_core.evaluation.compare import compare_means, estimates
+from pulse_core.evaluation.metrics import Floats
+from pulse_core.evaluation.predictions import require_columns
+from pulse_core.evaluation.schema import WhyRecall
+from pulse_core.evaluation.settings import EvaluationSettings
+from pulse_core.seeding import derive_seed
+
+KEY = ["user", "split", "position"]
+SPACES = re.compile(r"[\s\-\u2010-\u2015]+")
+
+
+def driver_patterns(phrases: Mapping[str, Sequence[str]]) -> dict[str, re.Pattern[str]]:
+    """driver -> a pattern that finds any phrase naming it, as whole words, in normalised text.
+
+    Raises:
+        InputError: a driver without phrases.
+    """
+    patterns = {}
+    for driver, named in phrases.items():
+        texts = sorted({normalise(phrase) for phrase in named} - {""})
+        if not texts:
+            raise InputError(f"truth-drivers.json: driver {driver!r} has no phrase that names it")
+        patterns[driver] = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, texts)) + r")(?!\w)")
+    return patterns
+
+
+def normalise(text: str) -> str:
+    """Case, hyphens and white space made equal, so that `Fragrance-Free` names `fragrance free`."""
+    return SPACES.sub(" ", text.casefold().replace("\u2019", "'")).strip()
+
+
+def why_recall(
+    selected: pd.DataFrame,
+    tree: pd.DataFrame,
+    examples: pd.DataFrame,
+    truth: pd.DataFrame,
+    phrases: Mapping[str, Sequence[str]],
+    users: pd.DataFrame,
+    items: pd.DataFrame,
+    settings: EvaluationSettings,
+    seed: int,
+) -> WhyRecall:
+    """Measure the selected rationale, a random leaf and the base rationale against the planted drivers.
+
+    Args:
+        selected: (user, split, position, rationale, ...).
+        tree: (user, split, position, parent, rationale, is_leaf, ...); parent -1 marks the base rationale.
+        examples: (user, split, position, target, sampled, ...); the sampled test examples are measured.
+        truth: (user_id, item_id, driver): the driver of every purchase, missing where nothing was planted.
+        phrases: driver -> phrases that name it.
+        users, items: the corpus tables that give codes to user_id and item_id.
+
+    Raises:
+        InputError: a driver without phrases, an example without selected rationale, base or leaf, or no purchase with
+            a driver.
+    """
+    require_columns(truth, ("user_id", "item_id", "driver"), "truth.parquet")
+    patterns = driver_patterns(phrases)
+    tested = examples[(examples["split"] == "test") & examples["sampled"].astype(bool)].sort_values(KEY)
+    drivers = _drivers(tested, truth, users, items, patterns)
+    if drivers.empty:
+        raise InputError("truth.parquet: no sampled test purchase has a driver; is it the truth of this corpus?")
+    keys = drivers.index
+    columns = list(patterns)
+    named = {
+        "selected": _named(selected, keys, patterns, "selected"),
+        "base": _named(tree[tree["parent"] == -1], keys, patterns, "tree (base rationale)"),
+    }
+    leaves = _named(tree[tree["is_leaf"].astype(bool)], keys, patterns, "tree (leaves)", single=False)
+    true_column = np.array([columns.index(driver) for driver in drivers])
+
+    def share(frame: pd.DataFrame, how: str) -> Floats:
+        grouped = frame.groupby(level=KEY)
+        values = (grouped.max() if how == "max" else grouped.mean()).loc[keys].to_numpy(dtype=np.float64)
+        return values[np.arange(len(keys)), true_column]
+
+    frequency = np.bincount(true_column, minlength=len(columns)).astype(np.float64)
+    others = (frequency[None, :] - np.eye(len(columns))[true_column]) / max(len(keys) - 1, 1)  # (examples, drivers)
+    chosen = named["selected"].groupby(level=KEY).mean().loc[keys].to_numpy(dtype=np.float64)
+    values = {
+        "selected": share(named["selected"], "mean"),
+        "random_leaf": share(leaves, "mean"),
+        "base": share(named["base"], "mean"),
+        "best_leaf": share(leaves, "max"),
+        "selected_other_driver": (chosen * others).sum(axis=1),
+    }
+    figures = estimates(np.stack(list(values.values()), axis=1), settings, derive_seed(seed, "why_recall"))
+    draws = derive_seed(seed, "why_recall", "paired")
+    return WhyRecall(
+        examples=len(keys),
+        without_driver=len(tested) - len(keys),
+        selected_less_random_leaf=compare_means(values["selected"], values["random_leaf"], settings, draws),
+        selected_less_base=compare_means(values["selected"], values["base"], settings, draws),
+        **dict(zip(values, figures, strict=True)),
+    )
+
+
+def _drivers(
+    tested: pd.DataFrame,
+    truth: pd.DataFrame,
+    users: pd.DataFrame,
+    items: pd.DataFrame,
+    patterns: Mapping[str, re.Pattern[str]],
+) -> pd.Series:
+    """The driver of each tested purchase that has one, indexed and sorted by KEY."""
+    known = truth[truth["driver"].notna() & (truth["driver"] != "")]
+    # a review dumped twice is one purchase; the least name settles which driver it had, whatever the order of rows
+    known = known.sort_values(["user_id", "item_id", "driver"]).drop_duplicates(["user_id", "item_id"])
+    coded = known.merge(users[["user", "user_id"]], on="user_id").merge(items[["item", "item_id"]], on="item_id")
+    coded = coded.rename(columns={"item": "target"})[["user", "target", "driver"]]
+    drivers = tested[[*KEY, "target"]].merge(coded, on=["user", "target"]).set_index(KEY)["driver"].sort_index()
+    unnamed = sorted(set(drivers) - set(patterns))
+    if unnamed:
+        raise InputError(f"truth-drivers.json: no driver {unnamed[0]!r}, which truth.parquet has; generate both again")
+    return drivers
+
+
+def _named(
+    texts: pd.DataFrame, keys: pd.MultiIndex, patterns: Mapping[str, re.Pattern[str]], file: str, single: bool = True
+) -> pd.DataFrame:
+    """For each rationale of `keys`, which drivers it names: 0/1, one column a driver, rows indexed by KEY.
+
+    `single`: an example may have one row only.
+    """
+    require_columns(texts, [*KEY, "rationale"], file)
+    indexed = texts.set_index(KEY)["rationale"]
+    missing = keys.difference(indexed.index)
+    if len(missing):
+        raise InputError(
+            f"{file}: {len(missing)} examples have no rationale, the first is (user, split, position) = "
+            f"({missing[0][0]}, {missing[0][1]}, {missing[0][2]}); make that file again"
+        )
+    repeated = indexed.index[indexed.index.duplicated()]
+    if single and len(repeated):
+        raise InputError(f"{file}: user {repeated[0][0]} has more than one row for an example; make that file again")
+    rationales = indexed[indexed.index.isin(keys)].fillna("").map(normalise)
+    found = {driver: [pattern.search(text) is not None for text in rationales] for driver, pattern in patterns.items()}
+    return pd.DataFrame(found, index=rationales.index, dtype=np.float64)

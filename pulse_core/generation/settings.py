@@ -1,0 +1,21 @@
+"""Settings of text generation."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pulse_core.settings import Settings
+
+
+class GenerationSettings(Settings):
+    """Which engine writes, and how much at a time."""
+
+    engine: Literal["transformers", "fake"] = "transformers"
+    """`transformers` runs anywhere. `fake` makes up text without a model; only tests may use it (`testing: true`)."""
+    batch_size: int = Field(default=96, ge=1)
+    """Texts written side by side. Raise it on a GPU until memory is full; on a CPU 64-128 is best."""
+    chunk_prompts: int = Field(default=64, ge=1)
+    """Prompts between two entries of the journal: what a killed stage loses at most. Part of a text's identity, since
+    what is batched together shares floating-point noise."""
+    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    """Precision of the language model while it writes."""

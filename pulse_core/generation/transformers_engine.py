@@ -1,0 +1,199 @@
+"""The embedded engine: transformers on the CPU or one GPU, with every shared prefix computed once.
+
+A call's prompts share what they share: the tokens common to all of them (instructions and worked examples) are
+prefilled once for the whole call, each prompt's own tokens once for all its samples.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from pulse_core.artifacts import read_json
+from pulse_core.generation import grouped_attention
+from pulse_core.generation.growing_cache import GrowingCache
+from pulse_core.generation.requests import Completion, Request, Sampling
+from pulse_core.generation.sampling import draw, uniforms
+from pulse_core.models import device
+
+COMPACT_SHARE = 0.3  # finished sequences are dropped from the batch when they are this share of it
+
+
+@dataclass
+class _Sequence:
+    """One text being written."""
+
+    request: int
+    sample: int
+    tokens: list[int]
+    logprob: float = 0.0
+    finished: bool = False
+
+
+class TransformersGenerator:
+    """`TextGenerator` on transformers. `batch_size` is the number of texts written side by side."""
+
+    def __init__(self, directory: Path, dtype: str, batch_size: int) -> None:
+        attention = grouped_attention.register()
+        self.model = AutoModelForCausalLM.from_pretrained(
+            directory, dtype=getattr(torch, dtype), attn_implementation=attention
+        )
+        self.model.eval().to(device())
+        self.tokenizer = AutoTokenizer.from_pretrained(directory)
+        self.batch_size = batch_size
+        self.name = read_json(directory / "origin.json")["name"]
+        self.dtype = dtype
+        self._stops = self._stop_tokens()
+
+    @property
+    def identity(self) -> str:
+        """Model, precision, device and library version."""
+        return f"transformers-{transformers.__version__}:{self.name}:{self.dtype}:{self.model.device.type}"
+
+    def _stop_tokens(self) -> torch.Tensor:
+        """A rationale is one line: the end-of-turn tokens and every token with a line break end it."""
+        ends = self.model.generation_config.eos_token_id
+        stops = set(ends if isinstance(ends, list) else [ends]) | {self.tokenizer.eos_token_id}
+        pieces = self.tokenizer.batch_decode([[token] for token in range(len(self.tokenizer))])
+        stops |= {token for token, piece in enumerate(pieces) if "\n" in piece}
+        flags = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
+        flags[[token for token in stops if token is not None and token < len(flags)]] = True
+        return flags.to(self.model.device)
+
+    def prompt_tokens(self, request: Request) -> list[int]:
+        """The prompt as token ids, through the model's own chat template."""
+        turns = [{"role": message.role, "content": message.content} for message in request.messages]
+        text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return self.tokenizer(text + request.answer_start, add_special_tokens=False)["input_ids"]
+
+    def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
+        """See `TextGenerator`. Requests of one call must share their sampling settings."""
+        if not requests:
+            return []
+        if len({request.sampling for request in requests}) != 1:
+            raise ValueError("the requests of one call must share their sampling settings")
+        prompts = [self.prompt_tokens(request) for request in requests]
+        answers: list[list[Completion]] = [[] for _ in requests]
+        shared = _common_prefix(prompts)
+        # Longest first: prompts of like length share a batch, so little of it is padding.
+        order = sorted(range(len(requests)), key=lambda i: (-len(prompts[i]), i))
+        with torch.inference_mode():
+            prefix = self._prefill_shared(prompts[0][:shared])
+            while order:
+                batch = _take(order, [request.samples for request in requests], self.batch_size)
+                for written in self._run_batch(requests, prompts, batch, prefix, shared):
+                    answers[written.request].append(self._completion(written))
+        return answers
+
+    def _prefill_shared(self, tokens: list[int]) -> GrowingCache | None:
+        if not tokens:
+            return None
+        cache = GrowingCache(self.model.config)
+        self._forward(torch.tensor([tokens]), cache, torch.ones(1, len(tokens)), torch.arange(len(tokens))[None])
+        return cache
+
+    def _forward(self, tokens: torch.Tensor, cache: Any, mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Logits after the last token of each row, (batch, vocabulary), float32."""
+        place = self.model.device
+        out = self.model(
+            input_ids=tokens.to(place),
+            attention_mask=mask.to(place),
+            position_ids=positions.to(place),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        return out.logits[:, -1].float()
+
+    def _run_batch(
+        self,
+        requests: Sequence[Request],
+        prompts: list[list[int]],
+        batch: list[int],
+        prefix: GrowingCache | None,
+        shared: int,
+    ) -> list[_Sequence]:
+        own = [prompts[i][shared:] for i in batch]
+        longest = max(len(tokens) for tokens in own)
+        # Left padding between the shared prefix and each prompt's own tokens: every row ends at its last token.
+        pads = torch.tensor([longest - len(tokens) for tokens in own])
+        tokens = torch.tensor([[0] * (longest - len(row)) + row for row in own])
+        mask = torch.cat([torch.ones(len(batch), shared), torch.arange(longest)[None] >= pads[:, None]], dim=1)
+        positions = (shared + torch.arange(longest)[None] - pads[:, None]).clamp(min=0)
+        cache = GrowingCache(self.model.config)
+        if prefix is not None:
+            for layer, source in zip(cache.layers, prefix.layers, strict=True):
+                layer.update(
+                    source.keys.expand(len(batch), -1, -1, -1), source.values.expand(len(batch), -1, -1, -1)
+                )
+        logits = self._forward(tokens, cache, mask, positions)
+        sequences = [_Sequence(i, j, []) for i in batch for j in range(requests[i].samples)]
+        rows = torch.tensor([row for row, i in enumerate(batch) for _ in range(requests[i].samples)])
+        if len(rows) != len(batch):
+            cache.take_rows(rows.to(self.model.device))
+        self._decode(requests, sequences, cache, logits[rows.to(logits.device)], mask[rows], positions[rows, -1])
+        return sequences
+
+    def _decode(
+        self,
+        requests: Sequence[Request],
+        sequences: list[_Sequence],
+        cache: GrowingCache,
+        logits: torch.Tensor,
+        mask: torch.Tensor,
+        position: torch.Tensor,
+    ) -> None:
+        """Write each sequence to its end, in place."""
+        sampling: Sampling = requests[0].sampling
+        limit = sampling.max_new_tokens
+        chance = torch.stack([uniforms(requests[s.request].seed, s.sample, limit) for s in sequences]).to(logits.device)
+        active = list(range(len(sequences)))
+        for step in range(limit):
+            chosen = draw(logits, chance[active, step], sampling)
+            chosen_logprob = torch.log_softmax(logits, -1).gather(-1, chosen[:, None]).squeeze(-1).tolist()
+            stopped = self._stops[chosen].tolist()
+            for row, token in enumerate(chosen.tolist()):
+                sequence = sequences[active[row]]
+                if sequence.finished:
+                    continue
+                sequence.logprob += chosen_logprob[row]
+                sequence.tokens.append(token)
+                sequence.finished = stopped[row]
+            left = [row for row, index in enumerate(active) if not sequences[index].finished]
+            if not left or step + 1 == limit:
+                return
+            if len(left) <= (1 - COMPACT_SHARE) * len(active):
+                rows = torch.tensor(left)
+                cache.take_rows(rows.to(logits.device))
+                active = [active[row] for row in left]
+                chosen, mask, position = chosen[rows.to(chosen.device)], mask[rows], position[rows]
+            mask = torch.cat([mask, torch.ones(len(active), 1)], dim=1)
+            position = position + 1
+            logits = self._forward(chosen[:, None], cache, mask, position[:, None])
+
+    def _completion(self, sequence: _Sequence) -> Completion:
+        written = sequence.tokens[:-1] if sequence.finished else sequence.tokens
+        text = self.tokenizer.decode(written, skip_special_tokens=True)
+        return Completion(text.strip(), sequence.logprob / len(sequence.tokens), len(sequence.tokens))
+
+
+def _common_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """How many leading tokens all prompts share, leaving each at least one of its own."""
+    low, high = min(prompts), max(prompts)
+    limit = min(len(prompt) for prompt in prompts) - 1
+    shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), limit)
+    return min(shared, limit)
+
+
+def _take(order: list[int], samples: Sequence[int], size: int) -> list[int]:
+    """Pop requests off the front of `order` until their samples fill a batch of `size` (at least one request)."""
+    batch: list[int] = []
+    filled = 0
+    while order and (not batch or filled + samples[order[0]] <= size):
+        filled += samples[order[0]]
+        batch.append(order.pop(0))
+    return batch

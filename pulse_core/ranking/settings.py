@@ -1,0 +1,49 @@
+"""Settings of the ranker."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pulse_core.settings import Settings
+
+
+class RankerSettings(Settings):
+    """How the LoRA-tuned ranker reads a user and learns."""
+
+    head: Literal["likelihood", "scalar"] = "likelihood"
+    """`likelihood`: a candidate's logit is the mean log-probability of its title after the prefix; it starts from what
+    the language model already knows and learns from few examples. `scalar`: a linear layer on the candidate's last
+    hidden state, as in the paper; wants thousands of examples."""
+    history_items: int = Field(default=10, ge=1)
+    """How many of the last purchases the ranker reads."""
+    title_chars: int = Field(default=64, ge=8)
+    """Titles are cut at a word to this many characters, in the history and in the candidates alike."""
+    max_tokens: int = Field(default=512, ge=64)
+    """Longest prefix plus candidate. The oldest purchases are dropped first; a rationale or a candidate never is."""
+    lora_r: int = Field(default=8, ge=1)
+    """Rank of the adapters."""
+    lora_alpha: int = Field(default=16, ge=1)
+    """Scale of the adapters (alpha / r)."""
+    lora_dropout: float = Field(default=0.05, ge=0, lt=1)
+    """Dropout in front of the adapters."""
+    adapted_layers: int | None = Field(default=10, ge=1)
+    """Adapt only this many top layers; the frozen ones below are computed once for all epochs. null adapts every
+    layer, as in the paper: slower by about the ratio of layers."""
+    learning_rate: float = Field(default=2e-4, gt=0)
+    """AdamW's learning rate for the adapters."""
+    head_learning_rate: float = Field(default=1e-3, gt=0)
+    """AdamW's learning rate for the head (the scalar layer, or the likelihood's scale)."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """AdamW's weight decay."""
+    warmup_share: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the steps with a linearly growing learning rate; cosine decay follows."""
+    epochs: int = Field(default=3, ge=1)
+    """Passes over the training examples at most."""
+    patience: int = Field(default=2, ge=1)
+    """Epochs without a better validation HR@1 before training stops."""
+    batch_users: int = Field(default=4, ge=1)
+    """Users in one forward pass (ten candidates each)."""
+    gradient_accumulation: int = Field(default=2, ge=1)
+    """Forward passes before a step of the optimiser."""
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    """Precision of the frozen weights and of the arithmetic; adapters and losses are float32."""

@@ -1,0 +1,42 @@
+"""Settings of rationales and of the texts that stand for histories."""
+
+from pydantic import Field
+
+from pulse_core.generation.requests import Sampling
+from pulse_core.settings import Settings
+
+
+class SamplingSettings(Settings):
+    """How the language model draws its tokens."""
+
+    max_new_tokens: int = Field(default=40, ge=4)
+    """Longest rationale. One sentence is 20-35 tokens; what runs over is cut back to its last whole clause."""
+    temperature: float = Field(default=0.7, ge=0)
+    """0 is greedy: small models then repeat themselves. 0.7 with top_p 0.9 keeps them on the subject."""
+    top_p: float = Field(default=0.9, gt=0, le=1)
+    """Nucleus: the most likely tokens that hold this much probability."""
+    top_k: int = Field(default=50, ge=1)
+    """At most this many tokens to draw from."""
+
+    def sampling(self) -> Sampling:
+        """As engines take it."""
+        return Sampling(self.max_new_tokens, self.temperature, self.top_p, self.top_k)
+
+
+class RationaleSettings(Settings):
+    """What prompts and behaviour texts show of a history."""
+
+    history_items: int = Field(default=6, ge=1)
+    """How many of the last purchases a prompt shows."""
+    title_chars: int = Field(default=48, ge=8)
+    """Titles are cut to this many characters, at a comma or a word. Prefill is half the cost: keep prompts short."""
+    review_chars: int = Field(default=48, ge=0)
+    """So much of each review of the history is quoted; 0 leaves reviews out."""
+    target_review_chars: int = Field(default=120, ge=0)
+    """So much of the target's review is quoted in the positive prompt (training targets only)."""
+    neighbour_items: int = Field(default=6, ge=0)
+    """How many items of similar users the base prompt and the tree show."""
+    behaviour_items: int = Field(default=8, ge=1)
+    """How many of the last purchases a behaviour text (E2's input) tells."""
+    sampling: SamplingSettings = SamplingSettings()
+    """How rationales are drawn."""

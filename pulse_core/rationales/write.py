@@ -1,0 +1,136 @@
+"""Phase I's positive rationales and Phase II's base rationales: examples in, a table of rationales out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+
+from pulse_core.errors import InputError
+from pulse_core.generation.journal import Journal, run_requests
+from pulse_core.generation.requests import Request, TextGenerator
+from pulse_core.rationales.prompts import PromptTemplate, tidy
+from pulse_core.rationales.settings import RationaleSettings
+from pulse_core.rationales.texts import WHOLE, Shop, brief, history_lines, shorten
+from pulse_core.seeding import derive_seed
+
+Key = tuple[int, str, int]
+KEY = ["user", "split", "position"]
+SCHEMA = pa.schema(
+    [
+        ("user", pa.int32()),
+        ("split", pa.string()),
+        ("position", pa.int32()),
+        ("rationale", pa.string()),
+        ("mean_logprob", pa.float32()),
+        ("tokens", pa.int32()),
+        ("seed", pa.int64()),
+        ("model", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """What it takes to have texts written: the engine, its journal, and how many prompts a chunk holds."""
+
+    generator: TextGenerator
+    journal: Journal
+    chunk_prompts: int
+
+
+def neighbour_titles(shop: Shop, items: Sequence[int], own: Sequence[int], *, most: int, chars: int) -> list[str]:
+    """Brief titles of the neighbours' items, most telling first, each title once and none that the user has."""
+    seen = {brief(shop.title(item, WHOLE), chars).casefold() for item in own}
+    titles: list[str] = []
+    for item in items:
+        title = brief(shop.title(item, WHOLE), chars)
+        if title.casefold() not in seen and len(titles) < most:
+            seen.add(title.casefold())
+            titles.append(title)
+    return titles
+
+
+def positive_rationales(
+    examples: pd.DataFrame, shop: Shop, template: PromptTemplate, settings: RationaleSettings, seed: int, writer: Writer
+) -> pa.Table:
+    """Section 4.1: why did the user buy the target? Asked of sampled training examples only.
+
+    Raises:
+        InputError: an example of another split is among them; its target must be shown to nobody.
+    """
+    if set(examples["split"]) - {"train"}:
+        raise InputError("positive rationales show the target and its review: only training examples may have them")
+    requests = []
+    for user, history, target in zip(examples["user"], examples["history"], examples["target"], strict=True):
+        opinion = shop.opinion(user, target)
+        messages, start = template.render(
+            history=_history(shop, user, history, settings),
+            target=brief(shop.title(target, WHOLE), settings.title_chars),
+            stars=opinion.stars,
+            review=shorten(opinion.words, settings.target_review_chars) if settings.target_review_chars else "",
+        )
+        requests.append(_request(messages, start, settings, seed, "positive", len(requests), examples))
+    return _written(examples, requests, writer, "positive rationales")
+
+
+def base_rationales(
+    examples: pd.DataFrame,
+    neighbour_items: Mapping[Key, Sequence[int]],
+    shop: Shop,
+    template: PromptTemplate,
+    settings: RationaleSettings,
+    seed: int,
+    writer: Writer,
+) -> pa.Table:
+    """Section 4.2: what does the user look for next? From the history and the items of similar users alone."""
+    requests = []
+    for key, history in zip(keys(examples), examples["history"], strict=True):
+        similar = neighbour_titles(
+            shop, neighbour_items[key], history, most=settings.neighbour_items, chars=settings.title_chars
+        )
+        messages, start = template.render(history=_history(shop, key[0], history, settings), similar=similar)
+        requests.append(_request(messages, start, settings, seed, "base", len(requests), examples))
+    return _written(examples, requests, writer, "base rationales")
+
+
+def keys(frame: pd.DataFrame) -> list[Key]:
+    """(user, split, position) of each row."""
+    return list(zip(frame["user"].tolist(), frame["split"].tolist(), frame["position"].tolist(), strict=True))
+
+
+def _history(shop: Shop, user: int, history: Sequence[int], settings: RationaleSettings) -> list[str]:
+    return history_lines(
+        shop,
+        user,
+        history,
+        most=settings.history_items,
+        title_chars=settings.title_chars,
+        review_chars=settings.review_chars,
+    )
+
+
+def _request(
+    messages: tuple, start: str, settings: RationaleSettings, seed: int, kind: str, row: int, examples: pd.DataFrame
+) -> Request:
+    example = examples.iloc[row]
+    own = derive_seed(seed, kind, example["user"], example["split"], example["position"])
+    return Request(messages, settings.sampling.sampling(), own, 1, start)
+
+
+def _written(examples: pd.DataFrame, requests: list[Request], writer: Writer, what: str) -> pa.Table:
+    answers = run_requests(writer.generator, requests, writer.journal, writer.chunk_prompts, what)
+    completions = [answer[0] for answer in answers]
+    return pa.table(
+        {
+            "user": examples["user"].tolist(),
+            "split": examples["split"].tolist(),
+            "position": examples["position"].tolist(),
+            "rationale": [tidy(r.answer_start, c.text) for r, c in zip(requests, completions, strict=True)],
+            "mean_logprob": [completion.mean_logprob for completion in completions],
+            "tokens": [completion.tokens for completion in completions],
+            "seed": [request.seed for request in requests],
+            "model": [writer.generator.identity] * len(requests),
+        },
+        schema=SCHEMA,
+    )

@@ -1,0 +1,61 @@
+"""A sheet of rationales as they came, for reading by eye: sampled by seed, never chosen."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from pulse_core.errors import InputError
+from pulse_core.seeding import derive_seed
+
+KEY = ["user", "split", "position"]
+HISTORY_SHOWN = 8
+
+
+def sample_rows(rationales: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
+    """`count` rows (all, if there are fewer), drawn by a hash of the seed and each row's key.
+
+    The draw depends neither on the order of the rows nor, for the rows that stay, on rows added or taken away.
+
+    Args:
+        rationales: (user, split, position, rationale, and node where an example has several).
+    """
+    key = [*KEY, "node"] if "node" in rationales.columns else KEY
+    draws = [derive_seed(seed, "sheet", *map(str, row)) for row in rationales[key].itertuples(index=False)]
+    return rationales.assign(_draw=draws).sort_values(["_draw", *key]).head(count).drop(columns="_draw")
+
+
+def rationale_sheet(
+    rationales: pd.DataFrame,
+    examples: pd.DataFrame,
+    items: pd.DataFrame,
+    count: int,
+    seed: int,
+    heading: str = "Rationales as they came",
+    targets: bool = False,
+) -> str:
+    """Markdown: for each sampled rationale the end of the history it was made from, then its text unaltered.
+
+    Args:
+        rationales: (user, split, position, rationale, ...): positive, base, tree or selected.
+        examples: (user, split, position, history, target, ...).
+        items: (item, title, ...).
+        targets: show the target's title too (positive rationales were made knowing it; others were not).
+
+    Raises:
+        InputError: a rationale belongs to no example.
+    """
+    titles: Mapping[int, str] = items.set_index("item")["title"].to_dict()
+    known = examples.set_index(KEY)[["history", "target"]].sort_index()
+    drawn = sample_rows(rationales, count, seed)
+    lines = [f"# {heading}", "", f"{len(drawn)} of {len(rationales)}, drawn by seed {seed}; none was left out.", ""]
+    for number, row in enumerate(drawn.to_dict("records"), start=1):
+        key = (row["user"], row["split"], row["position"])
+        if key not in known.index:
+            raise InputError(f"rationale sheet: {key} (user, split, position) has no example; make them again")
+        example = known.loc[key]
+        history = [titles[int(item)] for item in example["history"]][-HISTORY_SHOWN:]
+        lines += [f"## {number}. user {row['user']}, {row['split']}", "", "History: " + " | ".join(history), ""]
+        if targets:
+            lines += [f"Target: {titles[int(example['target'])]}", ""]
+        lines += ["> " + str(row["rationale"]).replace("\n", "\n> "), ""]
+    return "\n".join(lines)

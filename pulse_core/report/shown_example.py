@@ -1,0 +1,90 @@
+"""One user of a run as a person wants to see it: history, chosen rationale and its runner-up, ranking."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pulse_core.errors import InputError
+
+KEY = ["user", "split", "position"]
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One candidate of the ranking."""
+
+    title: str
+    score: float
+    is_target: bool
+
+
+@dataclass(frozen=True)
+class ShownExample:
+    """What is shown of one test user. Titles are plain text; `ranking` is best first."""
+
+    user_id: str
+    chosen_how: str
+    history: list[str]
+    rationale: str
+    rationale_score: float
+    runner_up: str | None
+    runner_up_score: float | None
+    ranking: list[Ranked]
+    target_rank: int
+
+
+def shown_example(
+    examples: pd.DataFrame,
+    items: pd.DataFrame,
+    users: pd.DataFrame,
+    selected: pd.DataFrame,
+    predictions: pd.DataFrame,
+) -> ShownExample:
+    """The first sampled test user by user id, whatever the outcome: nobody picks a success to show.
+
+    Args:
+        examples: (user, split, position, history, target, sampled); user codes rank the user ids.
+        items: (item, title, ...).
+        users: (user, user_id).
+        selected: (user, split, position, rationale, score, runners_up: list of {node, score, rationale}).
+        predictions: PULSE's (user, split, candidates, scores).
+
+    Raises:
+        InputError: no sampled test user, or the user has no selected rationale or no prediction.
+    """
+    tested = examples[(examples["split"] == "test") & examples["sampled"].astype(bool)].sort_values(KEY)
+    if tested.empty:
+        raise InputError("examples: no sampled test user to show; sample more users or relax the filter")
+    example = tested.iloc[0]
+    key = tuple(example[KEY])
+    choice = _only(selected[(selected[KEY] == key).all(axis=1)], f"selected rationales: example {key}")
+    of_user = (predictions["user"] == example["user"]) & (predictions["split"] == "test")
+    ranked = _only(predictions[of_user], f"predictions: test user {example['user']}")
+    titles = items.set_index("item")["title"].to_dict()
+    target = int(example["target"])
+    # a tie counts against the model: among equal scores the target stands last
+    order = sorted(
+        ((-float(score), int(item) == target, int(item)) for item, score in _pairs(ranked)),
+    )
+    runners = sorted(choice["runners_up"], key=lambda each: -float(each["score"])) if len(choice["runners_up"]) else []
+    return ShownExample(
+        user_id=str(users.set_index("user")["user_id"][example["user"]]),
+        chosen_how=f"the first of the {len(tested)} evaluated test users by id, whatever the outcome",
+        history=[str(titles[int(item)]) for item in example["history"]],
+        rationale=str(choice["rationale"]),
+        rationale_score=float(choice["score"]),
+        runner_up=str(runners[0]["rationale"]) if runners else None,
+        runner_up_score=float(runners[0]["score"]) if runners else None,
+        ranking=[Ranked(str(titles[item]), -minus, is_target) for minus, is_target, item in order],
+        target_rank=next(place for place, each in enumerate(order, start=1) if each[1]),
+    )
+
+
+def _only(rows: pd.DataFrame, what: str) -> pd.Series:
+    if len(rows) != 1:
+        raise InputError(f"{what} should have one row, it has {len(rows)}; make that file again")
+    return rows.iloc[0]
+
+
+def _pairs(ranked: pd.Series) -> list[tuple[int, float]]:
+    return list(zip(ranked["candidates"], ranked["scores"], strict=True))

@@ -1,0 +1,122 @@
+"""The ending of a run: HR@1 beside its rivals, one user from history to ranking, and where to look next."""
+
+import io
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from pulse_core.evaluation.compare import label
+from pulse_core.report.shown_example import ShownExample
+
+ORDER = ("pulse", "no_reason", "sasrec", "untrained_slm", "brand_repeat", "popularity", "chance")
+HISTORY_SHOWN = 8
+
+
+def render(hr1: Mapping[str, Any], example: ShownExample | None = None, folder: str = "", width: int = 100) -> str:
+    """The summary as plain text, deterministic for equal inputs.
+
+    Args:
+        hr1: the contents of hr1.json.
+        example: one user to show; None leaves that part out.
+        folder: where the results lie, for the last lines; nothing for none.
+        width: columns of text.
+    """
+    written = io.StringIO()
+    console = Console(file=written, width=width, color_system=None, force_terminal=False, highlight=False)
+    if hr1["notice"]:
+        console.print(Panel(Text(hr1["notice"]), box=box.DOUBLE, title="READ THIS FIRST"))
+    protocol, pulse = hr1["protocol"], hr1["systems"]["pulse"]
+    console.print(
+        Text(
+            f"{hr1['domain']}: HR@1 of {protocol['candidate_count']} candidates ({protocol['candidate_strategy']}), "
+            f"{pulse['users']} test users, corpus: {hr1['corpus']}"
+        )
+    )
+    console.print(_figures(hr1))
+    for name in _systems(hr1):
+        if name != "pulse":
+            console.print(Text("  " + hr1["comparisons"][name]["sentence"]))
+    if hr1.get("why_recall"):
+        console.print(Text(_why(hr1["why_recall"])))
+    if example is not None:
+        _show(console, example)
+    if folder:
+        console.print(Text("\nWhere to look next"))
+        places = _places(folder)
+        column = max(len(file) for file, _ in places)
+        for file, what in places:
+            console.print(Text(f"  {file:<{column}}  {what}"))
+    return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
+
+
+def _systems(hr1: Mapping[str, Any]) -> list[str]:
+    names = hr1["systems"]
+    return [name for name in ORDER if name in names] + sorted(set(names) - set(ORDER))
+
+
+def _figures(hr1: Mapping[str, Any]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("system")
+    for heading in ("HR@1", f"{hr1['protocol']['confidence']:.0%} interval", "MRR", "NDCG@10", "PULSE is"):
+        table.add_column(heading, justify="right" if heading != "PULSE is" else "left")
+    for name in _systems(hr1):
+        system = hr1["systems"][name]
+        hits = system["hr1"]
+        verdict = "" if name == "pulse" else hr1["comparisons"][name]["hr1"]["verdict"]
+        table.add_row(
+            label(name) + (" (ORACLE)" if system["oracle"] else ""),
+            f"{hits['value']:.3f}",
+            "exact" if name == "chance" else f"{hits['low']:.3f} - {hits['high']:.3f}",
+            f"{system['mrr']['value']:.3f}",
+            f"{system['ndcg10']['value']:.3f}",
+            verdict,
+        )
+    return table
+
+
+def _why(found: Mapping[str, Any]) -> str:
+    gap = found["selected_less_random_leaf"]
+    return (
+        f"\nRationales that name the planted reason of the purchase ({found['examples']} examples): selected "
+        f"{found['selected']['value']:.3f} [{found['selected']['low']:.3f}, {found['selected']['high']:.3f}], random "
+        f"leaf {found['random_leaf']['value']:.3f}, base {found['base']['value']:.3f}, best leaf "
+        f"{found['best_leaf']['value']:.3f}, another purchase's reason {found['selected_other_driver']['value']:.3f}. "
+        f"Selected against random leaf: {gap['verdict']} ({gap['difference']:+.3f}, p = {gap['p_value']:.2g})."
+    )
+
+
+def _show(console: Console, example: ShownExample) -> None:
+    console.print(Text(f"\nOne user, {example.user_id} ({example.chosen_how})"))
+    hidden = len(example.history) - HISTORY_SHOWN
+    console.print(Text("History, oldest first" + (f" ({hidden} earlier items left out)" if hidden > 0 else "")))
+    for title in example.history[-HISTORY_SHOWN:]:
+        console.print(Text(f"  - {title}"), no_wrap=True, overflow="ellipsis")
+    console.print(Text(f"Selected rationale, score {example.rationale_score:.3f}\n  {example.rationale}"))
+    if example.runner_up is not None:
+        console.print(Text(f"Runner-up, score {example.runner_up_score:.3f}\n  {example.runner_up}"))
+    console.print(Text(f"Ranking of the candidates (the target came {_ordinal(example.target_rank)})"))
+    for place, each in enumerate(example.ranking, start=1):
+        mark = "bought >>" if each.is_target else ""
+        line = f"{mark:>9} {place:2d}. {each.score:8.3f}  {each.title}"
+        console.print(Text(line), no_wrap=True, overflow="ellipsis")
+
+
+def _ordinal(place: int) -> str:
+    return {1: "1st", 2: "2nd", 3: "3rd"}.get(place, f"{place}th")
+
+
+def _places(folder: str) -> list[tuple[str, str]]:
+    root = PurePath(folder)
+    return [
+        (str(root / "hr1.json"), "every figure with all it depends on"),
+        (str(root / "tree.parquet"), "all rationales, base to leaves"),
+        (str(root / "selected" / "thought_space.parquet"), "the selected ones with their runners-up"),
+        (str(root / "rankers"), "each ranker's training curve and predictions"),
+        (str(root / "corpus" / "statistics.json"), "what the corpus is"),
+    ]

@@ -1,0 +1,144 @@
+"""Eq. (2): R_Smax = argmax over the leaves of a tree of S(leaf). One row an example, with its runners-up."""
+
+import itertools
+import logging
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pulse_core.errors import InputError
+from pulse_core.seeding import derive_seed
+from pulse_core.selection.scorers import Scorer
+
+log = logging.getLogger("pulse")
+Key = tuple[int, str, int]
+KEY = ["user", "split", "position"]
+TREE_COLUMNS = [*KEY, "node", "rationale", "mean_logprob", "is_leaf"]
+
+SELECTED_SCHEMA = pa.schema(
+    [
+        ("user", pa.int32()),
+        ("split", pa.string()),
+        ("position", pa.int32()),
+        ("rationale", pa.string()),
+        ("node", pa.int32()),
+        ("score", pa.float32()),
+        (
+            "runners_up",
+            pa.list_(pa.struct([("node", pa.int32()), ("score", pa.float32()), ("rationale", pa.string())])),
+        ),
+        ("scorer", pa.string()),
+    ]
+)
+
+
+def leaves_of(tree: pd.DataFrame) -> pd.DataFrame:
+    """The leaves that may be selected, sorted by (user, split, position, node), whatever the tree's row order.
+
+    A blank leaf (the model wrote nothing) is passed over unless all of its tree's leaves are blank.
+
+    Raises:
+        InputError: a column is missing, a tree has no leaf, or a node appears twice.
+    """
+    missing = [column for column in TREE_COLUMNS if column not in tree.columns]
+    if missing:
+        raise InputError(f"tree: columns {missing} are missing; it wants {TREE_COLUMNS}")
+    leaves = tree.loc[tree["is_leaf"].astype(bool), TREE_COLUMNS].sort_values([*KEY, "node"], ignore_index=True)
+    trees, with_leaf = tree[KEY].drop_duplicates(), leaves[KEY].drop_duplicates()
+    if len(trees) != len(with_leaf):
+        bare = trees.merge(with_leaf, how="left", indicator=True).query("_merge == 'left_only'")
+        key = next(bare[KEY].itertuples(index=False, name=None))
+        raise InputError(f"tree: no leaf for (user, split, position) {key} and {len(bare) - 1} more")
+    twice = leaves.duplicated([*KEY, "node"])
+    if twice.any():
+        raise InputError(f"tree: node appears twice: {tuple(leaves.loc[twice.idxmax(), [*KEY, 'node']].tolist())}")
+    blank = leaves["rationale"].str.strip() == ""
+    all_blank = blank.groupby([leaves[column] for column in KEY]).transform("all")
+    if blank.any():
+        log.warning("selection: %d of %d leaves are blank and are passed over", int(blank.sum()), len(leaves))
+    return leaves[~blank | all_blank].reset_index(drop=True)
+
+
+def select_rationales(tree: pd.DataFrame, behaviour: Mapping[Key, str], scorer: Scorer) -> pd.DataFrame:
+    """Score every leaf and keep the best of each tree, Eq. (2).
+
+    Args:
+        tree: one row a node, columns of tree.parquet; the order of rows does not matter.
+        behaviour: the behaviour text of each (user, split, position); a scorer that does not read it needs none.
+        scorer: what scores a leaf.
+
+    Returns:
+        One row an example, sorted by (user, split, position): rationale, node and score of the best leaf; `runners_up`,
+        the other leaves from best to worst; the scorer's name. Equal scores (in float32) go to the lowest node.
+
+    Raises:
+        InputError: the tree is malformed (`leaves_of`), an example has no behaviour text, or a score is not a number.
+    """
+    leaves = leaves_of(tree)
+    keys = list(leaves[KEY].itertuples(index=False, name=None))
+    texts = [""] * len(keys)
+    if scorer.reads_behaviour:
+        unknown = next((key for key in keys if key not in behaviour), None)
+        if unknown is not None:
+            raise InputError(f"selection: no behaviour text for (user, split, position) {unknown}, which has a tree")
+        texts = [behaviour[key] for key in keys]
+    logprobs = leaves["mean_logprob"].to_numpy(dtype=np.float64, na_value=np.nan)
+    scores = scorer.scores(texts, leaves["rationale"].tolist(), logprobs).astype(np.float32)
+    if np.isnan(scores).any():
+        row = int(np.isnan(scores).argmax())
+        key = (*keys[row], int(leaves["node"].iloc[row]))
+        raise InputError(f"selection: {scorer.name} gives (user, split, position, node) {key} no score (not a number)")
+    return _best_of_each(leaves.assign(score=scores), scorer.name)
+
+
+def random_leaf(tree: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """One leaf a tree at random: what any scorer must beat (`why_recall`). Same columns as `select_rationales`.
+
+    Each draw is seeded by its example, so other examples don't change it. Scores are 0 for the order drawn first, -1
+    for the next and so on: they order the leaves and mean nothing else.
+    """
+    leaves = leaves_of(tree)
+    scores = np.empty(len(leaves), dtype=np.float32)
+    for key, rows in leaves.groupby(KEY, sort=True).indices.items():
+        generator = np.random.default_rng(derive_seed(seed, "random-leaf", *key))
+        scores[rows] = -generator.permutation(len(rows)).astype(np.float32)
+    return _best_of_each(leaves.assign(score=scores), "random")
+
+
+def _best_of_each(leaves: pd.DataFrame, scorer: str) -> pd.DataFrame:
+    """The first of each tree by (score descending, node ascending), the rest as its runners-up."""
+    ordered = leaves.sort_values([*KEY, "score", "node"], ascending=[True, True, True, False, True], ignore_index=True)
+    first = ~ordered.duplicated(KEY)
+    best = ordered.loc[first, [*KEY, "rationale", "node", "score"]].reset_index(drop=True)
+    runners = ordered[["node", "score", "rationale"]].to_dict("records")
+    starts = [*np.flatnonzero(first.to_numpy()), len(ordered)]
+    best["runners_up"] = [runners[start + 1 : end] for start, end in itertools.pairwise(starts)]
+    best["scorer"] = scorer
+    return best
+
+
+def selected_table(selected: pd.DataFrame) -> pa.Table:
+    """The selection as the table of selected/<scorer>.parquet."""
+    return pa.Table.from_pandas(selected, schema=SELECTED_SCHEMA, preserve_index=False)
+
+
+def selection_statistics(selected: pd.DataFrame, behaviour: str) -> dict[str, object]:
+    """How decided the selection was: leaves, mean best score, mean margin over the second best, share of ties.
+
+    `behaviour` (history | oracle) is written beside the figures, so that no oracle figure goes unmarked.
+    """
+    margins = [
+        score - runners[0]["score"]
+        for score, runners in zip(selected["score"], selected["runners_up"], strict=True)
+        if len(runners)
+    ]
+    return {
+        "behaviour": behaviour,
+        "examples": len(selected),
+        "mean_leaves": float(selected["runners_up"].map(len).mean() + 1) if len(selected) else 0.0,
+        "mean_score": float(selected["score"].mean()) if len(selected) else None,
+        "mean_margin": float(np.mean(margins)) if margins else None,
+        "tied_share": float(np.mean(np.equal(margins, 0))) if margins else None,
+    }

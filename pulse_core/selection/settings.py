@@ -1,0 +1,26 @@
+"""Settings of the selection stage."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pulse_core.settings import Settings
+
+ScorerName = Literal["thought_space", "distilbert", "sbert", "likelihood"]
+
+
+class SelectionSettings(Settings):
+    """What selects a rationale, and what it may look at."""
+
+    behaviour: Literal["history", "oracle"] = "history"
+    """The behaviour text b_u that leaves are compared with. `history` is what is known when a purchase is predicted.
+    `oracle` is the paper's Eq. (2) to the letter, with the target in it: it hands the selector the answer, and is there
+    to measure by how much (the leak audit). Never report it as a result."""
+    pooling: Literal["mean", "cls"] = "mean"
+    """Pooling of the frozen encoders (`distilbert`, `sbert`); the Thought Space's own is saved with it."""
+    max_tokens: int = Field(default=96, ge=8, le=8192)
+    """Longest text the frozen encoders read; keep it at the Thought Space's for a fair comparison."""
+    dtype: Literal["bfloat16", "float32"] = "bfloat16"
+    """Precision of the arithmetic; float32 is 2 times slower on a CPU and changes scores in the third decimal."""
+    batch_size: int = Field(default=64, ge=1)
+    """Texts encoded at once."""

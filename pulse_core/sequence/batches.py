@@ -1,0 +1,51 @@
+"""Padded batches of sequences of like length."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+PARTS = (0.7, 0.93)
+"""A batch is run in parts, split at these shares of its users by length: most histories are short, and padding all of
+them to the longest costs more than twice the time."""
+
+
+def pad(sequences: Sequence[np.ndarray]) -> Tensor:
+    """Item codes -> (batch, longest) int64 of code + 1, zeros on the right."""
+    lengths = np.fromiter((len(sequence) for sequence in sequences), dtype=np.int64, count=len(sequences))
+    padded = np.zeros((len(sequences), max(int(lengths.max(initial=0)), 1)), dtype=np.int64)
+    if lengths.sum():
+        padded[np.arange(padded.shape[1]) < lengths[:, None]] = np.concatenate(sequences) + 1
+    return torch.from_numpy(padded)
+
+
+def training_batches(
+    sequences: Sequence[np.ndarray], batch_size: int, max_length: int, generator: np.random.Generator
+) -> Iterator[list[tuple[Tensor, Tensor]]]:
+    """One epoch of random batches, each as parts (inputs, targets) of like length, (users, length) both.
+
+    targets[:, t] is the item after inputs[:, t] as code + 1, 0 where none is. The parts of a batch belong to one step
+    whose loss is the mean over all their positions: the same gradient as one padded batch. Whole batches of like
+    length would be cheaper still, but give short histories a larger say in the loss, which cost 0.015 of HR@1 on
+    Luxury Beauty. Sequences of one item teach nothing and are left out.
+    """
+    lengths = np.fromiter((min(len(s), max_length + 1) for s in sequences), dtype=np.int64, count=len(sequences))
+    order = generator.permutation(np.flatnonzero(lengths > 1))
+    for start in range(0, len(order), batch_size):
+        users = order[start : start + batch_size]
+        users = users[np.argsort(lengths[users], kind="stable")]
+        parts = []
+        for part in np.split(users, [round(share * len(users)) for share in PARTS]):
+            if len(part):
+                padded = pad([sequences[user][-(max_length + 1) :] for user in part])
+                targets = padded[:, 1:]
+                parts.append((padded[:, :-1] * (targets > 0), targets))
+        yield parts
+
+
+def by_length(sequences: Sequence[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
+    """Indices of all sequences in batches of like length: for evaluation, where order does not matter."""
+    order = np.argsort([len(sequence) for sequence in sequences], kind="stable")
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]

@@ -1,0 +1,133 @@
+"""Candidates: the target and items the user never touched, drawn once and shared by every model.
+
+Each example draws from a counter-based stream of its own, seeded by (run seed, user_id, split[, position]), so that
+adding users or examples changes nobody else's set; and all examples draw at once in numpy.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pulse_core.errors import InputError
+from pulse_core.seeding import derive_seed
+
+PROPOSALS = 64  # items proposed to each example at first: enough unless it may take only a few items of the catalogue
+MASK_BYTES = 64_000_000  # examples are worked through in blocks whose item mask is no larger
+
+
+def stream(seeds: np.ndarray, count: int) -> np.ndarray:
+    """The first `count` words of each seed's SplitMix64 stream (Steele et al. 2014): (n,) -> (n, count) uint64."""
+    counters = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = seeds.astype(np.uint64)[:, None] + counters
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def example_seeds(
+    seed: int, user_ids: Sequence[str], splits: Sequence[str], positions: Sequence[int], purpose: str
+) -> np.ndarray:
+    """One seed an example, (n,) uint64. The position counts for train alone, where a user may have several examples."""
+    found = [
+        derive_seed(seed, purpose, user_id, split, *([position] if split == "train" else []))
+        for user_id, split, position in zip(user_ids, splits, positions, strict=True)
+    ]
+    return np.array(found, dtype=np.uint64)
+
+
+def title_groups(titles: Sequence[str]) -> np.ndarray:
+    """Group number of each item: items whose titles agree but for case and whitespace share one."""
+    groups: dict[str, int] = {}
+    return np.array([groups.setdefault(" ".join(title.casefold().split()), len(groups)) for title in titles])
+
+
+def draw_candidates(
+    targets: np.ndarray,
+    touched: Sequence[np.ndarray],
+    seeds: np.ndarray,
+    groups: np.ndarray,
+    count: int,
+    ranking: np.ndarray | None = None,
+) -> np.ndarray:
+    """The target and count-1 other items in a random order: (n, count) int32 item codes.
+
+    targets (n,); touched: for each example all items of its user, in any split; seeds (n,) from `example_seeds`; groups
+    (items,) from `title_groups`. No two candidates share a title and none but the target was touched. The others are
+    drawn uniformly from the catalogue or, with `ranking` (n, depth) item codes, uniformly from those of each example
+    (`sasrec_hard`). Raises InputError if an example has too few items to draw from.
+    """
+    block = max(1, MASK_BYTES // len(groups))
+    parts = [np.zeros((0, count), dtype=np.int32)]
+    for start in range(0, len(targets), block):
+        rows = slice(start, start + block)
+        mask = _allowed(targets[rows], touched[rows], groups)
+        top = None if ranking is None else ranking[rows]
+        others = _draw(mask, seeds[rows], groups, count - 1, top)
+        parts.append(np.concatenate([targets[rows, None], others], axis=1).astype(np.int32))
+    drawn = np.concatenate(parts)
+    order = np.argsort(stream(~seeds, count), axis=1, kind="stable")  # another stream than the draw's
+    return np.take_along_axis(drawn, order, axis=1)
+
+
+def _allowed(targets: np.ndarray, touched: Sequence[np.ndarray], groups: np.ndarray) -> np.ndarray:
+    """(n, items) bool: neither touched nor of the target's title."""
+    mask = np.ones((len(targets), len(groups)), dtype=bool)
+    rows = np.repeat(np.arange(len(targets)), [len(items) for items in touched])
+    mask[rows, np.concatenate(touched)] = False
+    by_group = np.argsort(groups, kind="stable")
+    sizes = np.bincount(groups)
+    ends = np.cumsum(sizes)
+    target_groups = groups[targets]
+    shared = np.flatnonzero(sizes[target_groups] > 1)
+    for row in shared:
+        group = target_groups[row]
+        mask[row, by_group[ends[group] - sizes[group] : ends[group]]] = False
+    mask[np.arange(len(targets)), targets] = False
+    return mask
+
+
+def _draw(
+    mask: np.ndarray, seeds: np.ndarray, groups: np.ndarray, wanted: int, ranking: np.ndarray | None
+) -> np.ndarray:
+    if ranking is not None:
+        order = np.argsort(stream(seeds, ranking.shape[1]), axis=1, kind="stable")
+        proposed = np.take_along_axis(ranking, order, axis=1)
+    else:
+        proposed = (stream(seeds, PROPOSALS) % np.uint64(mask.shape[1])).astype(np.int64)
+    good = np.take_along_axis(mask, proposed, axis=1)
+    banned = -1 - np.arange(proposed.shape[1])  # numbers of their own: a banned item does not use up its title
+    good &= _first_of_group(np.where(good, groups[proposed], banned))
+    chosen = np.argsort(~good, axis=1, kind="stable")[:, :wanted]
+    drawn = np.zeros((len(mask), wanted), dtype=np.int64)
+    drawn[:, : chosen.shape[1]] = np.take_along_axis(proposed, chosen, axis=1)
+    for row in np.flatnonzero(good.sum(axis=1) < wanted):
+        drawn[row] = _draw_exactly(mask[row], seeds[row], groups, wanted, None if ranking is None else ranking[row])
+    return drawn
+
+
+def _first_of_group(groups: np.ndarray) -> np.ndarray:
+    """(n, m) group numbers -> bool, true where no earlier column of the row has the same group."""
+    order = np.argsort(groups, axis=1, kind="stable")
+    ordered = np.take_along_axis(groups, order, axis=1)
+    first = np.ones_like(ordered, dtype=bool)
+    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    out = np.empty_like(first)
+    np.put_along_axis(out, order, first, axis=1)
+    return out
+
+
+def _draw_exactly(
+    mask: np.ndarray, seed: np.uint64, groups: np.ndarray, wanted: int, ranking: np.ndarray | None
+) -> np.ndarray:
+    """One example's draw from a permutation of all it may take: where proposing at random found too few."""
+    allowed = np.flatnonzero(mask) if ranking is None else ranking[mask[ranking]]
+    order = np.argsort(stream(np.array([seed]), len(allowed))[0], kind="stable") if len(allowed) else allowed
+    permuted = allowed[order]
+    _, first = np.unique(groups[permuted], return_index=True)
+    if len(first) < wanted:
+        where = "among SASRec's top ranks (raise candidates.hard_depth)" if ranking is not None else "in the catalogue"
+        raise InputError(
+            f"candidates.count = {wanted + 1} needs {wanted} items that a user never touched, with titles of their "
+            f"own, and there are only {len(first)} {where}: lower candidates.count or give a corpus with more items"
+        )
+    return permuted[np.sort(first)[:wanted]]

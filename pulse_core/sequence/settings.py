@@ -1,0 +1,73 @@
+"""Settings of the sequence stages, one model a stage, so that editing one reruns that stage alone."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pulse_core.settings import Settings
+
+
+class SASRecSettings(Settings):
+    """The sequence model (Kang & McAuley 2018, pre-norm) and its training."""
+
+    dimension: int = Field(50, ge=2, le=1024)
+    """Width of item embeddings and states. 50 suits 5-core Amazon sets; raise it for catalogues above 50,000 items."""
+    blocks: int = Field(2, ge=1, le=12)
+    """Self-attention blocks."""
+    heads: int = Field(1, ge=1, le=16)
+    """Attention heads; must divide `dimension`."""
+    dropout: float = Field(0.5, ge=0.0, lt=1.0)
+    """Dropout on embeddings, attention and feed-forward layers. 0.5 for sparse data, 0.2 for long, dense histories."""
+    max_length: int = Field(50, ge=1, le=1000)
+    """The last so many items of a history are read."""
+    loss: Literal["bce", "ce"] = "ce"
+    """`ce`: softmax over the whole catalogue (the stronger); `bce`: one uniform negative a position (the original)."""
+    learning_rate: float = Field(1e-3, gt=0.0)
+    """Of Adam with betas (0.9, 0.98)."""
+    batch_size: int = Field(128, ge=1)
+    """Users in one step."""
+    epochs: int = Field(200, ge=1)
+    """At most so many passes over the training sequences."""
+    evaluate_every: int = Field(5, ge=1)
+    """Epochs between two looks at the validation targets (full-ranking NDCG@10)."""
+    patience: int = Field(6, ge=1)
+    """Stop after so many looks without improvement and keep the best model."""
+    validation_examples: int = Field(10_000, ge=1)
+    """Look at so many validation examples at most, drawn by seed: enough to see which epoch is best."""
+    cross_fit_folds: int = Field(3, ge=0, le=20)
+    """Training examples get states and neighbours from a model that never saw their users, so that neighbours tell as
+    much in training as at test. So many folds of users, one more model each; 0 turns cross-fitting off."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "SASRecSettings":
+        if self.dimension % self.heads:
+            raise ValueError(f"sasrec.heads = {self.heads} must divide sasrec.dimension = {self.dimension}")
+        if self.cross_fit_folds == 1:
+            raise ValueError("sasrec.cross_fit_folds = 1 leaves no user to train on: use 0 (off) or at least 2")
+        return self
+
+
+class CandidateSettings(Settings):
+    """The items among which every model ranks the target."""
+
+    count: int = Field(10, ge=2)
+    """Candidates of each example, the target among them. The paper's figures are of 10; chance is 1/count."""
+    kind: Literal["uniform", "sasrec_hard"] = "uniform"
+    """`uniform`: drawn from all items the user never touched. `sasrec_hard`: from SASRec's top ranks, a harder test."""
+    hard_depth: int = Field(100, ge=10)
+    """`sasrec_hard` only: draw from so many of SASRec's best-ranked items."""
+
+
+class NeighbourSettings(Settings):
+    """The users whose taste is nearest, and which of their items tell most about the next purchase."""
+
+    users: int = Field(20, ge=1)
+    """Nearest users by cosine of SASRec states."""
+    temperature: float = Field(0.1, gt=0.0)
+    """A neighbour weighs exp(cosine / temperature): lower trusts the nearest few, higher counts heads."""
+    after_decay: float = Field(0.5, ge=0.0, le=1.0)
+    """A neighbour's next purchase after the moment of likeness weighs 1, each later one this much less again."""
+    popularity_exponent: float = Field(0.0, ge=0.0, le=1.0)
+    """Weights are divided by popularity to this power: above 0 the telling items come before the popular ones."""
+    items: int = Field(12, ge=1, le=100)
+    """At most so many items are kept for each example, most telling first."""

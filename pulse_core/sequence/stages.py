@@ -1,0 +1,185 @@
+"""The sequence stages over tables: SASRec with its states, candidates, neighbours, and SASRec's own predictions."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pulse_core.artifacts import write_json, write_table
+from pulse_core.data.examples import sequences_by_user, training_sequences
+from pulse_core.errors import InputError
+from pulse_core.progress import progress
+from pulse_core.seeding import derive_seed
+from pulse_core.sequence.candidates import draw_candidates, example_seeds, title_groups
+from pulse_core.sequence.cross_fit import ALL_USERS, fold_of_examples, fold_of_users, train_cross_fitted
+from pulse_core.sequence.full_ranking import ranking_metrics
+from pulse_core.sequence.model import SASRec
+from pulse_core.sequence.settings import CandidateSettings, SASRecSettings
+from pulse_core.sequence.states import full_ranks, score_candidates, states
+from pulse_core.sequence.training import load_models, save_models
+
+log = logging.getLogger("pulse")
+KEY = ["user", "split", "position"]
+
+
+def run_sasrec(
+    interactions: pd.DataFrame,
+    examples: pd.DataFrame,
+    user_ids: Sequence[str],
+    item_count: int,
+    settings: SASRecSettings,
+    seed: int,
+    out: Path,
+) -> dict[str, object]:
+    """Train on training sequences alone and write model.safetensors, states.parquet and metrics.json into `out`.
+
+    interactions and examples: the corpus and examples tables; user_ids: ids by user code. Returns the metrics.
+    """
+    learned = sequences_by_user(training_sequences(interactions, examples))
+    users = np.array(list(learned), dtype=np.int64)
+    folds = fold_of_users(user_ids, settings.cross_fit_folds, seed)
+    validation = _validation(examples, settings, seed)
+    total = settings.epochs * (1 + settings.cross_fit_folds)
+    with progress("SASRec", total, "epochs") as meter:
+        fitted = train_cross_fitted(
+            list(learned.values()), folds[users], validation, item_count, settings, seed, meter.advance
+        )
+    log.info("SASRec: best epoch %d, %.2f s an epoch", fitted.full.best_epoch, fitted.full.epoch_seconds)
+    example_folds = fold_of_examples(examples["user"].to_numpy(), examples["split"].to_numpy(), folds)
+    metrics: dict[str, object] = {
+        "settings": settings.model_dump(),
+        "seed": seed,
+        "best_epoch": fitted.full.best_epoch,
+        "epochs_run": fitted.full.epochs_run,
+        "full_ranking": _full_ranking(fitted.models, examples, example_folds),
+        "curve": fitted.full.curve,
+    }
+    save_models(out / "model.safetensors", {_name(fold): model for fold, model in fitted.models.items()})
+    write_table(out / "states.parquet", _states_table(fitted.models, examples, example_folds))
+    write_json(out / "metrics.json", metrics)
+    return metrics
+
+
+def load_fold_models(path: str | Path, settings: SASRecSettings) -> dict[int, SASRec]:
+    """The models of `run_sasrec` by fold number; -1 is the one trained on all users."""
+    named = load_models(path, settings)
+    return {ALL_USERS if name == "full" else int(name.removeprefix("fold")): model for name, model in named.items()}
+
+
+def run_candidates(
+    interactions: pd.DataFrame,
+    examples: pd.DataFrame,
+    user_ids: Sequence[str],
+    titles: Sequence[str],
+    settings: CandidateSettings,
+    seed: int,
+    model: SASRec | None = None,
+) -> pa.Table:
+    """The candidates table of all examples; `model` is needed for `sasrec_hard` alone.
+
+    titles: by item code. Raises InputError if a user leaves too few items to draw from.
+    """
+    touched = sequences_by_user(interactions)
+    users = examples["user"].to_numpy()
+    seeds = example_seeds(
+        seed,
+        [user_ids[user] for user in users],
+        examples["split"].tolist(),
+        examples["position"].tolist(),
+        "candidates",
+    )
+    ranking = None
+    if settings.kind == "sasrec_hard":
+        if model is None:
+            raise InputError("candidates.kind = sasrec_hard needs the trained SASRec model")
+        ranking = _top_items(model, examples["history"].tolist(), settings.hard_depth)
+    drawn = draw_candidates(
+        examples["target"].to_numpy(),
+        [touched[int(user)] for user in users],
+        seeds,
+        title_groups(titles),
+        settings.count,
+        ranking,
+    )
+    return keyed_table(examples, {"candidates": list_column(drawn, pa.int32())})
+
+
+def sasrec_predictions(models: dict[int, SASRec], examples: pd.DataFrame, candidates: pd.DataFrame) -> pa.Table:
+    """SASRec's scores of the candidates of validation and test examples, in the one schema of predictions."""
+    joined = examples.merge(candidates, on=KEY, how="inner", validate="one_to_one")
+    joined = joined[joined["split"] != "train"]
+    listed = np.stack(joined["candidates"].tolist()).astype(np.int64)
+    scores = score_candidates(models[ALL_USERS], joined["history"].tolist(), listed)
+    return pa.table(
+        {
+            "user": pa.array(joined["user"], pa.int32()),
+            "split": pa.array(joined["split"], pa.string()),
+            "candidates": list_column(listed, pa.int32()),
+            "scores": list_column(scores, pa.float32()),
+        }
+    )
+
+
+def list_column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """A matrix as a column of equally long lists."""
+    offsets = np.arange(0, values.size + 1, max(values.shape[1], 1), dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel(), kind))
+
+
+def keyed_table(examples: pd.DataFrame, columns: dict[str, pa.Array]) -> pa.Table:
+    """Columns beside the key (user, split, position) of the examples."""
+    key = {
+        "user": pa.array(examples["user"], pa.int32()),
+        "split": pa.array(examples["split"], pa.string()),
+        "position": pa.array(examples["position"], pa.int32()),
+    }
+    return pa.table({**key, **columns})
+
+
+def _name(fold: int) -> str:
+    return "full" if fold == ALL_USERS else f"fold{fold}"
+
+
+def _validation(examples: pd.DataFrame, settings: SASRecSettings, seed: int) -> tuple[Sequence[np.ndarray], np.ndarray]:
+    chosen = examples[examples["split"] == "validation"]
+    if len(chosen) > settings.validation_examples:
+        chosen = chosen.sample(settings.validation_examples, random_state=derive_seed(seed, "sasrec-looks") % 2**32)
+    return chosen["history"].tolist(), chosen["target"].to_numpy(np.int64)
+
+
+def _states_table(models: dict[int, SASRec], examples: pd.DataFrame, folds: np.ndarray) -> pa.Table:
+    found = np.zeros((len(examples), models[ALL_USERS].items.embedding_dim), dtype=np.float32)
+    histories = examples["history"].to_numpy()
+    for fold in np.unique(folds):
+        rows = folds == fold
+        found[rows] = states(models[int(fold)], list(histories[rows]))
+    columns = {"fold": pa.array(folds, pa.int32()), "state": list_column(found, pa.float32())}
+    return keyed_table(examples, columns)
+
+
+def _full_ranking(models: dict[int, SASRec], examples: pd.DataFrame, folds: np.ndarray) -> dict[str, dict[str, float]]:
+    """By split; `train` as the models that saw the users have it, `train_cross_fit` as the later stages see it."""
+    splits, targets = examples["split"].to_numpy(), examples["target"].to_numpy(np.int64)
+    histories = examples["history"].to_numpy()
+    ranks, crossed = np.zeros(len(examples), np.int64), np.zeros(len(examples), np.int64)
+    ranks[:] = full_ranks(models[ALL_USERS], list(histories), targets)
+    for fold in np.unique(folds):
+        rows = folds == fold
+        crossed[rows] = full_ranks(models[int(fold)], list(histories[rows]), targets[rows])
+    figures = {split: ranking_metrics(ranks[splits == split]) for split in np.unique(splits)}
+    if folds.max(initial=ALL_USERS) > ALL_USERS:
+        figures["train_cross_fit"] = ranking_metrics(crossed[splits == "train"])
+    return figures
+
+
+def _top_items(model: SASRec, histories: Sequence[np.ndarray], depth: int) -> np.ndarray:
+    vectors = model.item_vectors().detach().numpy()
+    found = states(model, histories)
+    parts = []
+    for start in range(0, len(found), 2048):
+        scores = found[start : start + 2048] @ vectors.T
+        parts.append(np.argsort(-scores, axis=1, kind="stable")[:, :depth])
+    return np.concatenate(parts)

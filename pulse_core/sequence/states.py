@@ -1,0 +1,70 @@
+"""What a trained model says of histories: states, scores of candidates, ranks among all items."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from pulse_core.sequence.batches import by_length, pad
+from pulse_core.sequence.full_ranking import ranks_of_targets
+from pulse_core.sequence.model import SASRec
+
+EVALUATION_BATCH = 512
+
+
+@torch.inference_mode()
+def states(model: SASRec, histories: Sequence[np.ndarray]) -> np.ndarray:
+    """State after the last item of each history: (n, dim) float32; an empty history has the zero state."""
+    model.eval()
+    out = np.zeros((len(histories), model.items.embedding_dim), dtype=np.float32)
+    cut = [np.asarray(history[-model.max_length :]) for history in histories]
+    for rows in by_length(cut, EVALUATION_BATCH):
+        chosen = [int(row) for row in rows if len(cut[row])]
+        if not chosen:
+            continue
+        padded = pad([cut[row] for row in chosen])
+        last = (padded > 0).sum(dim=1) - 1
+        out[chosen] = model(padded)[torch.arange(len(chosen)), last].numpy()
+    return out
+
+
+@torch.inference_mode()
+def prefix_states(model: SASRec, sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """States after every item of the last `max_length` of each sequence.
+
+    Returns states (n, dim) float32, owner (n,) index of the sequence, position (n,) items read: sequence[position] is
+    next.
+    """
+    model.eval()
+    found, owners, positions = [], [], []
+    cut = [np.asarray(sequence[-model.max_length :]) for sequence in sequences]
+    for rows in by_length(cut, EVALUATION_BATCH):
+        padded = pad([cut[row] for row in rows])
+        real = padded > 0
+        found.append(model(padded)[real].numpy())
+        row, column = real.numpy().nonzero()
+        owners.append(rows[row])
+        skipped = np.array([len(sequences[r]) - len(cut[r]) for r in rows])
+        positions.append(column + 1 + skipped[row])
+    order = np.lexsort((np.concatenate(positions), np.concatenate(owners)))
+    return np.concatenate(found)[order], np.concatenate(owners)[order], np.concatenate(positions)[order]
+
+
+@torch.inference_mode()
+def score_candidates(model: SASRec, histories: Sequence[np.ndarray], candidates: np.ndarray) -> np.ndarray:
+    """Inner products of states with candidates' embeddings: candidates (n, m) item codes -> (n, m) float32."""
+    vectors = model.item_vectors().numpy()[candidates]  # (n, m, dim)
+    return np.einsum("nd,nmd->nm", states(model, histories), vectors).astype(np.float32)
+
+
+@torch.inference_mode()
+def full_ranks(model: SASRec, histories: Sequence[np.ndarray], targets: np.ndarray) -> np.ndarray:
+    """1-based rank of each target among all items outside its history, in blocks that bound memory."""
+    vectors = model.item_vectors().numpy()
+    found = states(model, histories)
+    block = max(1, 20_000_000 // len(vectors))
+    ranks = [
+        ranks_of_targets(found[i : i + block] @ vectors.T, histories[i : i + block], targets[i : i + block])
+        for i in range(0, len(found), block)
+    ]
+    return np.concatenate(ranks) if ranks else np.zeros(0, dtype=np.int64)

@@ -1,0 +1,159 @@
+"""Training of the sequence model with early stopping on validation targets, and its file."""
+
+import copy
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from pulse_core.artifacts import whole_file
+from pulse_core.errors import InputError
+from pulse_core.sequence.batches import training_batches
+from pulse_core.sequence.full_ranking import ranking_metrics
+from pulse_core.sequence.losses import binary_loss, softmax_loss
+from pulse_core.sequence.model import SASRec
+from pulse_core.sequence.settings import SASRecSettings
+from pulse_core.sequence.states import full_ranks
+
+log = logging.getLogger("pulse")
+Advance = Callable[[int, str], None]
+
+
+@dataclass
+class TrainedSASRec:
+    """A model and how it came to be: epochs kept, seconds an epoch, validation figures by epoch."""
+
+    model: SASRec
+    best_epoch: int
+    epochs_run: int
+    epoch_seconds: float
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+def new_model(item_count: int, settings: SASRecSettings) -> SASRec:
+    """An untrained model of the configured shape; draws from torch's global generator."""
+    return SASRec(
+        item_count, settings.dimension, settings.blocks, settings.heads, settings.dropout, settings.max_length
+    )
+
+
+def train(
+    sequences: Sequence[np.ndarray],
+    validation: tuple[Sequence[np.ndarray], np.ndarray] | None,
+    item_count: int,
+    settings: SASRecSettings,
+    seed: int,
+    advance: Advance | None = None,
+) -> TrainedSASRec:
+    """Fit SASRec on training sequences alone.
+
+    sequences: item codes of each user, oldest first, without validation or test targets. validation: (histories,
+    targets) for early stopping on full-ranking NDCG@10, or None to run exactly `settings.epochs`. Equal inputs and
+    seed give equal weights; torch's global generator is left as it was. `advance(epochs, note)` is called after every
+    epoch. Raises InputError if no sequence holds two items.
+    """
+    if not any(len(sequence) > 1 for sequence in sequences):
+        raise InputError("SASRec has nothing to learn from: no training sequence holds two items (relax corpus.k_core)")
+    generator = np.random.default_rng(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # initial weights and dropout draw from torch's generator, restored afterwards
+        model = new_model(item_count, settings)
+        return _fit(model, sequences, validation, settings, generator, advance)
+
+
+def _fit(
+    model: SASRec,
+    sequences: Sequence[np.ndarray],
+    validation: tuple[Sequence[np.ndarray], np.ndarray] | None,
+    settings: SASRecSettings,
+    generator: np.random.Generator,
+    advance: Advance | None,
+) -> TrainedSASRec:
+    optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
+    best, best_epoch, best_value, waited = model.state_dict(), settings.epochs, -1.0, 0
+    curve: list[dict[str, float]] = []
+    seconds = 0.0
+    for epoch in range(1, settings.epochs + 1):
+        started = time.perf_counter()
+        loss = run_epoch(model, sequences, optimiser, settings, generator)
+        seconds += time.perf_counter() - started
+        if validation is not None and (epoch % settings.evaluate_every == 0 or epoch == settings.epochs):
+            figures = ranking_metrics(full_ranks(model, *validation))
+            curve.append({"epoch": epoch, "loss": loss, **figures})
+            if figures["ndcg@10"] > best_value:
+                best, best_epoch, best_value, waited = copy.deepcopy(model.state_dict()), epoch, figures["ndcg@10"], 0
+            else:
+                waited += 1
+        if advance is not None:
+            advance(1, f"loss {loss:.3f}" + (f", best NDCG@10 {best_value:.4f}" if curve else ""))
+        if waited >= settings.patience:
+            break
+    if validation is not None:
+        model.load_state_dict(best)
+    model.eval()
+    return TrainedSASRec(model, best_epoch, epoch, seconds / epoch, curve)
+
+
+def run_epoch(
+    model: SASRec,
+    sequences: Sequence[np.ndarray],
+    optimiser: torch.optim.Optimizer,
+    settings: SASRecSettings,
+    generator: np.random.Generator,
+) -> float:
+    """One pass over the sequences; returns the mean loss a batch."""
+    model.train()
+    losses: list[float] = []
+    for parts in training_batches(sequences, settings.batch_size, settings.max_length, generator):
+        loss = _loss(model, parts, settings, generator)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return float(np.mean(losses))
+
+
+def _loss(
+    model: SASRec, parts: list[tuple[Tensor, Tensor]], settings: SASRecSettings, generator: np.random.Generator
+) -> Tensor:
+    states = torch.cat([model(inputs)[targets > 0] for inputs, targets in parts])  # (positions, dim)
+    codes = torch.cat([targets[targets > 0] for _, targets in parts]) - 1
+    if settings.loss == "ce":
+        return softmax_loss(states, model.item_vectors(), codes)
+    negatives = torch.from_numpy(generator.integers(0, model.item_count, size=len(codes)))
+    return binary_loss(states, model.item_vectors(), codes, negatives)
+
+
+def save_models(path: str | Path, models: dict[str, SASRec], metadata: dict[str, str] | None = None) -> None:
+    """Write models of one shape into one safetensors file; tensors are named `<model>/<parameter>`."""
+    tensors = {
+        f"{name}/{parameter}": tensor.contiguous()
+        for name, model in models.items()
+        for parameter, tensor in model.state_dict().items()
+    }
+    with whole_file(path) as partial:
+        safetensors.torch.save_file(tensors, partial, metadata=metadata)
+
+
+def load_models(path: str | Path, settings: SASRecSettings) -> dict[str, SASRec]:
+    """Read what `save_models` wrote. Raises InputError if the file was made with other settings."""
+    groups: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in safetensors.torch.load_file(path).items():
+        name, parameter = key.split("/", 1)
+        groups.setdefault(name, {})[parameter] = tensor
+    models = {}
+    for name, tensors in groups.items():
+        with torch.random.fork_rng(devices=[]):
+            model = new_model(tensors["items.weight"].shape[0] - 1, settings)
+        try:
+            model.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise InputError(f"{path}: made with other `sasrec` settings; delete it and run again") from error
+        models[name] = model.eval()
+    return models

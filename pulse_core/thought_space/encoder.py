@@ -1,0 +1,159 @@
+"""A text encoder: a transformer's token states pooled into one unit-norm vector a text."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pulse_core.artifacts import whole_directory
+from pulse_core.errors import InputError
+from pulse_core.models import device as job_device
+
+log = logging.getLogger("pulse")
+Pooling = Literal["mean", "cls"]
+
+# The layout that sentence-transformers reads: transformer, pooling, normalisation.
+_MODULES = [
+    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+    {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+    {"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"},
+]
+
+
+def pool(states: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
+    """Token states (B, T, d) and their mask (B, T; 1 = a token) as unit-norm vectors (B, d), in float32.
+
+    `mean` averages the tokens and leaves the padding out; `cls` takes the first token.
+    """
+    states = states.float()
+    if pooling == "cls":
+        pooled = states[:, 0]
+    else:
+        weight = mask.unsqueeze(-1).to(states.dtype)
+        pooled = (states * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1e-9)
+    return functional.normalize(pooled, dim=-1)
+
+
+class Encoder:
+    """Texts to unit-norm embeddings. Weights are float32; the arithmetic is bfloat16 autocast unless told otherwise.
+
+    Args:
+        path: a directory in Hugging Face layout, such as `save` or sentence-transformers writes.
+        max_tokens: longest text read, in tokens with the special ones; the rest is cut off the end.
+        pooling: `mean` or `cls`.
+        dtype: `bfloat16` or `float32` arithmetic.
+        device: where it runs; the job's accelerator or the CPU by default.
+
+    Raises:
+        InputError: the directory holds no such model, or the model cannot read `max_tokens` tokens.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        max_tokens: int = 96,
+        pooling: Pooling = "mean",
+        dtype: str = "bfloat16",
+        device: torch.device | None = None,
+    ) -> None:
+        from transformers import AutoModel, AutoTokenizer
+
+        path = Path(path)
+        if not (path / "config.json").is_file():
+            raise InputError(f"encoder: {path} holds no config.json; give a directory in Hugging Face layout")
+        try:
+            # Loading may initialise weights that a checkpoint lacks (BERT's unused pooler): never from a global seed.
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                model: Any = AutoModel.from_pretrained(path, dtype=torch.float32)
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(path)
+        except (OSError, ValueError) as error:
+            raise InputError(f"encoder: cannot load {path}: {error}") from error
+        longest = getattr(model.config, "max_position_embeddings", None) or max_tokens
+        if max_tokens > longest:
+            raise InputError(f"encoder: max_tokens {max_tokens} is more than the {longest} tokens that {path} can read")
+        self.device = device or job_device()
+        self.model: nn.Module = model.eval().to(self.device)
+        self.max_tokens, self.pooling, self.dtype = max_tokens, pooling, dtype
+        self.dim: int = model.config.hidden_size
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of each text, cut to `max_tokens`, special tokens included."""
+        if not texts:
+            return []
+        return self.tokenizer(list(texts), truncation=True, max_length=self.max_tokens)["input_ids"]
+
+    def embed(self, token_ids: Sequence[Sequence[int]]) -> Tensor:
+        """Embeddings of one batch of token ids, (B, dim) float32 unit-norm, with gradients if they are enabled."""
+        longest = max(map(len, token_ids))
+        ids = torch.full((len(token_ids), longest), self.tokenizer.pad_token_id or 0, dtype=torch.long)
+        mask = torch.zeros((len(token_ids), longest), dtype=torch.long)
+        for row, tokens in enumerate(token_ids):
+            ids[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.long)
+            mask[row, : len(tokens)] = 1
+        ids, mask = ids.to(self.device), mask.to(self.device)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == "bfloat16"):
+            states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state  # (B, T, dim)
+        return pool(states, mask, self.pooling)
+
+    def encode(self, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
+        """Embeddings of the texts in evaluation mode, (n, dim) float32 unit-norm.
+
+        Each distinct text is read once, in batches of similar length (little padding). The batches depend on the set
+        of texts, not on their order or number of repeats: neither do the embeddings.
+        """
+        distinct = sorted(set(texts))
+        if not distinct:
+            return np.zeros((0, self.dim), dtype=np.float32)
+        token_ids = self.tokens(distinct)
+        order = sorted(range(len(distinct)), key=lambda index: len(token_ids[index]))
+        vectors = np.empty((len(distinct), self.dim), dtype=np.float32)
+        training = self.model.training
+        self.model.eval()
+        with torch.inference_mode():
+            for start in range(0, len(order), batch_size):
+                rows = order[start : start + batch_size]
+                vectors[rows] = self.embed([token_ids[row] for row in rows]).cpu().numpy()
+        self.model.train(training)
+        where = {text: row for row, text in enumerate(distinct)}
+        return vectors[[where[text] for text in texts]]
+
+    def save(self, path: str | Path) -> None:
+        """Write a directory that transformers, sentence-transformers and `load_encoder` read, whole or not at all."""
+        with whole_directory(path) as partial:
+            self.model.save_pretrained(partial)  # type: ignore[operator]
+            self.tokenizer.save_pretrained(partial)
+            (partial / "1_Pooling").mkdir()
+            (partial / "2_Normalize").mkdir()
+            pooling = {"word_embedding_dimension": self.dim} | {
+                f"pooling_mode_{mode}": self.pooling == kind
+                for mode, kind in (("cls_token", "cls"), ("mean_tokens", "mean"), ("max_tokens", "max"))
+            }
+            files = {
+                "modules.json": _MODULES,
+                "sentence_bert_config.json": {"max_seq_length": self.max_tokens, "do_lower_case": False},
+                "1_Pooling/config.json": pooling,
+            }
+            for name, content in files.items():
+                (partial / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def load_encoder(path: str | Path, dtype: str = "bfloat16", device: torch.device | None = None) -> Encoder:
+    """An encoder with the pooling and length it was saved with.
+
+    Raises:
+        InputError: the directory was not written by `Encoder.save` (or in sentence-transformers' layout).
+    """
+    path = Path(path)
+    try:
+        pooling = json.loads((path / "1_Pooling/config.json").read_text(encoding="utf-8"))
+        max_tokens = json.loads((path / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"encoder: {path} is no saved encoder ({error}); rerun the Thought Space stage") from error
+    return Encoder(path, max_tokens, "cls" if pooling.get("pooling_mode_cls_token") else "mean", dtype, device)

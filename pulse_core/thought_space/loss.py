@@ -1,0 +1,68 @@
+"""InfoNCE, Eq. (1): pull each user's positive rationale to the user's history, push other users' rationales away."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+NO_NEGATIVE = -1
+
+
+def info_nce(z_history: Tensor, z_positive: Tensor, negatives: Tensor, temperature: float) -> Tensor:
+    """Eq. (1), averaged over the batch.
+
+    L(u) = -log[ exp(sim(z_p, z_h)/tau) / (exp(sim(z_p, z_h)/tau) + sum_j exp(sim(z_nj, z_h)/tau)) ], sim = cosine.
+
+    Args:
+        z_history: E2's embeddings of the behaviour texts, (B, d), any length.
+        z_positive: E1's embeddings of the positive rationales, (B, d), any length.
+        negatives: rows of `z_positive` that are the negatives of each user, (B, M); `NO_NEGATIVE` fills the places of
+            users who have fewer than M.
+        temperature: tau > 0.
+
+    Returns:
+        The mean loss, a scalar. A user with no negative contributes 0: there is nothing to tell apart.
+    """
+    history = functional.normalize(z_history.float(), dim=-1)
+    positive = functional.normalize(z_positive.float(), dim=-1)
+    # One (B, B) product and a gather, not (B, M, d) copies of the negatives.
+    similarity = history @ positive.T / temperature  # (B, B)
+    drawn = similarity.gather(1, negatives.clamp(min=0))  # (B, M)
+    drawn = drawn.masked_fill(negatives == NO_NEGATIVE, float("-inf"))
+    logits = torch.cat([similarity.diagonal().unsqueeze(1), drawn], dim=1)  # (B, 1 + M)
+    return (logits.logsumexp(dim=1) - logits[:, 0]).mean()
+
+
+def may_contrast(
+    users: list[str], rationales: list[str], domains: list[str] | None = None, *, inter_domain: bool = True
+) -> np.ndarray:
+    """Which rationales may serve as whose negatives, (n, n) bool: row u, column v.
+
+    v must be another user's. A rationale with the very words of u's own is left out too: it would be pushed away and
+    pulled near at once. With `inter_domain` false, v must be of u's domain.
+    """
+    user, text = np.asarray(users, dtype=object), np.asarray(rationales, dtype=object)
+    allowed = (user[:, None] != user[None, :]) & (text[:, None] != text[None, :])
+    if domains is not None and not inter_domain:
+        domain = np.asarray(domains, dtype=object)
+        allowed &= domain[:, None] == domain[None, :]
+    return allowed
+
+
+def draw_negatives(allowed: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Draw `count` negatives a user without replacement, uniformly among the allowed ones.
+
+    Args:
+        allowed: (n, n) bool from `may_contrast`.
+        count: M.
+        generator: the source of the draw.
+
+    Returns:
+        Indices, (n, count) int64. A user with fewer than `count` allowed gets all of them, then `NO_NEGATIVE`.
+    """
+    # A uniform draw without replacement for all rows at once: the `count` smallest of random keys.
+    keys = np.where(allowed, generator.random(allowed.shape), np.inf)
+    order = np.argsort(keys, axis=1, kind="stable")[:, :count]
+    drawn = np.where(np.isinf(np.take_along_axis(keys, order, axis=1)), NO_NEGATIVE, order)
+    missing = count - drawn.shape[1]
+    return np.pad(drawn, ((0, 0), (0, max(missing, 0))), constant_values=NO_NEGATIVE).astype(np.int64)

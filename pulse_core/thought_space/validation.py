@@ -1,0 +1,65 @@
+"""Measuring a Thought Space on held-out users: which rationale, of a pool of fixed size, is theirs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pulse_core.seeding import derive_seed
+from pulse_core.thought_space.encoder import Encoder
+from pulse_core.thought_space.examples import TrainingExample
+from pulse_core.thought_space.loss import draw_negatives, may_contrast
+from pulse_core.thought_space.metrics import space_metrics
+from pulse_core.thought_space.settings import ThoughtSpaceSettings
+
+
+class Validation:
+    """Held-out examples with their retrieval pools, drawn once: every measurement ranks the same rationales.
+
+    A pool is the example's own rationale and `retrieval_pool - 1` of other held-out users' (all there are, where there
+    are fewer; `pool` and `chance` in the figures say so). Pools stay within the example's domain, where the rationales
+    are hardest to tell apart.
+    """
+
+    def __init__(self, examples: Sequence[TrainingExample], settings: ThoughtSpaceSettings, seed: int) -> None:
+        self.examples = list(examples)
+        self._batch_size = settings.encode_batch_size
+        allowed = may_contrast(
+            [e.user for e in self.examples],
+            [e.rationale for e in self.examples],
+            [e.domain for e in self.examples],
+            inter_domain=False,
+        )
+        generator = np.random.default_rng(derive_seed(seed, "retrieval-pools"))
+        self._others = draw_negatives(allowed, settings.retrieval_pool - 1, generator)
+
+    def measure(self, rationale_encoder: Encoder, history_encoder: Encoder, *, brief: bool = False) -> dict[str, Any]:
+        """Figures for history-only text and (unless `brief`) for text with the target, all together and per domain.
+
+        Returns:
+            {"history_only": {..., "domains": {name: {...}}}, "with_target": the same}; empty with under two examples.
+        """
+        if len(self.examples) < 2:
+            return {}
+        rationale = rationale_encoder.encode([e.rationale for e in self.examples], self._batch_size)
+        kinds = {"history_only": [e.history_only for e in self.examples]}
+        if not brief:
+            kinds["with_target"] = [e.with_target for e in self.examples]
+        return {
+            kind: self._figures(history_encoder.encode(texts, self._batch_size), rationale)
+            for kind, texts in kinds.items()
+        }
+
+    def _figures(self, history: np.ndarray, rationale: np.ndarray) -> dict[str, Any]:
+        figures: dict[str, Any] = space_metrics(history, rationale, self._others)
+        domains = [e.domain for e in self.examples]
+        figures["domains"] = {}
+        for domain in sorted(set(domains)):
+            rows = np.array([row for row, name in enumerate(domains) if name == domain])
+            if len(rows) < 2:
+                continue
+            # Pools stay inside a domain, so a domain's rows hold all that their own pools name: renumber them.
+            renumber = np.full(len(domains) + 1, -1)
+            renumber[rows] = np.arange(len(rows))
+            figures["domains"][domain] = space_metrics(history[rows], rationale[rows], renumber[self._others[rows]])
+        return figures

@@ -1,0 +1,126 @@
+"""Growing trees level by level: all nodes of a level, over all examples, are one list of requests.
+
+The n children of a node are n samples of one request, so they share one prefill; the node's prompt shares the
+worked examples with every other prompt of the level.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import pyarrow as pa
+
+from pulse_core.generation.journal import run_requests
+from pulse_core.generation.requests import Request
+from pulse_core.rationales.prompts import PromptTemplate, tidy
+from pulse_core.rationales.settings import RationaleSettings
+from pulse_core.rationales.texts import Shop, history_lines
+from pulse_core.rationales.write import KEY, Key, Writer, keys, neighbour_titles
+from pulse_core.seeding import derive_seed
+from pulse_core.tree.settings import TreeSettings
+
+SCHEMA = pa.schema(
+    [
+        ("user", pa.int32()),
+        ("split", pa.string()),
+        ("position", pa.int32()),
+        ("node", pa.int32()),
+        ("parent", pa.int32()),
+        ("depth", pa.int32()),
+        ("rationale", pa.string()),
+        ("mean_logprob", pa.float32()),
+        ("tokens", pa.int32()),
+        ("seed", pa.int64()),
+        ("is_leaf", pa.bool_()),
+    ]
+)
+
+
+def grow_trees(
+    examples: pd.DataFrame,
+    base: pd.DataFrame,
+    neighbour_items: Mapping[Key, Sequence[int]],
+    shop: Shop,
+    template: PromptTemplate,
+    settings: TreeSettings,
+    rationales: RationaleSettings,
+    seed: int,
+    writer: Writer,
+) -> pa.Table:
+    """One row a node, each tree's nodes numbered breadth first from its root (node 0, the base rationale).
+
+    Nothing of the target enters: a prompt holds the history, the neighbours' items and the parent's rationale.
+    """
+    history = dict(zip(keys(examples), examples["history"], strict=True))
+    contexts = {key: _context(shop, key, history[key], neighbour_items[key], settings, rationales) for key in history}
+    level = [
+        {**dict(zip(KEY, key, strict=True)), "node": 0, "parent": -1, "depth": 0, "is_leaf": False} | row
+        for key, row in zip(
+            keys(base), base[["rationale", "mean_logprob", "tokens", "seed"]].to_dict("records"), strict=True
+        )
+        if key in history
+    ]
+    nodes = list(level)
+    next_node = {(node["user"], node["split"], node["position"]): 1 for node in level}
+    for depth, width in enumerate(settings.branching, start=1):
+        requests = [_request(template, contexts, node, settings, seed, width) for node in level]
+        answers = run_requests(
+            writer.generator, requests, writer.journal, writer.chunk_prompts, f"tree level {depth}"
+        )
+        children = []
+        for parent, request, completions in zip(level, requests, answers, strict=True):
+            key = (parent["user"], parent["split"], parent["position"])
+            for completion in completions:
+                children.append(
+                    {
+                        **dict(zip(KEY, key, strict=True)),
+                        "node": next_node[key],
+                        "parent": parent["node"],
+                        "depth": depth,
+                        "rationale": tidy(request.answer_start, completion.text),
+                        "mean_logprob": completion.mean_logprob,
+                        "tokens": completion.tokens,
+                        "seed": request.seed,
+                        "is_leaf": depth == len(settings.branching),
+                    }
+                )
+                next_node[key] += 1
+        nodes += children
+        level = children
+    nodes.sort(key=lambda node: (node["user"], node["split"], node["position"], node["node"]))
+    return pa.Table.from_pylist(nodes, schema=SCHEMA)
+
+
+def _context(
+    shop: Shop,
+    key: Key,
+    history: Sequence[int],
+    neighbour_items: Sequence[int],
+    settings: TreeSettings,
+    rationales: RationaleSettings,
+) -> dict[str, list[str]]:
+    return {
+        "history": history_lines(
+            shop,
+            key[0],
+            history,
+            most=settings.prompt_history_items,
+            title_chars=rationales.title_chars,
+            review_chars=0,
+        ),
+        "similar": neighbour_titles(
+            shop, neighbour_items, history, most=rationales.neighbour_items, chars=rationales.title_chars
+        ),
+    }
+
+
+def _request(
+    template: PromptTemplate,
+    contexts: Mapping[Key, dict[str, list[str]]],
+    node: dict,
+    settings: TreeSettings,
+    seed: int,
+    width: int,
+) -> Request:
+    key = (node["user"], node["split"], node["position"])
+    messages, start = template.render(rationale=node["rationale"], **contexts[key])
+    return Request(messages, settings.sampling.sampling(), derive_seed(seed, "tree", *key, node["node"]), width, start)

@@ -1,0 +1,80 @@
+# Raw reviews -> corpus -> examples.
+rule synthetic_raw:
+    output:
+        reviews="resources/synthetic/{domain}/reviews.jsonl.gz",
+        metadata="resources/synthetic/{domain}/metadata.jsonl.gz",
+        truth="resources/synthetic/{domain}/truth.parquet",
+        drivers="resources/synthetic/{domain}/truth-drivers.json",
+    log:
+        "logs/{domain}/synthetic_raw.log",
+    benchmark:
+        "logs/{domain}/synthetic_raw.tsv"
+    conda:
+        "../envs/pulse.yaml"
+    params:
+        code=wiring.code("synthetic_raw"),
+        settings=wiring.plain("synthetic"),
+        seed=settings.seed,
+    script:
+        "../workflow_scripts/synthetic_raw.py"
+
+
+# Asked for by name only (`snakemake --cores 1 download`): a finished download is the user's, never a job's to delete.
+rule download:
+    log:
+        "logs/download.log",
+    conda:
+        "../envs/pulse.yaml"
+    params:
+        code=wiring.code("download"),
+        domains=[name for name, domain in settings.domains.items() if domain.source == "amazon-2018"],
+        raw_dir=settings.raw_dir,
+        settings=wiring.plain("download"),
+    script:
+        "../workflow_scripts/download.py"
+
+
+rule corpus:
+    input:
+        unpack(wiring.raw),
+    output:
+        interactions="results/{domain}/corpus/interactions.parquet",
+        users="results/{domain}/corpus/users.parquet",
+        catalogue="results/{domain}/corpus/items.parquet",
+        reviews="results/{domain}/corpus/reviews.parquet",
+        statistics="results/{domain}/corpus/statistics.json",
+    log:
+        "logs/{domain}/corpus.log",
+    benchmark:
+        "logs/{domain}/corpus.tsv"
+    conda:
+        "../envs/pulse.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+    params:
+        code=wiring.code("corpus"),
+        settings=wiring.plain("corpus"),
+        source=lambda wildcards: settings.domains[wildcards.domain].source,
+    script:
+        "../workflow_scripts/corpus.py"
+
+
+rule examples:
+    input:
+        interactions=rules.corpus.output.interactions,
+        users=rules.corpus.output.users,
+    output:
+        "results/{domain}/examples.parquet",
+    log:
+        "logs/{domain}/examples.log",
+    benchmark:
+        "logs/{domain}/examples.tsv"
+    conda:
+        "../envs/pulse.yaml"
+    params:
+        code=wiring.code("examples"),
+        settings=wiring.plain("split"),
+        seed=settings.seed,
+    script:
+        "../workflow_scripts/examples.py"

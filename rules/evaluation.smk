@@ -1,0 +1,40 @@
+# HR@1 of PULSE and of everything it is measured against, with what the figures depend on.
+BASELINES = ["sasrec", "untrained_slm", "brand_repeat", "popularity"]
+VARIANTS = ["thought_space", "no_reason"]
+
+
+rule hr1:
+    input:
+        unpack(wiring.truth),
+        examples=rules.examples.output,
+        candidates=rules.candidates.output,
+        statistics=rules.corpus.output.statistics,
+        users=rules.corpus.output.users,
+        catalogue=rules.corpus.output.catalogue,
+        leak=rules.neighbours.output.leak,
+        tree=rules.tree.output,
+        selected="results/{domain}/selected/thought_space.parquet",
+        oracle="results/{domain}/selected/thought_space_oracle.parquet",
+        predictions=expand(
+            "results/{{domain}}/rankers/{variant}/predictions.parquet",
+            variant=VARIANTS,
+        )
+        + expand("results/{{domain}}/baselines/{name}/predictions.parquet", name=BASELINES),
+    output:
+        "results/{domain}/hr1.json",
+    log:
+        "logs/{domain}/hr1.log",
+    benchmark:
+        "logs/{domain}/hr1.tsv"
+    conda:
+        "../envs/pulse.yaml"
+    threads: 2
+    params:
+        code=wiring.code("hr1"),
+        settings=wiring.plain("evaluation"),
+        protocol=wiring.protocol(),
+        seed=settings.seed,
+        systems={"thought_space": "pulse"},
+        benchmarks=lambda wildcards: [f"logs/{wildcards.domain}", "logs/models"],
+    script:
+        "../workflow_scripts/hr1.py"

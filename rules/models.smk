@@ -1,0 +1,19 @@
+# Pre-trained models, each prepared once: safetensors and tokenizer in one plain directory, whatever the origin.
+rule model:
+    output:
+        "resources/models/{model}/model.safetensors",
+    log:
+        "logs/models/{model}.log",
+    benchmark:
+        "logs/models/{model}.tsv"
+    conda:
+        "../envs/pulse.yaml"
+    threads: wiring.torch_threads
+    resources:
+        mem_mb=8000,
+    params:
+        code=wiring.code("model"),
+        settings=wiring.model_settings,
+        kind=wiring.model_kind,
+    script:
+        "../workflow_scripts/model.py"

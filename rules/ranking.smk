@@ -1,0 +1,31 @@
+# The ranker, once a variant: with the rationales that a scorer selected, or with none.
+rule ranker:
+    input:
+        examples=rules.examples.output,
+        candidates=rules.candidates.output,
+        interactions=rules.corpus.output.interactions,
+        catalogue=rules.corpus.output.catalogue,
+        reviews=rules.corpus.output.reviews,
+        rationales=wiring.selected,
+        model=wiring.model("slm"),
+    output:
+        adapter="results/{domain}/rankers/{variant}/adapter/adapter_model.safetensors",
+        predictions="results/{domain}/rankers/{variant}/predictions.parquet",
+        training="results/{domain}/rankers/{variant}/training.json",
+    log:
+        "logs/{domain}/ranker-{variant}.log",
+    benchmark:
+        "logs/{domain}/ranker-{variant}.tsv"
+    conda:
+        "../envs/pulse.yaml"
+    threads: wiring.torch_threads
+    resources:
+        gpu=1,
+        mem_mb=16000,
+    params:
+        code=wiring.code("ranker"),
+        settings=wiring.plain("ranker"),
+        seed=settings.seed,
+        work="results/{domain}/.work/ranker-{variant}",
+    script:
+        "../workflow_scripts/ranker.py"

@@ -1,0 +1,34 @@
+# Phase I ends: rationale encoder (E1) and history encoder (E2) in one space.
+BEHAVIOUR_TEXTS = ["behaviour_items", "title_chars", "review_chars"]
+
+
+rule thought_space:
+    input:
+        positives=wiring.thought_space_tables("rationales/positive.parquet"),
+        examples=wiring.thought_space_tables("examples.parquet"),
+        interactions=wiring.thought_space_tables("corpus/interactions.parquet"),
+        users=wiring.thought_space_tables("corpus/users.parquet"),
+        catalogue=wiring.thought_space_tables("corpus/items.parquet"),
+        reviews=wiring.thought_space_tables("corpus/reviews.parquet"),
+        model=wiring.model("encoder"),
+    output:
+        rationale_encoder="results/{domain}/thought_space/rationale_encoder/model.safetensors",
+        history_encoder="results/{domain}/thought_space/history_encoder/model.safetensors",
+        training="results/{domain}/thought_space/training.json",
+    log:
+        "logs/{domain}/thought_space.log",
+    benchmark:
+        "logs/{domain}/thought_space.tsv"
+    conda:
+        "../envs/pulse.yaml"
+    threads: wiring.torch_threads
+    resources:
+        gpu=1,
+        mem_mb=12000,
+    params:
+        code=wiring.code("thought_space"),
+        settings=wiring.plain("thought_space"),
+        rationales=wiring.part("rationales", *BEHAVIOUR_TEXTS),
+        seed=settings.seed,
+    script:
+        "../workflow_scripts/thought_space.py"

@@ -1,0 +1,62 @@
+# Phase II: the tree of refinements, and the leaf that agrees best with the user's behaviour.
+rule tree:
+    input:
+        base=rules.base_rationales.output,
+        examples=rules.examples.output,
+        interactions=rules.corpus.output.interactions,
+        catalogue=rules.corpus.output.catalogue,
+        reviews=rules.corpus.output.reviews,
+        neighbours=rules.neighbours.output.neighbours,
+        model=wiring.model("slm"),
+        template=wiring.template("tree"),
+    output:
+        "results/{domain}/tree.parquet",
+    log:
+        "logs/{domain}/tree.log",
+    benchmark:
+        "logs/{domain}/tree.tsv"
+    conda:
+        "../envs/pulse.yaml"
+    threads: wiring.torch_threads
+    resources:
+        gpu=1,
+        mem_mb=16000,
+    params:
+        code=wiring.code("tree"),
+        settings=wiring.plain("tree"),
+        rationales=wiring.part("rationales", "title_chars", "neighbour_items"),
+        generation=wiring.plain("generation"),
+        seed=settings.seed,
+        work="results/{domain}/.work/tree",
+    script:
+        "../workflow_scripts/tree.py"
+
+
+rule select:
+    input:
+        models=wiring.scorer_models,
+        tree=rules.tree.output,
+        examples=rules.examples.output,
+        interactions=rules.corpus.output.interactions,
+        catalogue=rules.corpus.output.catalogue,
+        reviews=rules.corpus.output.reviews,
+    output:
+        "results/{domain}/selected/{scorer}.parquet",
+    log:
+        "logs/{domain}/select-{scorer}.log",
+    benchmark:
+        "logs/{domain}/select-{scorer}.tsv"
+    conda:
+        "../envs/pulse.yaml"
+    threads: wiring.torch_threads
+    resources:
+        gpu=1,
+        mem_mb=8000,
+    params:
+        code=wiring.code("select"),
+        settings=wiring.selection,
+        rationales=wiring.part("rationales", *BEHAVIOUR_TEXTS),
+        source=wiring.scorer_source,
+        scorer=wiring.scorer,
+    script:
+        "../workflow_scripts/select.py"

@@ -1,0 +1,172 @@
+import hashlib
+import json
+import random
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from pulse_core.data.corpus import build_corpus
+from pulse_core.data.recorded import fingerprint, write_record
+from pulse_core.data.settings import CorpusSettings
+from pulse_core.errors import InputError
+from tests.data.raw_files import grid, real_domain, review, write_domain
+
+TABLES = ("interactions", "users", "items", "reviews")
+
+
+def build(folder, reviews, metadata, source="amazon-2018", **settings):
+    out = folder / "corpus"
+    statistics = build_corpus(*write_domain(folder, reviews, metadata), CorpusSettings(**settings), out, source)
+    return statistics, {name: pd.read_parquet(out / f"{name}.parquet") for name in TABLES}
+
+
+@pytest.mark.parametrize(
+    ("domain", "users", "items", "interactions"),
+    [("gift_cards", 453, 147, 2_941), ("luxury", 2_028, 936, 20_050)],
+)
+def test_real_counts(tmp_path, domain, users, items, interactions):
+    folder = real_domain(domain)
+    raw = folder / "reviews.jsonl.gz", folder / "metadata.jsonl.gz"
+    found = build_corpus(*raw, CorpusSettings(), tmp_path, "amazon-2018")
+    assert (found["users"], found["items"], found["interactions"]) == (users, items, interactions)
+    table = pd.read_parquet(tmp_path / "interactions.parquet")
+    assert len(table) == interactions and not table.duplicated(["user", "item"]).any()
+    assert min(table["user"].value_counts().min(), table["item"].value_counts().min()) >= 5
+    titles = pd.read_parquet(tmp_path / "items.parquet")["title"]
+    assert not titles.str.contains(r"&amp;|&#39;|&quot;|<br", regex=True).any()
+    if domain == "gift_cards":
+        assert found["duplicates_removed"] == 7 and found["users_with_one_timestamp"] == 146
+        assert found["has_timestamps"] and 0.5 < found["tied_timestamp_share"] < 1
+    else:
+        assert not found["has_timestamps"] and found["tied_timestamp_share"] is None
+        assert table["timestamp"].isna().all() and found["items_without_title"] == 1
+
+
+def test_tables_and_statistics_of_a_hand_case(tmp_path):
+    reviews = [
+        review("Ub", "I2", 300, overall=4.0, summary="Good &amp; solid", reviewText="<b>Fine</b>"),
+        review("Ua", "I1", 100, overall=5.0, reviewText="First"),
+        review("Ub", "I1", 100),
+        review("Ua", "I2", 100, overall=3.0),  # ties with the row above it
+        review("Ua", "I1", 50, overall=1.0, reviewText="Earlier"),  # the duplicate that counts
+        review("Uc", "I3", 10),  # falls to the 2-core
+    ]
+    metadata = [
+        {"asin": "I1", "title": "<script>getTime()</script>", "brand": "Junk"},
+        {"asin": "I9", "title": "Not in the corpus"},
+        {"asin": "I1", "title": "Hand &amp;amp; Foot", "brand": "by Acme", "price": "$3.50", "category": ["A", "B"]},
+        {"asin": "I1", "title": "Too late"},
+        {"asin": "I2", "title": ""},
+    ]
+    statistics, tables = build(tmp_path, reviews, metadata, k_core=2)
+    assert tables["users"].to_dict("list") == {"user": [0, 1], "user_id": ["Ua", "Ub"]}
+    interactions = tables["interactions"]
+    assert interactions[["user", "item", "timestamp", "row"]].to_numpy().tolist() == [
+        [0, 0, 50, 4],
+        [0, 1, 100, 3],
+        [1, 0, 100, 2],
+        [1, 1, 300, 0],
+    ]
+    assert interactions["rating"].fillna(-1).tolist() == [1, 3, -1, 4]
+    items = tables["items"]
+    assert items["title"].tolist() == ["Hand & Foot", "I2"] and items["has_title"].tolist() == [True, False]
+    assert (items["brand"][0], items["price"][0], items["category"][0]) == ("Acme", 3.5, "B")
+    texts = {(r.user, r.item): (r.summary, r.text) for r in tables["reviews"].itertuples()}
+    assert texts == {(1, 1): ("Good & solid", "Fine"), (1, 0): ("", ""), (0, 1): ("", ""), (0, 0): ("", "Earlier")}
+    expected = {"users": 2, "items": 2, "interactions": 4, "density": 1.0, "mean_history": 2.0, "raw_rows": 6}
+    expected |= {"duplicates_removed": 1, "items_without_title": 1, "metadata_duplicates": 2, "malformed_lines": 0}
+    assert expected.items() <= statistics.items()
+    assert json.loads((tmp_path / "corpus" / "statistics.json").read_bytes()) == statistics
+
+
+def test_column_types(tmp_path):
+    build(tmp_path, grid(5, 5), [{"asin": "I0", "title": "One"}])
+    types = {name: str(pq.read_schema(tmp_path / "corpus" / f"{name}.parquet")).split("\n-- ")[0] for name in TABLES}
+    assert types["interactions"].split("\n")[:5] == [
+        "user: int32",
+        "item: int32",
+        "rating: float",
+        "timestamp: int64",
+        "row: int64",
+    ]
+    assert "has_title: bool" in types["items"] and "price: float" in types["items"]
+    assert types["reviews"].split("\n")[:4] == ["user: int32", "item: int32", "summary: string", "text: string"]
+
+
+def test_the_order_of_lines_does_not_matter_where_times_differ(tmp_path):
+    rows = grid(7, 6)
+    rows += [review("U1", "I1", 5, overall=1.0), review("lone", "I1", 6)]
+    shuffled = random.Random(3).sample(rows, len(rows))
+    metadata = [{"asin": f"I{n}", "title": f"Item {n}"} for n in range(6)]
+    _, one = build(tmp_path / "a", rows, metadata)
+    _, two = build(tmp_path / "b", shuffled, metadata[::-1])
+    for name in ("users", "items"):
+        pd.testing.assert_frame_equal(one[name], two[name])
+    pd.testing.assert_frame_equal(one["interactions"].drop(columns="row"), two["interactions"].drop(columns="row"))
+    key = ["user", "item"]
+    pd.testing.assert_frame_equal(
+        one["reviews"].sort_values(key, ignore_index=True), two["reviews"].sort_values(key, ignore_index=True)
+    )
+
+
+def test_two_builds_are_byte_identical(tmp_path):
+    rows = [{**row, "unixReviewTime": 7} for row in grid(6, 6)]  # all tied
+    digests = []
+    for name in ("a", "b"):
+        build(tmp_path / name, rows, [])
+        files = sorted((tmp_path / name / "corpus").iterdir())
+        digests.append([(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files])
+    assert digests[0] == digests[1] and len(digests[0]) == 5
+
+
+def test_a_filter_that_leaves_no_user_names_the_key(tmp_path):
+    with pytest.raises(InputError, match=r"corpus\.k_core = 5 leaves no user.*16 distinct.*4 users and 4 items"):
+        build(tmp_path, grid(4, 4), [])
+    assert not (tmp_path / "corpus").exists()
+
+
+def test_row_groups_bound_what_is_held(tmp_path):
+    _, tables = build(tmp_path, grid(8, 8), [], row_group=10)
+    file = pq.ParquetFile(tmp_path / "corpus" / "reviews.parquet")
+    assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [10] * 6 + [4]
+    for row in tables["reviews"].itertuples():
+        assert row.text == f"text {row.user} {row.item}"
+
+
+def test_what_the_files_declare_wins_over_what_is_claimed(tmp_path):
+    (tmp_path / "source.json").write_text('{"corpus": "synthetic", "seed": 1}')
+    statistics, _ = build(tmp_path, grid(5, 5), [], source="amazon-2018")
+    assert statistics["corpus"] == statistics["source"] == "synthetic"
+
+
+def test_a_raw_file_that_changed_is_refused(tmp_path):
+    reviews, metadata = write_domain(tmp_path, grid(5, 5), [])
+    write_record(reviews, fingerprint(reviews), "test")
+    build_corpus(reviews, metadata, CorpusSettings(), tmp_path / "corpus", "x")
+    write_domain(tmp_path, grid(6, 6), [])
+    with pytest.raises(InputError, match=r"reviews\.jsonl\.gz has changed since it was first seen"):
+        build_corpus(reviews, metadata, CorpusSettings(), tmp_path / "corpus", "x")
+
+
+def test_absent_files_say_what_to_fetch(tmp_path):
+    raw = tmp_path / "luxury" / "reviews.jsonl.gz", tmp_path / "luxury" / "metadata.jsonl.gz"
+    with pytest.raises(InputError, match=r"Luxury_Beauty_5\.json\.gz \(5-core reviews\) -> .*luxury/reviews"):
+        build_corpus(*raw, CorpusSettings(), tmp_path / "corpus", "x")
+
+
+def test_2023_release_end_to_end(tmp_path):
+    reviews = [
+        {"user_id": f"U{u}", "parent_asin": f"P{i}", "asin": "x", "rating": 5.0, "timestamp": 1_600_000_000_000 + i}
+        | {"title": "Head", "text": f"Body {i}"}
+        for u in range(5)
+        for i in range(5)
+    ]
+    metadata = [
+        {"parent_asin": f"P{i}", "title": f"T{i}", "store": "Shop", "main_category": "All Beauty", "categories": []}
+        for i in range(5)
+    ]
+    _, tables = build(tmp_path, reviews, metadata)
+    assert tables["items"]["brand"].tolist() == ["Shop"] * 5 and tables["items"]["title"][3] == "T3"
+    assert tables["items"]["category"][0] == "All Beauty"
+    assert tables["reviews"]["summary"][0] == "Head" and tables["reviews"]["text"][2] == "Body 2"

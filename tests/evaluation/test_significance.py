@@ -1,0 +1,57 @@
+"""Paired tests against cases worked by hand."""
+
+import numpy as np
+import pytest
+
+from pulse_core.errors import InputError
+from pulse_core.evaluation.significance import binomial_against, holm, mcnemar_exact, paired_bootstrap
+
+
+def hits(text: str) -> np.ndarray:
+    return np.array([float(character) for character in text])
+
+
+def test_mcnemar_by_hand() -> None:
+    found = mcnemar_exact(hits("1111100"), hits("1000010"))
+    assert (found.first_only, found.second_only) == (4, 1)
+    assert found.p_value == pytest.approx(2 * (1 + 5) / 32)  # P(X <= 1), X ~ Binomial(5, 1/2), twice
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "p_value"), [("1100", "1100", 1.0), ("10", "01", 1.0), ("11111", "00000", 2 / 32)]
+)
+def test_mcnemar_edges(first: str, second: str, p_value: float) -> None:
+    assert mcnemar_exact(hits(first), hits(second)).p_value == pytest.approx(p_value)
+    assert mcnemar_exact(hits(second), hits(first)).p_value == pytest.approx(p_value)
+
+
+def test_binomial_against_chance() -> None:
+    assert binomial_against(np.ones(2), 0.1) == pytest.approx(0.01)
+    assert binomial_against(hits("1000000000"), 0.1) == pytest.approx(1.0)
+
+
+def test_paired_bootstrap_sees_a_small_steady_gain_that_unpaired_means_hide() -> None:
+    base = np.random.default_rng(0).random(200)
+    found = paired_bootstrap(base + 0.01, base, 2_000, 0.95, seed=1)
+    assert found.difference == pytest.approx(0.01)
+    assert found.low == pytest.approx(0.01) and found.p_value == pytest.approx(2 / 2001)
+    turned = paired_bootstrap(base, base + 0.01, 2_000, 0.95, seed=1)
+    assert turned.difference == pytest.approx(-0.01) and turned.p_value == found.p_value
+
+
+def test_paired_bootstrap_of_equals_is_certain_of_nothing() -> None:
+    base = np.random.default_rng(0).random(50)
+    found = paired_bootstrap(base, base, 500, 0.95, seed=1)
+    assert (found.difference, found.low, found.high, found.p_value) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_other_users_are_refused() -> None:
+    for test in (mcnemar_exact, lambda a, b: paired_bootstrap(a, b, 100, 0.95, 0)):
+        with pytest.raises(InputError, match="same users"):
+            test(np.ones(3), np.ones(2))
+
+
+def test_holm_by_hand() -> None:
+    adjusted = holm({"a": 0.01, "b": 0.04, "c": 0.03})
+    assert adjusted == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})
+    assert holm({"a": 0.9, "b": 0.8}) == pytest.approx({"b": 1.0, "a": 1.0})

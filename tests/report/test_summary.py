@@ -1,0 +1,102 @@
+"""The summary a person reads, from a tiny hand-made result."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pulse_core.errors import InputError
+from pulse_core.evaluation.compare import chance_result, compare_systems, system_result
+from pulse_core.evaluation.settings import EvaluationSettings
+from pulse_core.report.shown_example import ShownExample, shown_example
+from pulse_core.report.summary import render
+
+SETTINGS = EvaluationSettings(bootstrap_samples=200)
+RANKS = {"popularity": [10, 9], "sasrec": [1, 2], "pulse": [1, 1], "no_reason": [1, 3], "sbert": [1, 2]}
+
+
+def result(notice: str | None) -> dict:
+    ranks = {name: np.array(pair * 10) for name, pair in RANKS.items()}
+    systems = {name: system_result(each, SETTINGS, 1, oracle=name == "sbert") for name, each in ranks.items()}
+    systems["chance"] = chance_result(20, 10)
+    others = {name: each for name, each in {**ranks, "chance": None}.items() if name != "pulse"}
+    comparisons = {name: compare_systems(name, ranks["pulse"], each, 10, SETTINGS, 1) for name, each in others.items()}
+    return {
+        "domain": "luxury",
+        "corpus": "synthetic" if notice else "amazon-2018",
+        "notice": notice,
+        "protocol": {"candidate_count": 10, "candidate_strategy": "uniform", "confidence": 0.95},
+        "systems": {name: each.model_dump(mode="json") for name, each in systems.items()},
+        "comparisons": {name: each.model_dump(mode="json") for name, each in comparisons.items()},
+        "why_recall": None,
+    }
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    runners = [{"node": 3, "score": 0.2, "rationale": "worse"}, {"node": 2, "score": 0.4, "rationale": "second best"}]
+    examples = pd.DataFrame(
+        {
+            "user": [2, 1, 0, 1],
+            "split": ["test", "test", "test", "validation"],
+            "position": [4, 4, 4, 3],
+            "history": [[0], [2, 0], [1], [2]],
+            "target": [1, 1, 0, 0],
+            "sampled": [True, True, False, True],
+        }
+    )
+    key = examples[["user", "split", "position"]]
+    return {
+        "examples": examples,
+        "items": pd.DataFrame({"item": range(4), "title": ["Rose [soap]", "Mint tea", "Balm", "Jar"]}),
+        "users": pd.DataFrame({"user": range(3), "user_id": ["A", "B", "C"]}),
+        "selected": key.assign(rationale="wants mint", node=1, score=0.5, runners_up=[runners] * 4),
+        "predictions": key.assign(candidates=[[3, 1, 0]] * 4, scores=[[2.0, 1.0, 1.0]] * 4),
+    }
+
+
+def test_shown_user_is_the_first_sampled_and_ties_count_against_the_target() -> None:
+    shown = shown_example(**tables())
+    assert shown.user_id == "B" and "first of the 2" in shown.chosen_how
+    assert shown.history == ["Balm", "Rose [soap]"]
+    assert (shown.rationale, shown.runner_up, shown.runner_up_score) == ("wants mint", "second best", 0.4)
+    assert [(each.title, each.is_target) for each in shown.ranking] == [
+        ("Jar", False),
+        ("Rose [soap]", False),
+        ("Mint tea", True),
+    ]
+    assert shown.target_rank == 3
+    assert shown_example(**{name: frame.iloc[::-1] for name, frame in tables().items()}) == shown
+
+
+def test_a_single_leaf_has_no_runner_up() -> None:
+    given = tables()
+    given["selected"] = given["selected"].assign(runners_up=[[]] * 4)
+    assert shown_example(**given).runner_up is None
+
+
+@pytest.mark.parametrize("name", ["examples", "selected", "predictions"])
+def test_nothing_to_show_is_refused(name: str) -> None:
+    given = tables()
+    given[name] = given[name].iloc[:0]
+    with pytest.raises(InputError, match=r"row|sampled"):
+        shown_example(**given)
+
+
+def test_summary_says_everything_in_order() -> None:
+    shown: ShownExample = shown_example(**tables())
+    text = render(result("SYNTHETIC CORPUS: not Amazon"), shown, "results/luxury")
+    assert text == render(result("SYNTHETIC CORPUS: not Amazon"), shown, "results/luxury")
+    assert max(map(len, text.splitlines())) <= 100
+    places = [
+        text.index(part)
+        for part in (
+            *("SYNTHETIC CORPUS", "PULSE  ", "ranker without reasons", "SASRec", "popularity", "chance"),
+            *("sbert (ORACLE)", "PULSE is better than SASRec", "One user, B", "Rose [soap]", "wants mint"),
+            *("second best", "came 3rd", "bought >>", "results/luxury/hr1.json"),
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_real_corpora_raise_no_alarm() -> None:
+    text = render(result(None))
+    assert "SYNTHETIC" not in text and "corpus: amazon-2018" in text and "Where to look" not in text

@@ -1,0 +1,77 @@
+"""Candidates: never touched, one title each, uniform, and nobody else's business."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pulse_core.errors import InputError
+from pulse_core.sequence.candidates import draw_candidates, example_seeds, title_groups
+from pulse_core.sequence.settings import CandidateSettings
+from pulse_core.sequence.stages import run_candidates
+
+TITLES = [f"Item {number}" for number in range(60)]
+
+
+def draw(count: int, items: int, touched: list[int], examples: int, titles: list[str] | None = None) -> np.ndarray:
+    seeds = example_seeds(1, [f"u{row}" for row in range(examples)], ["test"] * examples, [0] * examples, "candidates")
+    groups = title_groups(titles or [str(item) for item in range(items)])
+    return draw_candidates(np.full(examples, touched[0]), [np.array(touched)] * examples, seeds, groups, count)
+
+
+def test_no_candidate_but_the_target_was_touched(
+    interactions: pd.DataFrame, examples: pd.DataFrame, user_ids: list[str]
+) -> None:
+    table = run_candidates(interactions, examples, user_ids, TITLES, CandidateSettings(), 7).to_pandas()
+    assert len(table) == len(examples)
+    for row, target in zip(table.itertuples(), examples["target"], strict=True):
+        touched = set(interactions.loc[interactions["user"] == row.user, "item"])
+        assert set(row.candidates) & touched == {target}
+        assert len(set(row.candidates)) == 10
+
+
+def test_other_users_and_examples_change_nothing(
+    interactions: pd.DataFrame, examples: pd.DataFrame, user_ids: list[str]
+) -> None:
+    whole = run_candidates(interactions, examples, user_ids, TITLES, CandidateSettings(), 7).to_pandas()
+    few = examples[examples["user"].isin([4, 50])]
+    alone = run_candidates(interactions, few, user_ids, TITLES, CandidateSettings(), 7).to_pandas()
+    expected = whole[whole["user"].isin([4, 50])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone, expected)
+    other = run_candidates(interactions, few, user_ids, TITLES, CandidateSettings(), 8).to_pandas()
+    assert not other["candidates"].map(list).equals(alone["candidates"].map(list))
+
+
+@pytest.mark.parametrize("items", [13, 400])
+def test_uniform_over_items_and_places(items: int) -> None:
+    drawn = draw(10, items, [0, 1, 2], 4000)
+    places = np.bincount((drawn == 0).argmax(axis=1), minlength=10)
+    assert np.abs(places - 400).max() < 5 * np.sqrt(400)
+    counts = np.bincount(drawn.ravel(), minlength=items)
+    assert counts[0] == 4000 and not counts[1:3].any()
+    expected = 4000 * 9 / (items - 3)
+    assert np.abs(counts[3:] - expected).max() < 5 * np.sqrt(expected)
+
+
+def test_titles_differ_but_for_case_and_space() -> None:
+    titles = ["Rose  Oil", "rose oil ", "Balm", "BALM", *(str(item) for item in range(4, 13))]
+    drawn = draw(10, len(titles), [0], 200, titles)
+    assert not (drawn == 1).any()
+    assert not ((drawn == 2).any(axis=1) & (drawn == 3).any(axis=1)).any()
+    assert (drawn == 2).any() and (drawn == 3).any()
+
+
+def test_too_few_items_names_the_key() -> None:
+    with pytest.raises(InputError, match=r"candidates.count = 10 needs 9 .* only 7"):
+        draw(10, 10, [0, 1, 2], 3)
+
+
+def test_hard_candidates_come_from_the_ranking() -> None:
+    seeds = example_seeds(1, ["a", "b"], ["test"] * 2, [5, 5], "candidates")
+    ranking = np.array([np.arange(20), np.arange(20, 40)])
+    targets, touched = np.array([3, 50]), [np.array([3, 4]), np.array([50, 20])]
+    drawn = draw_candidates(targets, touched, seeds, np.arange(60), 10, ranking)
+    for row in range(2):
+        others = set(drawn[row]) - {targets[row]}
+        assert len(others) == 9 and others <= set(ranking[row]) - set(touched[row])
+    with pytest.raises(InputError, match="hard_depth"):
+        draw_candidates(targets, touched, seeds, np.arange(60), 10, ranking[:, :9])

@@ -1,0 +1,134 @@
+"""SASRec: causal, blind to padding, deterministic, learns planted order."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pulse_core.data.examples import sequences_by_user, training_sequences
+from pulse_core.errors import InputError
+from pulse_core.sequence.batches import pad, training_batches
+from pulse_core.sequence.full_ranking import ranking_metrics, ranks_of_targets
+from pulse_core.sequence.losses import binary_loss, softmax_loss
+from pulse_core.sequence.model import SASRec
+from pulse_core.sequence.settings import SASRecSettings
+from pulse_core.sequence.states import full_ranks, prefix_states, score_candidates, states
+from pulse_core.sequence.training import load_models, new_model, save_models, train
+
+
+@pytest.fixture(scope="module")
+def model() -> SASRec:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return SASRec(item_count=30, dimension=8, blocks=2, heads=2, dropout=0.5, max_length=6).eval()
+
+
+def test_a_later_item_never_changes_an_earlier_state(model: SASRec) -> None:
+    short, changed, longer = (torch.tensor([row]) for row in ([3, 9, 4, 7], [3, 9, 4, 12], [3, 9, 4, 7, 1, 2]))
+    with torch.no_grad():
+        torch.testing.assert_close(model(short)[:, :3], model(changed)[:, :3])
+        torch.testing.assert_close(model(short), model(longer)[:, :4])
+        assert not torch.allclose(model(short)[:, 3], model(changed)[:, 3])
+
+
+def test_states_do_not_depend_on_what_else_is_in_the_batch(model: SASRec) -> None:
+    histories = [np.array([1, 2]), np.array([5]), np.arange(20), np.array([4, 8, 2, 9, 0])]
+    together = states(model, histories)
+    alone = np.concatenate([states(model, [history]) for history in histories])
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+    np.testing.assert_allclose(together[2], states(model, [np.arange(14, 20)])[0], atol=1e-6)  # the last 6 are read
+
+
+def test_an_empty_history_has_the_zero_state(model: SASRec) -> None:
+    found = states(model, [np.array([], dtype=int), np.array([3])])
+    assert not found[0].any() and found[1].any()
+
+
+def test_prefix_states_are_the_states_of_prefixes(model: SASRec) -> None:
+    sequences = [np.array([4, 8, 2]), np.array([7]), np.arange(9)]
+    found, owner, position = prefix_states(model, sequences)
+    assert owner.tolist() == [0] * 3 + [1] + [2] * 6
+    assert position.tolist() == [1, 2, 3, 1, *range(4, 10)]
+    for row in range(4):
+        np.testing.assert_allclose(found[row], states(model, [sequences[owner[row]][: position[row]]])[0], atol=1e-6)
+    np.testing.assert_allclose(found[-1], states(model, [sequences[2]])[0], atol=1e-6)
+
+
+def test_score_candidates_is_the_inner_product(model: SASRec) -> None:
+    histories, candidates = [np.array([1, 2]), np.array([6])], np.array([[0, 29], [5, 5]])
+    scores = score_candidates(model, histories, candidates)
+    expected = states(model, histories)[0] @ model.items.weight.detach().numpy()[1]
+    assert scores.shape == (2, 2) and scores[1, 0] == scores[1, 1]
+    assert scores[0, 0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_batches_hold_every_transition_once() -> None:
+    sequences = [np.arange(length) for length in (1, 2, 3, 9, 4, 6)]
+    pairs = []
+    for parts in training_batches(sequences, 4, 5, np.random.default_rng(0)):
+        for inputs, targets in parts:
+            assert ((inputs > 0) == (targets > 0)).all()
+            real = targets > 0
+            pairs += list(zip((inputs[real] - 1).tolist(), (targets[real] - 1).tolist(), strict=True))
+    expected = [(a, a + 1) for sequence in sequences for a in sequence[-6:-1].tolist() if len(sequence) > 1]
+    assert sorted(pairs) == sorted(expected)
+
+
+def test_pad() -> None:
+    assert pad([np.array([0, 4]), np.array([], dtype=int), np.array([2])]).tolist() == [[1, 5], [0, 0], [3, 0]]
+
+
+def test_losses_by_hand() -> None:
+    vectors = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    state, target = torch.tensor([[2.0, 0.0]]), torch.tensor([0])
+    expected = -np.log(np.exp(2) / (np.exp(2) + 2))
+    assert softmax_loss(state, vectors, target).item() == pytest.approx(expected, abs=1e-6)
+    expected = np.log1p(np.exp(-2)) + np.log(2)
+    assert binary_loss(state, vectors, target, torch.tensor([2])).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_full_ranking_by_hand() -> None:
+    scores = np.array([[0.9, 0.5, 0.5, 0.1], [0.2, 0.2, 0.2, 0.2]])
+    ranks = ranks_of_targets(scores, [np.array([0]), np.array([], dtype=int)], np.array([1, 3]))
+    assert ranks.tolist() == [2, 4]  # the history does not count, a tie does
+    metrics = ranking_metrics(np.array([1, 2, 11]))
+    assert metrics["hr@1"] == pytest.approx(1 / 3)
+    assert metrics["hr@10"] == pytest.approx(2 / 3)
+    assert metrics["ndcg@10"] == pytest.approx((1 + 1 / np.log2(3)) / 3)
+    assert metrics["mrr"] == pytest.approx((1 + 1 / 2 + 1 / 11) / 3)
+
+
+@pytest.mark.parametrize("loss", ["ce", "bce"])
+def test_training_finds_planted_order_and_repeats_itself(
+    loss: str, interactions: pd.DataFrame, examples: pd.DataFrame, small: SASRecSettings
+) -> None:
+    settings = small.model_copy(update={"loss": loss})
+    sequences = list(sequences_by_user(training_sequences(interactions, examples)).values())
+    chosen = examples[examples["split"] == "validation"]
+    validation = (chosen["history"].tolist(), chosen["target"].to_numpy())
+    before = torch.get_rng_state()
+    first, second = (train(sequences, validation, 60, settings, 11) for _ in range(2))
+    assert torch.equal(before, torch.get_rng_state())
+    for a, b in zip(first.model.state_dict().values(), second.model.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    test = examples[examples["split"] == "test"]
+    ranks = full_ranks(first.model, test["history"].tolist(), test["target"].to_numpy())
+    assert ranking_metrics(ranks)["hr@10"] > 0.5  # chance is about 0.17
+    assert not first.model.items.weight[0].any()
+
+
+def test_models_survive_their_file(tmp_path: object, small: SASRecSettings) -> None:
+    models = {"full": new_model(9, small), "fold0": new_model(9, small)}
+    save_models(f"{tmp_path}/model.safetensors", models)
+    loaded = load_models(f"{tmp_path}/model.safetensors", small)
+    assert sorted(loaded) == ["fold0", "full"]
+    for name, model in models.items():
+        for a, b in zip(model.state_dict().values(), loaded[name].state_dict().values(), strict=True):
+            assert torch.equal(a, b)
+    with pytest.raises(InputError, match="other `sasrec` settings"):
+        load_models(f"{tmp_path}/model.safetensors", small.model_copy(update={"dimension": 8}))
+
+
+def test_nothing_to_learn_from_is_said(small: SASRecSettings) -> None:
+    with pytest.raises(InputError, match="no training sequence holds two items"):
+        train([np.array([1])], None, 5, small, 0)

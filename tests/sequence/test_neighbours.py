@@ -1,0 +1,108 @@
+"""Neighbours: training data alone, cross-fitted, never the example's own."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pulse_core.artifacts import read_json
+from pulse_core.data.examples import sequences_by_user, training_sequences
+from pulse_core.sequence.cross_fit import fold_of_users
+from pulse_core.sequence.neighbour_stage import run_neighbours
+from pulse_core.sequence.settings import CandidateSettings, NeighbourSettings, SASRecSettings
+from pulse_core.sequence.stages import load_fold_models, run_candidates, run_sasrec, sasrec_predictions
+from tests.sequence.conftest import ITEMS
+
+
+@pytest.fixture(scope="module")
+def folder(
+    interactions: pd.DataFrame,
+    examples: pd.DataFrame,
+    user_ids: list[str],
+    small: SASRecSettings,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    out = tmp_path_factory.mktemp("sasrec")
+    run_sasrec(interactions, examples, user_ids, ITEMS, small, 9, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def found(
+    folder: Path, interactions: pd.DataFrame, examples: pd.DataFrame, user_ids: list[str], small: SASRecSettings
+) -> tuple[pd.DataFrame, dict]:
+    models = load_fold_models(folder / "model.safetensors", small)
+    table, leak = run_neighbours(interactions, examples, user_ids, models, small, NeighbourSettings(users=5), 9)
+    return table.to_pandas(), leak
+
+
+def test_states_and_metrics(folder: Path, examples: pd.DataFrame, user_ids: list[str], small: SASRecSettings) -> None:
+    table = pd.read_parquet(folder / "states.parquet")
+    assert table[["user", "split", "position"]].equals(examples[["user", "split", "position"]].reset_index(drop=True))
+    folds = fold_of_users(user_ids, 2, 9)
+    train = table["split"] == "train"
+    assert (table.loc[~train, "fold"] == -1).all()
+    assert (table.loc[train, "fold"] == folds[table.loc[train, "user"]]).all()
+    metrics = read_json(folder / "metrics.json")
+    assert set(metrics["full_ranking"]) == {"train", "train_cross_fit", "validation", "test"}
+    assert metrics["best_epoch"] <= metrics["epochs_run"] <= small.epochs
+
+
+def test_items_are_neither_owned_nor_unsorted(found: tuple[pd.DataFrame, dict], interactions: pd.DataFrame) -> None:
+    whole = sequences_by_user(interactions)
+    for row in found[0].itertuples():
+        assert row.user not in row.neighbours
+        assert (np.diff(row.similarities) <= 1e-6).all() and (np.diff(row.item_weights) <= 0).all()
+        assert (row.item_weights > 0).all() and len(row.items) == len(row.item_weights)
+        assert not set(row.items) & set(whole[row.user][: row.position])
+
+
+def test_training_examples_meet_only_other_folds(found: tuple[pd.DataFrame, dict], user_ids: list[str]) -> None:
+    folds = fold_of_users(user_ids, 2, 9)
+    train = found[0][found[0]["split"] == "train"]
+    for row in train.itertuples():
+        assert (folds[row.neighbours] != row.fold).all()
+
+
+def test_leak_figures(found: tuple[pd.DataFrame, dict]) -> None:
+    figures = found[1]["target_in_items"]
+    assert set(figures) == {"train", "train_without_cross_fit", "validation", "test"}
+    for shares in figures.values():
+        assert 0 <= shares["top1"] <= shares["top10"] <= shares["all"] <= 1
+
+
+def test_no_validation_or_test_target_reaches_a_neighbour_list(
+    interactions: pd.DataFrame, examples: pd.DataFrame, user_ids: list[str], small: SASRecSettings, tmp_path: Path
+) -> None:
+    """Every validation and test target is replaced by an item of its own: no list, pool or fold model may know it."""
+    marked = interactions.copy()
+    held = examples[examples["split"] != "train"]
+    starts = marked.groupby("user").head(1).reset_index().set_index("user")["index"]
+    rows = starts.loc[held["user"]].to_numpy() + held["position"].to_numpy()
+    marked.loc[rows, "item"] = (ITEMS + np.arange(len(rows))).astype("int32")
+    marked_examples = examples.copy()
+    sequences = sequences_by_user(marked)
+    marked_examples["target"] = [sequences[u][p] for u, p in zip(examples["user"], examples["position"], strict=True)]
+    marked_examples["history"] = [sequences[u][:p] for u, p in zip(examples["user"], examples["position"], strict=True)]
+    learned = training_sequences(marked, marked_examples)
+    assert learned["item"].max() < ITEMS
+    settings = small.model_copy(update={"epochs": 2})
+    run_sasrec(marked, marked_examples, user_ids, ITEMS + len(rows), settings, 9, tmp_path)
+    models = load_fold_models(tmp_path / "model.safetensors", settings)
+    table, leak = run_neighbours(marked, marked_examples, user_ids, models, settings, NeighbourSettings(), 9)
+    assert max(items.max(initial=0) for items in table.to_pandas()["items"]) < ITEMS
+    assert leak["target_in_items"]["test"]["all"] == 0
+
+
+def test_predictions_rank_the_planted_item_first(
+    folder: Path, interactions: pd.DataFrame, examples: pd.DataFrame, user_ids: list[str], small: SASRecSettings
+) -> None:
+    titles = [str(item) for item in range(ITEMS)]
+    candidates = run_candidates(interactions, examples, user_ids, titles, CandidateSettings(), 9).to_pandas()
+    models = load_fold_models(folder / "model.safetensors", small)
+    table = sasrec_predictions(models, examples, candidates).to_pandas()
+    held = examples[examples["split"] != "train"]
+    assert len(table) == len(held)
+    best = [row.candidates[np.argmax(row.scores)] for row in table.itertuples()]
+    assert (np.array(best) == held["target"].to_numpy()).mean() > 0.5  # chance is 0.1

@@ -1,0 +1,74 @@
+"""The code hash follows imports, however indirect, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from pulse_core import code_version as module
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = {
+    "scripts/one.py": "def main():\n    from pulse_core.a.first import f\n",
+    "scripts/two.py": "import pulse_core.b\nimport json\n",
+    "pulse_core/__init__.py": "",
+    "pulse_core/a/__init__.py": "",
+    "pulse_core/a/first.py": "from pulse_core.a import second\nfrom . import third\n",
+    "pulse_core/a/second.py": "from ..shared import x\n",
+    "pulse_core/a/third.py": "",
+    "pulse_core/b.py": "import numpy\n",
+    "pulse_core/shared.py": "x = 1\n",
+    "pulse_core/unused.py": "",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return tmp_path
+
+
+def version(tree: Path, script: str) -> str:
+    module._read.cache_clear()
+    return module.code_version(script, tree)
+
+
+def test_files_are_the_script_and_its_transitive_imports(tree: Path) -> None:
+    found = [file.relative_to(tree).as_posix() for file in module.code_files(Path("scripts/one.py"), tree)]
+    assert found == [
+        "pulse_core/__init__.py",
+        "pulse_core/a/__init__.py",
+        "pulse_core/a/first.py",
+        "pulse_core/a/second.py",
+        "pulse_core/a/third.py",
+        "pulse_core/shared.py",
+        "scripts/one.py",
+    ]
+
+
+@pytest.mark.parametrize(
+    "edited", ["scripts/one.py", "pulse_core/a/first.py", "pulse_core/shared.py", "pulse_core/a/third.py"]
+)
+def test_an_edit_changes_the_versions_that_reach_it_alone(tree: Path, edited: str) -> None:
+    one, two = version(tree, "scripts/one.py"), version(tree, "scripts/two.py")
+    (tree / edited).write_text((tree / edited).read_text() + "# edited\n")
+    assert version(tree, "scripts/one.py") != one
+    assert version(tree, "scripts/two.py") == two
+
+
+def test_touching_and_unrelated_edits_change_nothing(tree: Path) -> None:
+    before = version(tree, "scripts/one.py")
+    (tree / "pulse_core/shared.py").touch()
+    (tree / "pulse_core/unused.py").write_text("y = 2\n")
+    (tree / "pulse_core/b.py").write_text("y = 2\n")
+    assert version(tree, "scripts/one.py") == before
+
+
+def test_no_stage_depends_on_the_whole_configuration() -> None:
+    """A stage that imported it would rerun whenever any other stage's settings class changes."""
+    for script in sorted((ROOT / "workflow_scripts").glob("*.py")):
+        if script.stem not in ("wiring", "config_files"):
+            names = {file.relative_to(ROOT).as_posix() for file in module.code_files(script.relative_to(ROOT), ROOT)}
+            assert "pulse_core/config.py" not in names, script.name

@@ -1,0 +1,108 @@
+"""The configuration: presets are valid, the schema is current, mistakes are named so that they can be mended."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+from snakemake.common.configfile import load_configfile
+from snakemake.utils import update_config
+
+from pulse_core.artifacts import read_json
+from pulse_core.config import Config, config_schema, load_config
+from pulse_core.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[1]
+PRESETS = sorted((ROOT / "config").glob("*.yaml"))
+
+
+def layered(*files: Path) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for file in files:
+        update_config(values, load_configfile(str(file)))
+    return values
+
+
+def test_schema_is_current() -> None:
+    assert read_json(ROOT / "config/schema.json") == config_schema(), "run python -m workflow_scripts.config_files"
+
+
+def test_the_manual_holds_every_key_with_its_default() -> None:
+    """config.yaml says what the program does without it, key by key, so that no default is hidden."""
+    assert yaml.safe_load((ROOT / "config.yaml").read_text()) is not None
+    given = load_configfile(str(ROOT / "config.yaml"))
+    assert load_config(given).model_dump().keys() == Config().model_dump().keys()
+    missing = [key for key in _keys(Config()) if not _has(given, key)]
+    assert not missing, f"config.yaml leaves out {missing}"
+
+
+def _keys(settings: BaseModel, prefix: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    keys = []
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        keys += _keys(value, (*prefix, name)) if isinstance(value, BaseModel) else [(*prefix, name)]
+    return [key for key in keys if key[0] not in ("models", "domains", "testing")]
+
+
+def _has(values: Any, key: tuple[str, ...]) -> bool:
+    for part in key:
+        if not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda file: file.stem)
+def test_presets_are_valid_over_the_default(preset: Path) -> None:
+    load_config(layered(ROOT / "config.yaml", preset))
+
+
+@pytest.mark.parametrize(
+    ("values", "parts"),
+    [
+        ({"ranker": {"learning_rat": 1e-4}}, ["ranker.learning_rat", "did you mean ranker.learning_rate?"]),
+        ({"rankr": {}}, ["rankr", "did you mean ranker?"]),
+        ({"domains": {"luxury": {"sorce": "files"}}}, ["domains.luxury.sorce", "did you mean domains.luxury.source?"]),
+        ({"synthetic": {"dirt": {"duplicate": 0.1}}}, ["synthetic.dirt.duplicate", "synthetic.dirt.duplicates"]),
+        ({"ranker": {"learning_rate": "fast"}}, ["ranker.learning_rate", "'fast'", "number"]),
+        ({"sasrec": {"dropout": 1.5}}, ["sasrec.dropout", "1.5", "less than 1"]),
+        ({"corpus": {"k_core": "five"}}, ["corpus.k_core", "'five'", "integer"]),
+        ({"sasrec": {"heads": 7}}, ["sasrec.heads = 7", "dimension"]),
+        ({"thought_space": {"domains": ["books"]}}, ["thought_space.domains", "books", "luxury"]),
+        ({"domains": {"luxury": {"source": "amazon"}}}, ["domains.luxury.source", "'amazon'", "amazon-2018"]),
+        ({"generation": {"engine": "fake"}}, ["generation.engine", "fake", "testing: true"]),
+        ({"models": {"slm": {"package": "a", "path": "b"}}}, ["models.slm", "exactly one"]),
+        ({"domains": {"luxury": None, "pantry": None, "games": None}}, ["domains", "at least one"]),
+    ],
+)
+def test_a_mistake_is_named_with_what_is_wanted(values: dict[str, Any], parts: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        load_config(layered_over_default(values))
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def layered_over_default(values: dict[str, Any]) -> dict[str, Any]:
+    base = layered(ROOT / "config.yaml")
+    update_config(base, values)
+    return base
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        load_config({"ranker": {"learning_rat": 1}, "sead": 3, "corpus": {"k_core": 0}})
+    assert len(str(caught.value).splitlines()) == 4
+
+
+def test_null_takes_a_domain_out() -> None:
+    assert sorted(load_config(layered_over_default({"domains": {"games": None}})).domains) == ["luxury", "pantry"]
+
+
+def test_importing_the_configuration_does_not_import_torch() -> None:
+    """Every Snakemake call pays for it, dry runs too."""
+    import subprocess
+    import sys
+
+    code = "import sys, workflow_scripts.wiring; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

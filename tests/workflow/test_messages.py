@@ -1,0 +1,80 @@
+"""What a user reads when something is missing or misspelt, before any work is done."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.workspace import ROOT, Workspace
+
+pytestmark = pytest.mark.workflow
+PRESETS = sorted(file.name for file in (ROOT / "config").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A checkout in which nothing has run, with the embedded default."""
+    return Workspace.create(tmp_path_factory.mktemp("plain"), {})
+
+
+def test_the_command_of_the_readme_resolves(plain: Workspace) -> None:
+    assert {"synthetic_raw", "tree", "ranker", "hr1"} <= plain.stale()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_resolves_where_its_raw_files_are(plain: Workspace, tmp_path: Path, preset: str) -> None:
+    for domain in ("luxury", "pantry", "games", "gift_cards"):
+        (tmp_path / domain).mkdir()
+        for name in ("reviews", "metadata"):
+            (tmp_path / domain / f"{name}.jsonl").write_text("{}\n")
+    assert "hr1" in plain.stale("--configfile", f"config/{preset}", "--config", f"raw_dir={tmp_path}")
+
+
+def test_missing_raw_files_are_named_with_page_and_place(plain: Workspace) -> None:
+    told = plain.run("-n", "--configfile", "config/amazon-small.yaml", fails=True)
+    for part in ("Luxury_Beauty", "https://", "resources/raw/luxury/reviews.jsonl.gz", "snakemake --cores 1 download"):
+        assert part in told
+    assert "MissingInputException" not in told
+
+
+def test_a_domain_of_your_own_is_told_where_to_put_its_files(plain: Workspace) -> None:
+    shop = ["--config", "domains={shop: {source: files}}"]
+    told = plain.run("-n", *shop, target="results/shop/hr1.json", fails=True)
+    assert "resources/raw/shop/reviews.jsonl.gz" in told
+
+
+def test_a_misspelt_key_ends_the_call_before_any_job(plain: Workspace) -> None:
+    told = plain.run("--config", "ranker={learning_rat: 1}", fails=True)
+    assert "did you mean ranker.learning_rate?" in told and "Traceback (most recent call last)" not in told
+
+
+def test_the_fake_engine_is_refused_outside_tests(plain: Workspace) -> None:
+    assert "testing: true" in plain.run("-n", "--config", "generation={engine: fake}", fails=True)
+
+
+def test_a_bad_raw_file_ends_in_one_line_that_names_it(plain: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    for name in ("reviews", "metadata"):
+        (tmp_path / "shop" / f"{name}.jsonl").write_text("not json\n" * 20)
+    values = ["--config", "domains={shop: {source: files}}", f"raw_dir={tmp_path}"]
+    told = plain.run(*values, target="results/shop/corpus/statistics.json", fails=True)
+    assert "ERROR corpus:" in told and "reviews.jsonl" in told and "Traceback" not in told
+    assert not list((plain.root / "results/shop").rglob("*.parquet"))
+
+
+def test_only_one_driver_at_a_time(plain: Workspace) -> None:
+    lock = plain.root / ".snakemake/driver.lock"
+    lock.parent.mkdir(exist_ok=True)
+    import fcntl
+
+    with lock.open("w") as held:
+        held.write(f"{os.getpid()}\n")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        told = plain.run(target="resources/synthetic/luxury/truth.parquet", fails=True)
+    assert f"process {os.getpid()} is running this workflow" in told
+    plain.run(target="resources/synthetic/luxury/truth.parquet")
+
+
+def test_the_workflow_is_linted(plain: Workspace) -> None:
+    assert "in a good condition" in plain.run("--lint")

@@ -1,0 +1,69 @@
+"""Models of a few thousand random weights, in the layout of real ones: every stage loads and trains them for real."""
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+SPECIAL = ["<pad>", "<|im_start|>", "<|im_end|>"]
+
+
+def tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer fitted to `texts`, with the chat template of SmolLM2."""
+    fitted = Tokenizer(models.BPE())
+    fitted.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    fitted.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=1000, special_tokens=SPECIAL, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
+    fitted.train_from_iterator(texts, trainer)
+    whole = PreTrainedTokenizerFast(
+        tokenizer_object=fitted, pad_token="<pad>", eos_token="<|im_end|>", bos_token="<|im_start|>"
+    )
+    whole.chat_template = CHAT
+    return whole
+
+
+def save_language_model(directory: Path, texts: list[str]) -> None:
+    """A two-layer Llama, which is SmolLM2's architecture."""
+    words = tokenizer(texts)
+    config = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        pad_token_id=words.pad_token_id,
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        LlamaForCausalLM(config).save_pretrained(directory)
+    words.save_pretrained(directory)
+
+
+def save_encoder(directory: Path, texts: list[str]) -> None:
+    """A two-layer BERT, which is MiniLM's architecture."""
+    words = tokenizer(texts)
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=512,
+        pad_token_id=words.pad_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        BertModel(config).save_pretrained(directory)
+    words.save_pretrained(directory)

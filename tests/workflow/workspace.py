@@ -1,0 +1,113 @@
+"""A checkout in a temporary directory, in which tests run Snakemake and edit what they like."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PARTS = ("Snakefile", "config.yaml", "rules", "workflow_scripts", "pulse_core", "profiles", "config", "envs")
+TARGET = "results/luxury/hr1.json"
+
+
+def copy(source: Path, destination: Path) -> None:
+    """Copy a tree with its modification times."""
+    shutil.copytree(source, destination, copy_function=shutil.copy2, symlinks=True, dirs_exist_ok=True)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One checkout with its results."""
+
+    root: Path
+
+    @classmethod
+    def create(cls, root: Path, config: dict[str, Any]) -> "Workspace":
+        """A copy of the code with `config` as its overlay tiny.yaml."""
+        for part in PARTS:
+            source = ROOT / part
+            if source.is_dir():
+                copy(source, root / part)
+            else:
+                root.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, root / part)
+        for cache in root.rglob("__pycache__"):
+            shutil.rmtree(cache)
+        (root / "tiny.yaml").write_text(yaml.safe_dump(config))
+        return cls(root)
+
+    def clone(self, root: Path) -> "Workspace":
+        """A copy of everything, results and Snakemake's records included, with its modification times."""
+        copy(self.root, root)
+        return Workspace(root)
+
+    def command(self, *arguments: str, target: str = TARGET) -> list[str]:
+        """The command of the README on the tiny corpus."""
+        run = [sys.executable, "-m", "workflow_scripts.command", "--cores", "8", "--resources", "gpu=2", target]
+        return [*run, "--configfile", "tiny.yaml", *arguments]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a call: nothing from the network, and this checkout's code."""
+        return {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    def start(self, *arguments: str, target: str = TARGET) -> subprocess.Popen[str]:
+        """Start the driver and leave it running, its output in driver.txt."""
+        with (self.root / "driver.txt").open("w") as output:
+            return subprocess.Popen(
+                self.command(*arguments, target=target),
+                cwd=self.root,
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+
+    def run(self, *arguments: str, target: str = TARGET, fails: bool = False) -> str:
+        """Run to the end; what it wrote on the terminal."""
+        done = subprocess.run(
+            self.command(*arguments, target=target),
+            cwd=self.root,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+        assert (done.returncode != 0) == fails, done.stdout[-6000:]
+        return done.stdout
+
+    def stale(self, *arguments: str, target: str = TARGET) -> set[str]:
+        """The rules that a call would run."""
+        text = self.run("-n", *arguments, target=target)
+        if "Nothing to be done" in text:
+            return set()
+        table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", text, re.MULTILINE | re.DOTALL)
+        assert table, text[-3000:]
+        return {line.split()[0] for line in table[1].splitlines() if line.strip()}
+
+    def configure(self, values: dict[str, Any]) -> None:
+        """Lay `values` over tiny.yaml, one level deep in each section."""
+        file = self.root / "tiny.yaml"
+        config = yaml.safe_load(file.read_text())
+        for key, value in values.items():
+            config[key] = {**config.get(key, {}), **value} if isinstance(value, dict) else value
+        file.write_text(yaml.safe_dump(config))
+
+    def edit(self, file: str, appended: str = "\n# edited\n") -> None:
+        """Append to a file of the checkout."""
+        with (self.root / file).open("a") as opened:
+            opened.write(appended)
+
+
+def files_of(workspace: Workspace, patterns: Sequence[str]) -> list[Path]:
+    """Paths below the workspace that match, sorted."""
+    return sorted(path for pattern in patterns for path in workspace.root.glob(pattern))

@@ -1,0 +1,32 @@
+"""Rule base_rationales: Phase II, what each user looks for next, from history and neighbours alone."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Write one base rationale for every sampled example of every split."""
+    with stage(job):
+        from pulse_core.artifacts import write_table
+        from pulse_core.rationales.prompts import PromptTemplate
+        from pulse_core.rationales.settings import RationaleSettings
+        from pulse_core.rationales.write import base_rationales
+        from workflow_scripts.inputs import read_sampled, shop_of
+        from workflow_scripts.writing import make_writer, read_neighbour_items
+
+        table = base_rationales(
+            read_sampled(job.input.examples).drop(columns="target"),
+            read_neighbour_items(job),
+            shop_of(job),
+            PromptTemplate(Path(job.input.template)),
+            RationaleSettings.model_validate(job.params.settings),
+            job.params.seed,
+            make_writer(job),
+        )
+        write_table(job.output[0], table)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,51 @@
+"""Behaviour texts of examples, as the Thought Space learns from them and selection compares leaves with them."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pulse_core.rationales.settings import RationaleSettings
+from pulse_core.rationales.texts import Shop, behaviour_text
+from pulse_core.thought_space.examples import TrainingExample
+from workflow_scripts.inputs import read_sampled, read_shop
+
+KEY = ["user", "split", "position"]
+Texts = dict[tuple[int, str, int], str]
+
+
+def behaviour_texts(examples: pd.DataFrame, shop: Shop, settings: RationaleSettings, *, with_target: bool) -> Texts:
+    """The behaviour text of each example, by (user, split, position)."""
+    targets = examples["target"].tolist() if with_target else [None] * len(examples)
+    shown = {
+        "most": settings.behaviour_items,
+        "title_chars": settings.title_chars,
+        "review_chars": settings.review_chars,
+    }
+    return {
+        key: behaviour_text(shop, key[0], history, target, **shown)
+        for key, history, target in zip(_keys(examples), examples["history"], targets, strict=True)
+    }
+
+
+def read_training_examples(job: Any) -> list[TrainingExample]:
+    """Every positive rationale of every domain that trains the space, with both behaviour texts."""
+    settings = RationaleSettings.model_validate(job.params.rationales)
+    found = []
+    for row, file in enumerate(job.input.positives):
+        shop = read_shop(job.input.catalogue[row], job.input.interactions[row], job.input.reviews[row])
+        examples = read_sampled(job.input.examples[row], "train")
+        ids = pd.read_parquet(job.input.users[row]).set_index("user")["user_id"].to_dict()
+        told = behaviour_texts(examples, shop, settings, with_target=True)
+        history = behaviour_texts(examples, shop, settings, with_target=False)
+        positives = pd.read_parquet(file)
+        domain = Path(job.input.examples[row]).parent.name
+        found += [
+            TrainingExample(ids[key[0]], told[key], history[key], rationale, domain)
+            for key, rationale in zip(_keys(positives), positives["rationale"], strict=True)
+        ]
+    return found
+
+
+def _keys(frame: pd.DataFrame) -> list[tuple[int, str, int]]:
+    return list(zip(frame["user"].tolist(), frame["split"].tolist(), frame["position"].tolist(), strict=True))

@@ -1,0 +1,34 @@
+"""Rule candidates: for every example its target and the items it competes with, one table for all models."""
+
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Draw the candidates of every example."""
+    with stage(job):
+        import pandas as pd
+
+        from pulse_core.artifacts import write_table
+        from pulse_core.sequence.settings import CandidateSettings, SASRecSettings
+        from pulse_core.sequence.stages import load_fold_models, run_candidates
+
+        settings = CandidateSettings.model_validate(job.params.settings)
+        model = None
+        if job.input.model:
+            model = load_fold_models(job.input.model, SASRecSettings.model_validate(job.params.sasrec))[-1]
+        candidates = run_candidates(
+            interactions=pd.read_parquet(job.input.interactions),
+            examples=pd.read_parquet(job.input.examples),
+            user_ids=pd.read_parquet(job.input.users).sort_values("user")["user_id"].tolist(),
+            titles=pd.read_parquet(job.input.catalogue).sort_values("item")["title"].tolist(),
+            settings=settings,
+            seed=job.params.seed,
+            model=model,
+        )
+        write_table(job.output[0], candidates)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,98 @@
+"""Keeps config/schema.json and the comments of config.yaml true to the settings classes: `make format` runs it.
+
+The values in config.yaml are yours and stay; every key that is missing is added with its default. The comments are the
+docstrings of the settings, so that no key is explained in two ways.
+"""
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from pulse_core.artifacts import whole_file, write_json
+from pulse_core.config import Config, DomainSettings, config_schema, load_config
+from pulse_core.model_settings import ModelSettings
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDTH = 112
+HEADER = """\
+# yaml-language-server: $schema=config/schema.json
+# The manual of PULSE's configuration, and the embedded default: it runs anywhere, offline, in minutes.
+# Lay your own values over it in a file that holds only what differs, as the presets in config/ do:
+#     snakemake --cores 8 --resources gpu=2 results/luxury/hr1.json --configfile config/amazon-small.yaml
+# or name single ones: --config seed=7. A changed value reruns the stages that read it and what follows from them.
+# The comments come from the settings classes (`make format` refreshes them); the values are edited here.
+"""
+# Sections whose keys are names that the user chooses: what a value may hold is said once, above them.
+NAMED: dict[str, type[BaseModel]] = {"domains": DomainSettings, "models": ModelSettings}
+HIDDEN = {"testing"}
+
+
+def manual(config: Config) -> str:
+    """The text of config.yaml for these values."""
+    return HEADER + "".join(f"\n{block}" for block in _blocks(config))
+
+
+def _blocks(config: Config) -> Iterator[str]:
+    for name, field in Config.model_fields.items():
+        if name in HIDDEN:
+            continue
+        value = getattr(config, name)
+        lines = []
+        if name in NAMED:
+            lines += [*_comment(field.description or (type(value).__doc__ or "")), f"{name}:"]
+            for key, inner in NAMED[name].model_fields.items():
+                lines += _comment(f"{key}: {inner.description}", "  ")
+            given = (
+                value if isinstance(value, dict) else {role: getattr(value, role) for role in type(value).model_fields}
+            )
+            for key, each in given.items():
+                told = "" if isinstance(value, dict) else type(value).model_fields[key].description or ""
+                lines += [*_comment(told, "  "), f"  {key}: {_flow(each)}"]
+        elif isinstance(value, BaseModel):
+            lines += [*_comment(type(value).__doc__ or ""), f"{name}:", *_section(value, "  ")]
+        else:
+            lines += [*_comment(field.description or ""), f"{name}: {_flow(value)}"]
+        yield "\n".join(lines) + "\n"
+
+
+def _section(settings: BaseModel, indent: str) -> list[str]:
+    lines = []
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        lines += _comment(field.description or "", indent)
+        if isinstance(value, BaseModel):
+            lines += [f"{indent}{name}:", *_section(value, indent + "  ")]
+        else:
+            lines.append(f"{indent}{name}: {_flow(value)}")
+    return lines
+
+
+def _comment(text: str, indent: str = "") -> list[str]:
+    prefix = f"{indent}# "
+    return textwrap.wrap(
+        " ".join(text.split()), WIDTH, initial_indent=prefix, subsequent_indent=prefix, break_on_hyphens=False
+    )
+
+
+def _flow(value: Any) -> str:
+    """One value on one line; unset parts of a mapping are left out."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json", exclude_none=True)
+    return yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False).removesuffix("\n...\n").strip()
+
+
+def main() -> None:
+    """Write both files."""
+    write_json(ROOT / "config/schema.json", config_schema())
+    file = ROOT / "config.yaml"
+    text = manual(load_config(yaml.safe_load(file.read_text(encoding="utf-8")) or {}))
+    with whole_file(file) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

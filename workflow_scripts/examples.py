@@ -1,0 +1,28 @@
+"""Rule examples: the corpus to training, validation and test examples."""
+
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Write every user's examples and which of them the language-model stages work on."""
+    with stage(job):
+        import pandas as pd
+
+        from pulse_core.artifacts import write_table
+        from pulse_core.data.examples import examples_table, make_examples
+        from pulse_core.data.settings import SplitSettings
+
+        users = pd.read_parquet(job.input.users).sort_values("user")
+        examples = make_examples(
+            pd.read_parquet(job.input.interactions),
+            SplitSettings.model_validate(job.params.settings),
+            job.params.seed,
+            users["user_id"].tolist(),
+        )
+        write_table(job.output[0], examples_table(examples))
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

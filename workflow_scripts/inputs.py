@@ -1,0 +1,26 @@
+"""Inputs that several scripts read in the same way."""
+
+from typing import Any
+
+import pandas as pd
+
+from pulse_core.rationales.texts import Shop, load_shop
+
+KEY = ["user", "split", "position"]
+
+
+def read_shop(catalogue: str, interactions: str, reviews: str) -> Shop:
+    """The texts of one domain."""
+    return load_shop(pd.read_parquet(catalogue), pd.read_parquet(interactions), pd.read_parquet(reviews))
+
+
+def shop_of(job: Any) -> Shop:
+    """The texts of the job's domain."""
+    return read_shop(job.input.catalogue, job.input.interactions, job.input.reviews)
+
+
+def read_sampled(file: str, *splits: str) -> pd.DataFrame:
+    """The examples that the language-model stages work on; of `splits` alone where any is named."""
+    examples = pd.read_parquet(file)
+    chosen = examples["sampled"] & (examples["split"].isin(splits) if splits else True)
+    return examples[chosen].sort_values(KEY, ignore_index=True)

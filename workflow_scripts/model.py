@@ -1,0 +1,19 @@
+"""Rule model: a package, directory or hub id to one plain directory of safetensors and tokenizer files."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Prepare the model once for every stage that loads it."""
+    with stage(job):
+        from pulse_core.models import ModelSettings, prepare_model
+
+        settings = ModelSettings.model_validate(job.params.settings)
+        prepare_model(settings, job.params.kind, Path(job.output[0]).parent)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,31 @@
+"""Rule positive_rationales: Phase I, why each training purchase was made."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Write one positive rationale for every sampled training example."""
+    with stage(job):
+        from pulse_core.artifacts import write_table
+        from pulse_core.rationales.prompts import PromptTemplate
+        from pulse_core.rationales.settings import RationaleSettings
+        from pulse_core.rationales.write import positive_rationales
+        from workflow_scripts.inputs import read_sampled, shop_of
+        from workflow_scripts.writing import make_writer
+
+        table = positive_rationales(
+            read_sampled(job.input.examples, "train"),
+            shop_of(job),
+            PromptTemplate(Path(job.input.template)),
+            RationaleSettings.model_validate(job.params.settings),
+            job.params.seed,
+            make_writer(job),
+        )
+        write_table(job.output[0], table)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,45 @@
+"""What the ranking scripts share: tables to questions, scores to predictions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pulse_core.evaluation.predictions import predictions_table
+from pulse_core.ranking.model import Ranker
+from pulse_core.ranking.questions import make_questions, target_places
+from pulse_core.ranking.settings import RankerSettings
+from pulse_core.ranking.training import Asked, score
+from workflow_scripts.inputs import KEY, read_sampled, shop_of
+
+
+@dataclass(frozen=True)
+class Split:
+    """The questions of one split and the rows they come from."""
+
+    name: str
+    examples: pd.DataFrame
+    candidates: pd.DataFrame
+    asked: Asked
+
+
+def ask(job: Any, name: str, settings: RankerSettings, rationales: str | None) -> Split:
+    """The split's sampled examples as questions, with the selected rationales of the file `rationales`, if any."""
+    examples = read_sampled(job.input.examples, name)
+    candidates = examples[KEY].merge(pd.read_parquet(job.input.candidates), on=KEY, how="left", validate="one_to_one")
+    told = None
+    if rationales:
+        selected = pd.read_parquet(rationales)
+        told = dict(zip(selected[KEY].itertuples(index=False, name=None), selected["rationale"], strict=True))
+    questions = make_questions(examples, candidates, told, shop_of(job), settings)
+    return Split(name, examples, candidates, Asked(questions, target_places(examples, candidates)))
+
+
+def predict(ranker: Ranker, splits: Sequence[Split]) -> Any:
+    """The ranker's scores of these splits, in the one schema of predictions."""
+    rows = []
+    for split in splits:
+        scores = score(ranker, split.asked.questions, f"scoring {split.name}")
+        rows.append(split.candidates[["user", "split", "candidates"]].assign(scores=list(scores)))
+    return predictions_table(pd.concat(rows, ignore_index=True))

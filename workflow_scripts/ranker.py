@@ -1,0 +1,30 @@
+"""Rule ranker: tune the language model into f_phi with a variant's rationales, and score validation and test examples."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Write the adapter, the predictions and the training record of one variant."""
+    with stage(job):
+        from pulse_core.artifacts import whole_directory, write_json, write_table
+        from pulse_core.ranking.model import Ranker
+        from pulse_core.ranking.settings import RankerSettings
+        from pulse_core.ranking.training import record_dict, save_ranker, train
+        from workflow_scripts.questions import ask, predict
+
+        settings = RankerSettings.model_validate(job.params.settings)
+        rationales = job.input.get("rationales")
+        splits = {name: ask(job, name, settings, rationales) for name in ("train", "validation", "test")}
+        ranker = Ranker(Path(job.input.model).parent, settings, job.params.seed)
+        record = train(ranker, splits["train"].asked, splits["validation"].asked, job.params.seed)
+        with whole_directory(Path(job.output.adapter).parent) as partial:
+            save_ranker(ranker, partial)
+        write_table(job.output.predictions, predict(ranker, [splits["validation"], splits["test"]]))
+        write_json(job.output.training, {**record_dict(record), "settings": settings.model_dump()})
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,29 @@
+"""Rule sasrec: the training sequences to SASRec, the states of all examples and its full-ranking metrics."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Train the model and its cross-fitted copies."""
+    with stage(job):
+        import pandas as pd
+
+        from pulse_core.sequence.settings import SASRecSettings
+        from pulse_core.sequence.stages import run_sasrec
+
+        run_sasrec(
+            interactions=pd.read_parquet(job.input.interactions),
+            examples=pd.read_parquet(job.input.examples),
+            user_ids=pd.read_parquet(job.input.users).sort_values("user")["user_id"].tolist(),
+            item_count=len(pd.read_parquet(job.input.catalogue, columns=["item"])),
+            settings=SASRecSettings.model_validate(job.params.settings),
+            seed=job.params.seed,
+            out=Path(job.output.model).parent,
+        )
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,123 @@
+"""What every script does round its one call of pulse_core: threads, devices, log file, readable errors."""
+
+import fcntl
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from pulse_core.errors import InputError
+
+log = logging.getLogger("pulse")
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHELLS = {"sh", "bash", "dash", "zsh", "ksh"}
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may run on (fewer than the machine's in a container or under a cluster's cgroup)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def clamp_threads(threads: int) -> int:
+    """Tell numerical libraries to use `threads`, but no more than there are CPUs: `--cores 8` on 2 must not thrash.
+
+    The libraries read these variables when they are first imported, so scripts import inside `with stage(...)`.
+    """
+    allowed = max(1, min(threads, usable_cpus()))
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(allowed)))
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true" if allowed > 1 else "false")
+    os.environ.setdefault("RAYON_NUM_THREADS", str(allowed))
+    return allowed
+
+
+def check_devices(job: Any) -> None:
+    """Snakemake only counts `gpu`; a job that got none of what its rule asks for says so and keeps to the CPU."""
+    if job.resources.get("gpu") == 0:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        log.warning("rule %s wants an accelerator and was given `--resources gpu=0`: it runs on the CPU", job.rule)
+
+
+def end_with_driver(poll_seconds: float = 0.5) -> None:
+    """End this process soon after the Snakemake process above it: an orphan would write beside the next call's job.
+
+    A killed driver cannot tell its jobs; a shell may stand between, so the signal for a dead parent is not enough.
+    """
+    above = psutil.Process().parents()
+    driver = next((process for process in above if process.name() not in SHELLS), None)
+    if driver is None:
+        return
+
+    def watch() -> None:
+        while driver.is_running() and driver.status() != psutil.STATUS_ZOMBIE:
+            threading.Event().wait(poll_seconds)
+        log.error("the Snakemake process %d has gone: this job ends, the next call takes it up again", driver.pid)
+        logging.shutdown()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="driver-watch").start()
+
+
+def own_job(name: str) -> IO[str]:
+    """Wait until no other process works at the job called `name`; the lock is held until the file is closed."""
+    file = Path(".snakemake/jobs") / (name.replace("/", "-") + ".lock")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = file.open("a", encoding="utf-8")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
+def open_log(path: Path) -> list[logging.Handler]:
+    """Plain lines into the rule's log file; warnings on the terminal too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = logging.FileHandler(path, mode="w", encoding="utf-8")
+    lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    terminal.setLevel(logging.WARNING)
+    return [lines, terminal]
+
+
+@contextmanager
+def stage(job: Any) -> Iterator[None]:
+    """Run a script's body as the stage that Snakemake's `job` describes.
+
+    Raises:
+        SystemExit: with status 1 after an `InputError`, whose message is all that the user needs to read.
+    """
+    lock = own_job(str(job.log[0]))
+    end_with_driver()
+    handlers = open_log(Path(job.log[0]))
+    root = logging.getLogger()
+    for handler in handlers:
+        root.addHandler(handler)
+    level, root_level = log.level, root.level
+    log.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    handlers[1].addFilter(logging.Filter("pulse"))
+    try:
+        threads = clamp_threads(job.threads)
+        log.info("rule %s %s, %d threads", job.rule, dict(job.wildcards.items()), threads)
+        check_devices(job)
+        yield
+        log.info("rule %s done", job.rule)
+    except InputError as error:
+        log.error("%s: %s", job.rule, error)
+        raise SystemExit(1) from None
+    except Exception:
+        handlers[0].handle(log.makeRecord(log.name, logging.ERROR, "", 0, "failed", (), sys.exc_info()))
+        raise
+    finally:
+        log.setLevel(level)
+        root.setLevel(root_level)
+        logging.captureWarnings(False)
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()
+        lock.close()

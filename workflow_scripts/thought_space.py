@@ -1,0 +1,26 @@
+"""Rule thought_space: positive rationales and behaviour texts to the aligned encoders E1 and E2 (end of Phase I)."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Train on one domain, or on several that share one space; each input is a list with one file a domain."""
+    with stage(job):
+        from pulse_core.thought_space.settings import ThoughtSpaceSettings
+        from pulse_core.thought_space.training import train_thought_space
+        from workflow_scripts.behaviour import read_training_examples
+
+        trained = train_thought_space(
+            read_training_examples(job),
+            ThoughtSpaceSettings.model_validate(job.params.settings),
+            job.params.seed,
+            Path(job.input.model).parent,
+        )
+        trained.save(Path(job.output.training).parent)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

@@ -1,0 +1,37 @@
+"""Rule tree: Phase II, the refinements of every base rationale."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Grow one tree from every base rationale."""
+    with stage(job):
+        import pandas as pd
+
+        from pulse_core.artifacts import write_table
+        from pulse_core.rationales.prompts import PromptTemplate
+        from pulse_core.rationales.settings import RationaleSettings
+        from pulse_core.tree.grow import grow_trees
+        from pulse_core.tree.settings import TreeSettings
+        from workflow_scripts.inputs import read_sampled, shop_of
+        from workflow_scripts.writing import make_writer, read_neighbour_items
+
+        table = grow_trees(
+            read_sampled(job.input.examples).drop(columns="target"),
+            pd.read_parquet(job.input.base),
+            read_neighbour_items(job),
+            shop_of(job),
+            PromptTemplate(Path(job.input.template)),
+            TreeSettings.model_validate(job.params.settings),
+            RationaleSettings.model_validate(job.params.rationales),
+            job.params.seed,
+            make_writer(job),
+        )
+        write_table(job.output[0], table)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

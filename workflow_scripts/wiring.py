@@ -1,0 +1,208 @@
+"""What the rules ask while the workflow is put together: validated settings, code hashes, threads, where inputs lie.
+
+Nothing here imports torch: every Snakemake call, dry runs too, pays for these imports.
+"""
+
+import fcntl
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from snakemake.exceptions import WorkflowError
+
+from pulse_core.code_version import code_version
+from pulse_core.config import Config, load_config
+from pulse_core.data.raw_reader import find_raw
+from pulse_core.data.sources import missing_files_message
+from pulse_core.errors import InputError
+
+SCRIPTS = "workflow_scripts"
+RAW_FILES = ("reviews", "metadata")
+ORACLE = "_oracle"
+FROZEN = {"sbert": "encoder", "distilbert": "distilbert"}  # scorer -> role of its frozen encoder
+DEFAULT_THREADS = 8  # of a torch job on a cluster, where Snakemake knows no number of cores; --set-threads changes it
+
+
+def accelerators() -> int:
+    """GPUs of this machine, counted by their device files (asking torch would take seconds)."""
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+
+
+def torch_threads(cores: int | None, gpus: int) -> int:
+    """Threads of a rule that runs torch: all cores on a CPU machine, so that one such job runs at a time (two at once
+    on the same cores take two to six times longer), and a fair share beside each accelerator."""
+    if not cores:
+        return DEFAULT_THREADS
+    return cores if gpus == 0 else max(1, cores // gpus)
+
+
+class Wiring:
+    """The answers for one Snakemake call."""
+
+    def __init__(self, config: dict[str, Any], workflow: Any) -> None:
+        self.root = Path(workflow.basedir)
+        self._workflow = workflow
+        # Jobs import the pulse_core and workflow_scripts of this checkout, installed or not.
+        others = [
+            path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(self.root))
+        ]
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(self.root), *others])
+        self.settings: Config = self._readable(load_config, config)
+
+    def lock_working_directory(self) -> None:
+        """Make this process the only driver in the working directory, until it ends, however it ends.
+
+        Raises:
+            WorkflowError: another call is at work here.
+        """
+        file = Path(".snakemake/driver.lock")
+        self._lock = file.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = file.read_text(encoding="utf-8").strip()
+            raise WorkflowError(f"process {owner} is running this workflow in {Path.cwd()}: let it end first") from None
+        self._lock.truncate(0)
+        self._lock.write(f"{os.getpid()}\n")
+        self._lock.flush()
+
+    @staticmethod
+    def _readable(function: Any, *arguments: Any) -> Any:
+        """Errors a user can mend, as Snakemake shows them without a traceback."""
+        try:
+            return function(*arguments)
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
+
+    def code(self, script: str) -> str:
+        """The version of `workflow_scripts/<script>.py` with all of pulse_core behind it."""
+        return code_version(f"{SCRIPTS}/{script}.py", self.root)
+
+    def torch_threads(self, _wildcards: Any) -> int:
+        """Threads of a torch rule in this call."""
+        return torch_threads(self._workflow.cores, accelerators())
+
+    def template(self, name: str) -> str:
+        """Path of a prompt template of the configuration, relative ones taken from the repository."""
+        path = Path(getattr(self.settings.prompts, name))
+        # Relative where it can be: an absolute path would rerun stages after the checkout moves.
+        return str(path if path.is_absolute() or path.exists() else self.root / path)
+
+    def raw(self, wildcards: Any) -> dict[str, str]:
+        """Raw review and metadata file of a domain.
+
+        Raises:
+            WorkflowError: the domain reads real reviews and they are not there; says what to fetch, and whereto.
+        """
+        return self._readable(self._raw, str(wildcards.domain))
+
+    def _raw(self, domain: str) -> dict[str, str]:
+        directory, source = self.raw_directory(domain), self.settings.domains[domain].source
+        if source == "synthetic":
+            return {name: str(directory / f"{name}.jsonl.gz") for name in RAW_FILES}
+        found = {name: find_raw(directory, name) for name in RAW_FILES}
+        if not all(file.exists() for file in found.values()):
+            fetch = "\n`snakemake --cores 1 download` fetches them, too." if source == "amazon-2018" else ""
+            raise InputError(missing_files_message(domain, directory.parent) + fetch)
+        declared = directory / "source.json"
+        beside = {"declared": str(declared)} if declared.exists() else {}
+        return {**{name: str(file) for name, file in found.items()}, **beside}
+
+    def raw_directory(self, domain: str) -> Path:
+        """Where the raw files of a domain lie."""
+        synthetic = self.settings.domains[domain].source == "synthetic"
+        return Path("resources/synthetic" if synthetic else self.settings.raw_dir) / domain
+
+    def plain(self, section: str) -> dict[str, Any]:
+        """One section as plain values for a rule's params, defaults spelt out: writing one down reruns nothing."""
+        return getattr(self.settings, section).model_dump(mode="json")
+
+    def part(self, section: str, *keys: str) -> dict[str, Any]:
+        """Some keys of a section, for a rule that reads no more of it."""
+        return {key: value for key, value in self.plain(section).items() if key in keys}
+
+    def _models(self) -> dict[str, tuple[str, Any]]:
+        """Directory name under resources/models -> (role, settings) of every configured model."""
+        roles = {role: getattr(self.settings.models, role) for role in type(self.settings.models).model_fields}
+        return {_slug(settings.name): (role, settings) for role, settings in roles.items() if settings}
+
+    def model(self, role: str) -> str:
+        """The weights of a prepared model. Its directory is named after its origin, so that two configurations don't
+        fight for one place."""
+        chosen = getattr(self.settings.models, role)
+        if chosen is None:
+            raise WorkflowError(f"models.{role} is null, but a stage of this call needs it: name a model there")
+        return f"resources/models/{_slug(chosen.name)}/model.safetensors"
+
+    def model_settings(self, wildcards: Any) -> dict[str, Any]:
+        """Settings of the model that `resources/models/{model}` holds."""
+        return self._models()[wildcards.model][1].model_dump(mode="json")
+
+    def model_kind(self, wildcards: Any) -> str:
+        """`causal` for the language model, `encoder` for the others."""
+        return "causal" if self._models()[wildcards.model][0] == "slm" else "encoder"
+
+    def model_names(self) -> str:
+        """The values that the wildcard of `resources/models/{model}` may take, as a regular expression."""
+        return "|".join(map(re.escape, self._models()))
+
+    def thought_space_tables(self, name: str) -> Callable[[Any], list[str]]:
+        """An input function: table `name` of every domain that trains the wildcard's Thought Space, its own first."""
+
+        def tables(wildcards: Any) -> list[str]:
+            others = [domain for domain in self.settings.thought_space.domains if domain != wildcards.domain]
+            return [f"results/{domain}/{name}" for domain in (wildcards.domain, *others)]
+
+        return tables
+
+    def scorer(self, wildcards: Any) -> str:
+        """The wildcard's scorer without the mark of the leak audit."""
+        return str(wildcards.scorer).removesuffix(ORACLE)
+
+    def scorer_source(self, wildcards: Any) -> str:
+        """Directory of the encoders that the wildcard's scorer compares with; "" for `likelihood`."""
+        scorer = self.scorer(wildcards)
+        if scorer == "thought_space":
+            return f"results/{wildcards.domain}/thought_space"
+        return str(Path(self.model(FROZEN[scorer])).parent) if scorer in FROZEN else ""
+
+    def scorer_models(self, wildcards: Any) -> list[str]:
+        """The weights in that directory."""
+        source = self.scorer_source(wildcards)
+        parts = ("rationale_encoder/", "history_encoder/") if self.scorer(wildcards) == "thought_space" else ("",)
+        return [f"{source}/{part}model.safetensors" for part in parts] if source else []
+
+    def selection(self, wildcards: Any) -> dict[str, Any]:
+        """Selection settings of the wildcard's scorer; `<scorer>_oracle` is shown the target, for the leak audit."""
+        oracle = {"behaviour": "oracle"} if wildcards.scorer.endswith(ORACLE) else {}
+        return {**self.plain("selection"), **oracle}
+
+    def selected(self, wildcards: Any) -> list[str]:
+        """The rationales that a ranker variant is trained with: those its scorer selected, or none."""
+        if wildcards.variant == "no_reason":
+            return []
+        return [f"results/{wildcards.domain}/selected/{wildcards.variant}.parquet"]
+
+    def truth(self, wildcards: Any) -> dict[str, str]:
+        """The planted drivers of a synthetic domain, which only the evaluation may read."""
+        if self.settings.domains[wildcards.domain].source != "synthetic":
+            return {}
+        directory = self.raw_directory(wildcards.domain)
+        return {"truth": f"{directory}/truth.parquet", "drivers": f"{directory}/truth-drivers.json"}
+
+    def protocol(self) -> dict[str, Any]:
+        """What hr1.json says about how figures came about, beside what the artifacts tell."""
+        settings = self.settings
+        return {
+            "split": settings.split.kind,
+            "candidates": settings.candidates.kind,
+            "behaviour": settings.selection.behaviour,
+            "models": {role: chosen.name for role, chosen in self._models().values()},
+            "engine": settings.generation.engine,
+        }
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-").lower()

@@ -1,0 +1,24 @@
+"""What the stages in which the language model writes have in common."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pulse_core.generation.engines import make_generator
+from pulse_core.generation.journal import Journal
+from pulse_core.generation.settings import GenerationSettings
+from pulse_core.rationales.write import Key, Writer, keys
+
+
+def make_writer(job: Any) -> Writer:
+    """The configured engine over the prepared model, with the stage's journal."""
+    settings = GenerationSettings.model_validate(job.params.generation)
+    generator = make_generator(settings, Path(job.input.model).parent)
+    return Writer(generator, Journal(Path(job.params.work)), settings.chunk_prompts)
+
+
+def read_neighbour_items(job: Any) -> dict[Key, list[int]]:
+    """The items of similar users, most telling first, by (user, split, position)."""
+    neighbours = pd.read_parquet(job.input.neighbours)
+    return dict(zip(keys(neighbours), (items.tolist() for items in neighbours["items"]), strict=True))
