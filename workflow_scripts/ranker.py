@@ -1,4 +1,4 @@
-"""Rule ranker: tune the language model into f_phi with a variant's rationales, and score validation and test examples."""
+"""Rule ranker: tune the language model into f_phi with a variant's rationales, and score the held-out examples."""
 
 from pathlib import Path
 from typing import Any

@@ -37,6 +37,12 @@ def clamp_threads(threads: int) -> int:
     return allowed
 
 
+def quiet_bars() -> None:
+    """No progress bars where nobody watches them: a file would fill with their every step."""
+    if not sys.stderr.isatty():
+        os.environ["TQDM_DISABLE"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+
+
 def check_devices(job: Any) -> None:
     """Snakemake only counts `gpu`; a job that got none of what its rule asks for says so and keeps to the CPU."""
     if job.resources.get("gpu") == 0:
@@ -105,6 +111,7 @@ def stage(job: Any) -> Iterator[None]:
         threads = clamp_threads(job.threads)
         log.info("rule %s %s, %d threads", job.rule, dict(job.wildcards.items()), threads)
         check_devices(job)
+        quiet_bars()
         yield
         log.info("rule %s done", job.rule)
     except InputError as error:

@@ -179,11 +179,11 @@ class Wiring:
         oracle = {"behaviour": "oracle"} if wildcards.scorer.endswith(ORACLE) else {}
         return {**self.plain("selection"), **oracle}
 
-    def selected(self, wildcards: Any) -> list[str]:
+    def selected(self, wildcards: Any) -> str | list[str]:
         """The rationales that a ranker variant is trained with: those its scorer selected, or none."""
         if wildcards.variant == "no_reason":
             return []
-        return [f"results/{wildcards.domain}/selected/{wildcards.variant}.parquet"]
+        return f"results/{wildcards.domain}/selected/{wildcards.variant}.parquet"
 
     def truth(self, wildcards: Any) -> dict[str, str]:
         """The planted drivers of a synthetic domain, which only the evaluation may read."""

@@ -4,9 +4,11 @@ transformers' dynamic cache concatenates at every step, which copies the whole c
 on a CPU that copy costs as much as the arithmetic. This one reserves room ahead and hands out views.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch.nn.functional import pad
 from transformers import DynamicCache, PretrainedConfig
 from transformers.cache_utils import DynamicLayer
 
@@ -59,3 +61,17 @@ class GrowingCache(DynamicCache):
         for layer in self.layers:
             layer.keys, layer.values = layer.keys[rows], layer.values[rows]
             layer.forget_block()
+
+    @classmethod
+    def joined(cls, config: PretrainedConfig, caches: Sequence["GrowingCache"]) -> "GrowingCache":
+        """The rows of all caches in one, shorter ones padded on the left (the caller masks the padding)."""
+        whole = cls(config)
+        longest = max(cache.get_seq_length() for cache in caches)
+        for number, layer in enumerate(whole.layers):
+            parts = [cache.layers[number] for cache in caches]
+            pads = [(0, 0, longest - part.keys.shape[2], 0) for part in parts]
+            layer.update(
+                torch.cat([pad(part.keys, by) for part, by in zip(parts, pads, strict=True)]),
+                torch.cat([pad(part.values, by) for part, by in zip(parts, pads, strict=True)]),
+            )
+        return whole

@@ -1,7 +1,7 @@
 """The embedded engine: transformers on the CPU or one GPU, with every shared prefix computed once.
 
 A call's prompts share what they share: the tokens common to all of them (instructions and worked examples) are
-prefilled once for the whole call, each prompt's own tokens once for all its samples.
+prefilled once and kept once for the whole call, each prompt's own tokens prefilled once for all its samples.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pulse_core.artifacts import read_json
 from pulse_core.generation import grouped_attention
+from pulse_core.generation.grouped_attention import KeysValues
 from pulse_core.generation.growing_cache import GrowingCache
 from pulse_core.generation.requests import Completion, Request, Sampling
 from pulse_core.generation.sampling import draw, uniforms
 from pulse_core.models import device
 
+PREFILL_PROMPTS = 16  # prompts prefilled side by side: they are sorted by length, so few share little padding
 COMPACT_SHARE = 0.3  # finished sequences are dropped from the batch when they are this share of it
 
 
@@ -89,14 +91,23 @@ class TransformersGenerator:
                     answers[written.request].append(self._completion(written))
         return answers
 
-    def _prefill_shared(self, tokens: list[int]) -> GrowingCache | None:
+    def _prefill_shared(self, tokens: list[int]) -> list[KeysValues] | None:
+        """Keys and values of the shared beginning, layer by layer; None where nothing is shared."""
         if not tokens:
             return None
         cache = GrowingCache(self.model.config)
-        self._forward(torch.tensor([tokens]), cache, torch.ones(1, len(tokens)), torch.arange(len(tokens))[None])
-        return cache
+        length = len(tokens)
+        self._forward(torch.tensor([tokens]), cache, torch.ones(1, length), torch.arange(length)[None], None)
+        return [(layer.keys, layer.values) for layer in cache.layers]
 
-    def _forward(self, tokens: torch.Tensor, cache: Any, mask: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    def _forward(
+        self,
+        tokens: torch.Tensor,  # (batch, new)
+        cache: GrowingCache,
+        mask: torch.Tensor,  # (batch, own tokens so far and new ones), 0 at padding
+        positions: torch.Tensor,  # (batch, new)
+        prefix: list[KeysValues] | None,
+    ) -> torch.Tensor:
         """Logits after the last token of each row, (batch, vocabulary), float32."""
         place = self.model.device
         out = self.model(
@@ -106,6 +117,7 @@ class TransformersGenerator:
             past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
+            shared_prefix=prefix,
         )
         return out.logits[:, -1].float()
 
@@ -114,28 +126,24 @@ class TransformersGenerator:
         requests: Sequence[Request],
         prompts: list[list[int]],
         batch: list[int],
-        prefix: GrowingCache | None,
+        prefix: list[KeysValues] | None,
         shared: int,
     ) -> list[_Sequence]:
-        own = [prompts[i][shared:] for i in batch]
-        longest = max(len(tokens) for tokens in own)
-        # Left padding between the shared prefix and each prompt's own tokens: every row ends at its last token.
-        pads = torch.tensor([longest - len(tokens) for tokens in own])
-        tokens = torch.tensor([[0] * (longest - len(row)) + row for row in own])
-        mask = torch.cat([torch.ones(len(batch), shared), torch.arange(longest)[None] >= pads[:, None]], dim=1)
-        positions = (shared + torch.arange(longest)[None] - pads[:, None]).clamp(min=0)
-        cache = GrowingCache(self.model.config)
-        if prefix is not None:
-            for layer, source in zip(cache.layers, prefix.layers, strict=True):
-                layer.update(
-                    source.keys.expand(len(batch), -1, -1, -1), source.values.expand(len(batch), -1, -1, -1)
-                )
-        logits = self._forward(tokens, cache, mask, positions)
+        caches, logits = [], []
+        for start in range(0, len(batch), PREFILL_PROMPTS):
+            own = [prompts[i][shared:] for i in batch[start : start + PREFILL_PROMPTS]]
+            tokens, mask = _left_padded(own)
+            positions = (shared + mask.cumsum(1) - 1).clamp(min=0)
+            caches.append(GrowingCache(self.model.config))
+            logits.append(self._forward(tokens, caches[-1], mask, positions, prefix))
+        cache = GrowingCache.joined(self.model.config, caches)
+        _, mask = _left_padded([prompts[i][shared:] for i in batch])
         sequences = [_Sequence(i, j, []) for i in batch for j in range(requests[i].samples)]
         rows = torch.tensor([row for row, i in enumerate(batch) for _ in range(requests[i].samples)])
         if len(rows) != len(batch):
             cache.take_rows(rows.to(self.model.device))
-        self._decode(requests, sequences, cache, logits[rows.to(logits.device)], mask[rows], positions[rows, -1])
+        place = torch.tensor([len(prompts[i]) - 1 for i in batch])[rows]
+        self._decode(requests, sequences, cache, torch.cat(logits)[rows.to(self.model.device)], mask[rows], place, prefix)
         return sequences
 
     def _decode(
@@ -146,6 +154,7 @@ class TransformersGenerator:
         logits: torch.Tensor,
         mask: torch.Tensor,
         position: torch.Tensor,
+        prefix: list[KeysValues] | None,
     ) -> None:
         """Write each sequence to its end, in place."""
         sampling: Sampling = requests[0].sampling
@@ -171,9 +180,9 @@ class TransformersGenerator:
                 cache.take_rows(rows.to(logits.device))
                 active = [active[row] for row in left]
                 chosen, mask, position = chosen[rows.to(chosen.device)], mask[rows], position[rows]
-            mask = torch.cat([mask, torch.ones(len(active), 1)], dim=1)
+            mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
             position = position + 1
-            logits = self._forward(chosen[:, None], cache, mask, position[:, None])
+            logits = self._forward(chosen[:, None], cache, mask, position[:, None], prefix)
 
     def _completion(self, sequence: _Sequence) -> Completion:
         written = sequence.tokens[:-1] if sequence.finished else sequence.tokens
@@ -187,6 +196,14 @@ def _common_prefix(prompts: Sequence[Sequence[int]]) -> int:
     limit = min(len(prompt) for prompt in prompts) - 1
     shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), limit)
     return min(shared, limit)
+
+
+def _left_padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """(tokens, mask), both (rows, longest): every row ends at its last token."""
+    longest = max(len(row) for row in rows)
+    tokens = torch.tensor([[0] * (longest - len(row)) + list(row) for row in rows])
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
+    return tokens, mask
 
 
 def _take(order: list[int], samples: Sequence[int], size: int) -> list[int]:

@@ -108,7 +108,7 @@ def train(ranker: Ranker, training: Asked, validation: Asked, seed: int) -> Trai
             if epoch - record.best_epoch >= settings.patience:
                 break
     ranker.load_trained_state(best)
-    record.scale = float(ranker.scale)
+    record.scale = float(ranker.scale.detach())
     return record
 
 

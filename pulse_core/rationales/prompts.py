@@ -57,4 +57,5 @@ def tidy(answer_start: str, text: str) -> str:
     if stop >= len(whole) // 2:
         return whole[:stop]
     comma = whole.rfind(", ")
-    return (whole[:comma] if comma >= len(whole) // 2 else whole).rstrip(" ,;:-") + "."
+    kept = (whole[:comma] if comma >= len(whole) // 2 else whole).rstrip(" ,;:-")
+    return re.sub(r"\s(and|or|with|for|to|a|the|of|in)$", "", kept) + "."

@@ -9,8 +9,8 @@ from pulse_core.settings import Settings
 class SamplingSettings(Settings):
     """How the language model draws its tokens."""
 
-    max_new_tokens: int = Field(default=40, ge=4)
-    """Longest rationale. One sentence is 20-35 tokens; what runs over is cut back to its last whole clause."""
+    max_new_tokens: int = Field(default=36, ge=4)
+    """Longest rationale. One sentence is 20-30 tokens; what runs over is cut back to its last whole clause."""
     temperature: float = Field(default=0.7, ge=0)
     """0 is greedy: small models then repeat themselves. 0.7 with top_p 0.9 keeps them on the subject."""
     top_p: float = Field(default=0.9, gt=0, le=1)
@@ -26,15 +26,15 @@ class SamplingSettings(Settings):
 class RationaleSettings(Settings):
     """What prompts and behaviour texts show of a history."""
 
-    history_items: int = Field(default=6, ge=1)
+    history_items: int = Field(default=5, ge=1)
     """How many of the last purchases a prompt shows."""
-    title_chars: int = Field(default=48, ge=8)
+    title_chars: int = Field(default=40, ge=8)
     """Titles are cut to this many characters, at a comma or a word. Prefill is half the cost: keep prompts short."""
-    review_chars: int = Field(default=48, ge=0)
+    review_chars: int = Field(default=36, ge=0)
     """So much of each review of the history is quoted; 0 leaves reviews out."""
     target_review_chars: int = Field(default=120, ge=0)
     """So much of the target's review is quoted in the positive prompt (training targets only)."""
-    neighbour_items: int = Field(default=6, ge=0)
+    neighbour_items: int = Field(default=4, ge=0)
     """How many items of similar users the base prompt and the tree show."""
     behaviour_items: int = Field(default=8, ge=1)
     """How many of the last purchases a behaviour text (E2's input) tells."""

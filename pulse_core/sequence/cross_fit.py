@@ -5,19 +5,19 @@ a test user, and a ranker would learn to trust them too much. Model f is trained
 their training examples; the model trained on all users (fold -1) reads validation and test examples.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pulse_core.errors import InputError
+from pulse_core.progress import progress
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import SASRecSettings
 from pulse_core.sequence.training import TrainedSASRec, train
 
 ALL_USERS = -1  # the fold of what the model trained on all users reads
-Advance = Callable[[int, str], None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,6 @@ def train_cross_fitted(
     item_count: int,
     settings: SASRecSettings,
     seed: int,
-    advance: Advance | None = None,
 ) -> CrossFitted:
     """Train the full model with early stopping, then one model a fold for as many epochs as the full one's best.
 
@@ -55,7 +54,8 @@ def train_cross_fitted(
     stopping it on the users it must not see would be the leak again. Raises InputError if a fold leaves nobody to
     train on.
     """
-    full = train(sequences, validation, item_count, settings, derive_seed(seed, "sasrec"), advance)
+    with progress("SASRec", settings.epochs, "epochs") as meter:
+        full = train(sequences, validation, item_count, settings, derive_seed(seed, "sasrec"), meter.advance)
     models = {ALL_USERS: full.model}
     fixed = settings.model_copy(update={"epochs": full.best_epoch})
     for fold in sorted({int(fold) for fold in folds} - {ALL_USERS}):
@@ -65,6 +65,7 @@ def train_cross_fitted(
                 f"sasrec.cross_fit_folds = {settings.cross_fit_folds}: all users fell into one fold of "
                 "this small corpus; set it to 0 or give more users"
             )
-        trained = train(others, None, item_count, fixed, derive_seed(seed, "sasrec", "fold", fold), advance)
-        models[fold] = trained.model
+        with progress(f"SASRec without fold {fold}", fixed.epochs, "epochs") as meter:
+            fold_seed = derive_seed(seed, "sasrec", "fold", fold)
+            models[fold] = train(others, None, item_count, fixed, fold_seed, meter.advance).model
     return CrossFitted(full, models)

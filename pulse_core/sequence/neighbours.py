@@ -1,6 +1,6 @@
 """The users of nearest taste by cosine of SASRec states, and their items that tell most about the next purchase.
 
-A pool user is met at every moment of its training sequence: the state after each item, and what it bought next. An
+A pool user is met at every moment of its training sequence: the state after each item, and what it bought around it. An
 example is compared with all those moments; each pool user counts with its most alike one, and passes on what it bought
 after it.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from scipy.special import logsumexp
 
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import NeighbourSettings
@@ -21,12 +22,17 @@ BLOCK_CELLS = 40_000_000  # similarities (examples x moments) held at a time
 
 @dataclass(frozen=True)
 class Pool:
-    """Moments of pool users: unit states (m, dim), owners (m,) ascending, what was bought after: (m, items) sparse."""
+    """Moments of pool users: unit states (m, dim), owners (m,) ascending, weights of what was bought around each:
+    bought (m, items).
+
+    popularity (items,) counts training purchases; item_vectors (items, dim) are SASRec's.
+    """
 
     states: np.ndarray
     owners: np.ndarray
-    bought_after: sparse.csr_matrix
+    bought: sparse.csr_matrix
     popularity: np.ndarray
+    item_vectors: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -54,30 +60,33 @@ def build_pool(model: SASRec, sequences: Sequence[np.ndarray], users: np.ndarray
     followed = position < lengths[owner]
     states, owner, position = states[followed], owner[followed], position[followed]
     popularity = np.bincount(np.concatenate(sequences), minlength=model.item_count)
-    after = _bought_after(sequences, owner, position, lengths, settings.after_decay, model.item_count)
-    return Pool(unit(states), users[owner], after, popularity)
+    bought = _bought_around(sequences, owner, position, lengths, settings, model.item_count)
+    return Pool(unit(states), users[owner], bought, popularity, model.item_vectors().detach().numpy())
 
 
-def _bought_after(
+def _bought_around(
     sequences: Sequence[np.ndarray],
     owner: np.ndarray,
     position: np.ndarray,
     lengths: np.ndarray,
-    decay: float,
+    settings: NeighbourSettings,
     item_count: int,
 ) -> sparse.csr_matrix:
-    """(moments, items): decay ** steps for each item bought `steps` purchases after the next one."""
+    """(moments, items): decay ** steps for what was bought `steps` after the next purchase; for what was bought before
+    the moment, before_weight * decay ** steps, counted back from its last item."""
     flat, starts = np.concatenate(sequences), np.cumsum(lengths) - lengths
     rows, columns, values = [], [], []
-    step, weight = 0, 1.0
-    while weight > LEAST_WEIGHT:
-        has = np.flatnonzero(position + step < lengths[owner])
-        if not len(has):
-            break
-        rows.append(has)
-        columns.append(flat[starts[owner[has]] + position[has] + step])
-        values.append(np.full(len(has), weight))
-        step, weight = step + 1, weight * decay
+    for direction, first_weight in ((1, 1.0), (-1, settings.before_weight)):
+        step, weight = 0, first_weight
+        while weight > LEAST_WEIGHT:
+            at = position + step if direction > 0 else position - 1 - step
+            has = np.flatnonzero((at >= 0) & (at < lengths[owner]))
+            if not len(has):
+                break
+            rows.append(has)
+            columns.append(flat[starts[owner[has]] + at[has]])
+            values.append(np.full(len(has), weight))
+            step, weight = step + 1, weight * settings.after_decay
     shape = (len(owner), item_count)
     triplet = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
     return sparse.csr_matrix(triplet, shape=shape)
@@ -98,12 +107,15 @@ def find_neighbours(
         rows = slice(start, start + block)
         similarity = unit(states[rows]) @ pool.states.T
         similarity[users[rows, None] == pool.owners[None, :]] = -np.inf
-        found += _of_block(similarity, histories[rows], pool, firsts, settings)
+        logits = states[rows] @ pool.item_vectors.T
+        likely = logits - logsumexp(logits, axis=1, keepdims=True)  # SASRec's log-probability of each item
+        found += _of_block(similarity, likely, histories[rows], pool, firsts, settings)
     return found
 
 
 def _of_block(
     similarity: np.ndarray,
+    likely: np.ndarray,
     histories: Sequence[np.ndarray],
     pool: Pool,
     firsts: np.ndarray,
@@ -119,7 +131,10 @@ def _of_block(
         moments = [first + int(similarity[row, first:end].argmax()) for first, end in spans]
         weights = np.exp((cosines - cosines.max(initial=-1.0)) / settings.temperature)
         weights /= max(weights.sum(), 1e-12)
-        items, item_weights = _most_telling(weights, pool.bought_after[moments], history, pool.popularity, settings)
+        items, shares = _shares(weights, pool.bought[moments], history, pool.popularity, settings.popularity_exponent)
+        telling = shares ** (1 - settings.sasrec_share) * np.exp(likely[row, items]) ** settings.sasrec_share
+        order = np.argsort(-telling, kind="stable")[: settings.items]
+        items, item_weights = items[order].astype(np.int32), telling[order].astype(np.float32)
         found.append(Neighbours(pool.owners[firsts[users]], cosines.astype(np.float32), items, item_weights))
     return found
 
@@ -131,19 +146,12 @@ def _nearest(cosines: np.ndarray, wanted: int) -> np.ndarray:
     return chosen[np.argsort(-cosines[chosen], kind="stable")]
 
 
-def _most_telling(
-    weights: np.ndarray,
-    bought_after: sparse.csr_matrix,
-    history: np.ndarray,
-    popularity: np.ndarray,
-    settings: NeighbourSettings,
+def _shares(
+    weights: np.ndarray, bought: sparse.csr_matrix, history: np.ndarray, popularity: np.ndarray, exponent: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Items (m,) and weights (m,), heaviest first: sum over neighbours of weight * decay, less popular ones raised."""
-    items, place = np.unique(bought_after.indices, return_inverse=True)
-    passed_on = np.repeat(weights, np.diff(bought_after.indptr)) * bought_after.data
-    scores = np.bincount(place, passed_on, minlength=len(items))
-    scores = scores / np.maximum(popularity[items], 1.0) ** settings.popularity_exponent
-    new = ~np.isin(items, history)
-    items, scores = items[new], scores[new]
-    order = np.argsort(-scores, kind="stable")[: settings.items]
-    return items[order].astype(np.int32), scores[order].astype(np.float32)
+    """Items new to the user, ascending, and each one's share of the neighbours' weight; shares sum to 1."""
+    items, place = np.unique(bought.indices, return_inverse=True)
+    passed_on = np.repeat(weights, np.diff(bought.indptr)) * bought.data
+    summed = np.bincount(place, passed_on, minlength=len(items)) / np.maximum(popularity[items], 1.0) ** exponent
+    new = ~np.isin(items, history) & (summed > 0)
+    return items[new], summed[new] / max(summed[new].sum(), 1e-12)

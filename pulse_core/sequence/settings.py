@@ -22,15 +22,16 @@ class SASRecSettings(Settings):
     """The last so many items of a history are read."""
     loss: Literal["bce", "ce"] = "ce"
     """`ce`: softmax over the whole catalogue (the stronger); `bce`: one uniform negative a position (the original)."""
-    learning_rate: float = Field(1e-3, gt=0.0)
-    """Of Adam with betas (0.9, 0.98)."""
-    batch_size: int = Field(128, ge=1)
-    """Users in one step."""
+    learning_rate: float = Field(3e-3, gt=0.0)
+    """Of Adam with betas (0.9, 0.98). The paper's 0.001 with batches of 128 ends at the same quality in twice the
+    time."""
+    batch_size: int = Field(256, ge=1)
+    """Users in one step; lower the learning rate with it."""
     epochs: int = Field(200, ge=1)
     """At most so many passes over the training sequences."""
     evaluate_every: int = Field(5, ge=1)
     """Epochs between two looks at the validation targets (full-ranking NDCG@10)."""
-    patience: int = Field(6, ge=1)
+    patience: int = Field(4, ge=1)
     """Stop after so many looks without improvement and keep the best model."""
     validation_examples: int = Field(10_000, ge=1)
     """Look at so many validation examples at most, drawn by seed: enough to see which epoch is best."""
@@ -61,13 +62,22 @@ class CandidateSettings(Settings):
 class NeighbourSettings(Settings):
     """The users whose taste is nearest, and which of their items tell most about the next purchase."""
 
-    users: int = Field(20, ge=1)
-    """Nearest users by cosine of SASRec states."""
+    users: int = Field(50, ge=1)
+    """Nearest users by cosine of SASRec states. On Luxury Beauty the next purchase was among the first 10 items of
+    .386 of validation examples with 10 users, .394 with 20, .414 with 50 and .412 with 100 (at `sasrec_share` 0)."""
     temperature: float = Field(0.1, gt=0.0)
     """A neighbour weighs exp(cosine / temperature): lower trusts the nearest few, higher counts heads."""
-    after_decay: float = Field(0.5, ge=0.0, le=1.0)
-    """A neighbour's next purchase after the moment of likeness weighs 1, each later one this much less again."""
+    after_decay: float = Field(0.8, ge=0.0, le=1.0)
+    """A neighbour's next purchase after the moment of likeness weighs 1, each one further away this much less again."""
+    before_weight: float = Field(0.2, ge=0.0, le=1.0)
+    """What a neighbour bought just before that moment weighs this much, earlier items less: alike users' pasts tell
+    too."""
+    sasrec_share: float = Field(0.5, ge=0.0, le=1.0)
+    """Items are ordered by share ** (1 - x) * probability ** x, of the neighbours' weights and SASRec's softmax. 0: by
+    the neighbours alone. 0.5 puts the next purchase among the first 3 in .339 of Luxury Beauty's validation examples,
+    0 in .334, and SASRec over the whole catalogue in .330."""
     popularity_exponent: float = Field(0.0, ge=0.0, le=1.0)
-    """Weights are divided by popularity to this power: above 0 the telling items come before the popular ones."""
+    """Neighbours' weights are divided by popularity to this power, to bring rare items forward. It cost hits on Luxury
+    Beauty: raise it only if the same few bestsellers fill every list."""
     items: int = Field(12, ge=1, le=100)
     """At most so many items are kept for each example, most telling first."""

@@ -11,7 +11,6 @@ import pyarrow as pa
 from pulse_core.artifacts import write_json, write_table
 from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.errors import InputError
-from pulse_core.progress import progress
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.candidates import draw_candidates, example_seeds, title_groups
 from pulse_core.sequence.cross_fit import ALL_USERS, fold_of_examples, fold_of_users, train_cross_fitted
@@ -42,11 +41,7 @@ def run_sasrec(
     users = np.array(list(learned), dtype=np.int64)
     folds = fold_of_users(user_ids, settings.cross_fit_folds, seed)
     validation = _validation(examples, settings, seed)
-    total = settings.epochs * (1 + settings.cross_fit_folds)
-    with progress("SASRec", total, "epochs") as meter:
-        fitted = train_cross_fitted(
-            list(learned.values()), folds[users], validation, item_count, settings, seed, meter.advance
-        )
+    fitted = train_cross_fitted(list(learned.values()), folds[users], validation, item_count, settings, seed)
     log.info("SASRec: best epoch %d, %.2f s an epoch", fitted.full.best_epoch, fitted.full.epoch_seconds)
     example_folds = fold_of_examples(examples["user"].to_numpy(), examples["split"].to_numpy(), folds)
     metrics: dict[str, object] = {

@@ -88,7 +88,8 @@ def train_thought_space(
     """Align E1 and E2, both started from `checkpoint`, on the examples (of one domain or several, in any order).
 
     A share of users is held out; retrieval, alignment and uniformity on them are measured before training, after
-    every epoch and for the epoch that is kept (best validation MRR on history-only text, the text selection reads).
+    every epoch and for the epoch that is kept (best validation MRR on history-only text, the text selection reads;
+    so `after` is the best of several looks at the same users, and a little flattering when they are few).
     The result depends on the set of examples, the settings and the seed alone, on one machine.
 
     Raises:

@@ -14,7 +14,7 @@ class TreeSettings(Settings):
     leaves). Any depth works; the cost is the number of nodes."""
     sampling: SamplingSettings = SamplingSettings(temperature=0.9, top_p=0.95)
     """How refinements are drawn: warmer than base rationales, so that siblings differ."""
-    prompt_history_items: int = Field(default=5, ge=1)
+    prompt_history_items: int = Field(default=4, ge=1)
     """How many of the last purchases a refinement prompt shows (without reviews: the parent already read them)."""
 
     @field_validator("branching")

@@ -10,8 +10,11 @@ from pulse_core.artifacts import read_json
 from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.sequence.cross_fit import fold_of_users
 from pulse_core.sequence.neighbour_stage import run_neighbours
+from pulse_core.sequence.neighbours import _bought_around, _shares, build_pool, find_neighbours, unit
 from pulse_core.sequence.settings import CandidateSettings, NeighbourSettings, SASRecSettings
 from pulse_core.sequence.stages import load_fold_models, run_candidates, run_sasrec, sasrec_predictions
+from pulse_core.sequence.states import states
+from pulse_core.sequence.training import new_model
 from tests.sequence.conftest import ITEMS
 
 
@@ -106,3 +109,46 @@ def test_predictions_rank_the_planted_item_first(
     assert len(table) == len(held)
     best = [row.candidates[np.argmax(row.scores)] for row in table.itertuples()]
     assert (np.array(best) == held["target"].to_numpy()).mean() > 0.5  # chance is 0.1
+
+
+def test_shares_by_hand() -> None:
+    """Two neighbours, next purchases weigh 1, then .5; item 2 is owned already and item 0 was bought before (.2)."""
+    sequences = [np.array([0, 1, 2]), np.array([0, 3, 1])]
+    settings = NeighbourSettings(after_decay=0.5, before_weight=0.2)
+    owner, position = np.array([0, 0, 1, 1]), np.array([1, 2, 1, 2])
+    bought = _bought_around(sequences, owner, position, np.array([3, 3]), settings, 4)
+    expected = [[0.2, 1, 0.5, 0], [0.1, 0.2, 1, 0], [0.2, 0.5, 0, 1], [0.1, 1, 0, 0.2]]
+    np.testing.assert_allclose(bought.toarray(), expected)
+    items, shares = _shares(np.array([0.75, 0.25]), bought[[0, 2]], np.array([2]), np.ones(4), 0.0)
+    assert items.tolist() == [0, 1, 3]
+    np.testing.assert_allclose(shares, np.array([0.2, 0.875, 0.25]) / 1.325)
+
+
+def test_the_fast_path_is_the_plain_one(small: SASRecSettings) -> None:
+    """Blocks, partition and sparse sums against a loop over every pool user."""
+    generator = np.random.default_rng(2)
+    sequences = [generator.choice(30, size=int(size), replace=False) for size in generator.integers(2, 12, size=25)]
+    model = new_model(30, small)
+    settings = NeighbourSettings(users=4, items=5)
+    pool = build_pool(model, sequences, np.arange(25), settings)
+    histories = sequences[:6]
+    found = states(model, histories)
+    fast = find_neighbours(found, np.arange(6), histories, pool, settings)
+    for user in range(6):
+        best = {}
+        for moment, owner in enumerate(pool.owners):
+            cosine = float(unit(found)[user] @ pool.states[moment])
+            if owner != user and cosine > best.get(owner, (-2.0, 0))[0]:
+                best[owner] = (cosine, moment)
+        nearest = sorted(best, key=lambda owner: -best[owner][0])[:4]
+        assert fast[user].users.tolist() == nearest
+        weights = np.exp(np.array([best[owner][0] for owner in nearest]) / settings.temperature)
+        summed = sum(
+            w * pool.bought[best[o][1]].toarray()[0] for w, o in zip(weights / weights.sum(), nearest, strict=True)
+        )
+        summed[histories[user]] = 0
+        logits = found[user] @ pool.item_vectors.T
+        telling = np.sqrt(summed / summed.sum() * np.exp(logits) / np.exp(logits).sum())
+        order = np.argsort(-telling, kind="stable")[:5]
+        assert fast[user].items.tolist() == order.tolist()
+        np.testing.assert_allclose(fast[user].item_weights, telling[order], rtol=1e-4)

