@@ -10,12 +10,13 @@ import orjson
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn. `temperature` 0 is greedy decoding."""
+    """How tokens are drawn. `temperature` 0 is greedy decoding; `no_repeat` 0 allows every repetition."""
 
     max_new_tokens: int
     temperature: float
     top_p: float
     top_k: int
+    no_repeat: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ The uniforms come from each sequence's own seed, so a text does not change with 
 the floating-point noise of the batch itself).
 """
 
+from collections.abc import Sequence
+
 import torch
 
 from pulse_core.generation.requests import Sampling
@@ -14,6 +16,15 @@ def uniforms(seed: int, sample: int, count: int) -> torch.Tensor:
     """(count,) uniform numbers of one sequence."""
     generator = torch.Generator().manual_seed(derive_seed(seed, sample))
     return torch.rand(count, generator=generator)
+
+
+def repeating(tokens: Sequence[int], length: int) -> list[int]:
+    """The tokens that would write a run of `length` tokens a second time; none for `length` 0."""
+    tail = list(tokens[len(tokens) - length + 1 :]) if length else []
+    if not length or len(tokens) < length:
+        return []
+    starts = range(len(tokens) - length + 1)
+    return [tokens[start + length - 1] for start in starts if list(tokens[start : start + length - 1]) == tail]
 
 
 def draw(logits: torch.Tensor, uniform: torch.Tensor, sampling: Sampling) -> torch.Tensor:

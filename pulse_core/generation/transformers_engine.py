@@ -18,7 +18,7 @@ from pulse_core.generation import grouped_attention
 from pulse_core.generation.grouped_attention import KeysValues
 from pulse_core.generation.growing_cache import GrowingCache
 from pulse_core.generation.requests import Completion, Request, Sampling
-from pulse_core.generation.sampling import draw, uniforms
+from pulse_core.generation.sampling import draw, repeating, uniforms
 from pulse_core.models import device
 
 PREFILL_PROMPTS = 16  # prompts prefilled side by side: they are sorted by length, so few share little padding
@@ -162,7 +162,7 @@ class TransformersGenerator:
         chance = torch.stack([uniforms(requests[s.request].seed, s.sample, limit) for s in sequences]).to(logits.device)
         active = list(range(len(sequences)))
         for step in range(limit):
-            chosen = draw(logits, chance[active, step], sampling)
+            chosen = draw(self._without_repeats(logits, sequences, active, sampling), chance[active, step], sampling)
             chosen_logprob = torch.log_softmax(logits, -1).gather(-1, chosen[:, None]).squeeze(-1).tolist()
             stopped = self._stops[chosen].tolist()
             for row, token in enumerate(chosen.tolist()):
@@ -183,6 +183,16 @@ class TransformersGenerator:
             mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
             position = position + 1
             logits = self._forward(chosen[:, None], cache, mask, position[:, None], prefix)
+
+    @staticmethod
+    def _without_repeats(
+        logits: torch.Tensor, sequences: list[_Sequence], active: list[int], sampling: Sampling
+    ) -> torch.Tensor:
+        """The logits with every token at minus infinity that would repeat a run; small models fall into loops."""
+        allowed = logits.clone() if sampling.no_repeat else logits
+        for row, index in enumerate(active):
+            allowed[row, repeating(sequences[index].tokens, sampling.no_repeat)] = float("-inf")
+        return allowed
 
     def _completion(self, sequence: _Sequence) -> Completion:
         written = sequence.tokens[:-1] if sequence.finished else sequence.tokens

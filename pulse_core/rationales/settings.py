@@ -17,10 +17,12 @@ class SamplingSettings(Settings):
     """Nucleus: the most likely tokens that hold this much probability."""
     top_k: int = Field(default=50, ge=1)
     """At most this many tokens to draw from."""
+    no_repeat: int = Field(default=3, ge=0)
+    """No run of this many tokens is written twice in a text: small models fall into loops. 0 switches it off."""
 
     def sampling(self) -> Sampling:
         """As engines take it."""
-        return Sampling(self.max_new_tokens, self.temperature, self.top_p, self.top_k)
+        return Sampling(self.max_new_tokens, self.temperature, self.top_p, self.top_k, self.no_repeat)
 
 
 class RationaleSettings(Settings):
