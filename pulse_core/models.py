@@ -68,7 +68,9 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
     else:
         source = Path(settings.path) if settings.path else package_directory(settings.package or "")
         if not source.is_dir():
-            raise InputError(f"models: no directory {source}: give `path` a model directory, or name a `package` or `hub` id")
+            raise InputError(
+                f"models: no directory {source}: give `path` a model directory, or name a `package` or `hub` id"
+            )
     ggufs = [] if isinstance(source, str) else sorted(source.rglob("*.gguf"))
     # The shallowest one: a package may keep its pooling layer's configuration in a folder below the model's.
     configs = [] if isinstance(source, str) else sorted(source.rglob("config.json"), key=lambda file: len(file.parts))
@@ -87,7 +89,9 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
         write_json(partial / "origin.json", {"name": settings.name, "kind": kind})
-    log.info("%s: %.0f M parameters, %s", settings.name, sum(p.numel() for p in model.parameters()) / 1e6, settings.dtype)
+    log.info(
+        "%s: %.0f M parameters, %s", settings.name, sum(p.numel() for p in model.parameters()) / 1e6, settings.dtype
+    )
 
 
 def load_causal(directory: Path, dtype: str = "bfloat16") -> tuple[Any, Any]:

@@ -26,7 +26,8 @@ class Progress:
         self.done += count
         if skipped:
             self.skipped += count
-            self._bar.initial += count
+            # tqdm leaves what was there at the start out of its rate; a disabled bar has no start.
+            self._bar.initial = getattr(self._bar, "initial", 0) + count
         if note:
             self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(count)

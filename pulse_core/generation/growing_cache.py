@@ -27,7 +27,11 @@ class GrowingLayer(DynamicLayer):
             self.lazy_initialization(key_states, value_states)
         used = self.get_seq_length()
         total = used + key_states.shape[-2]
-        if self._key_block is None or self._key_block.shape[0] != key_states.shape[0] or self._key_block.shape[2] < total:
+        if (
+            self._key_block is None
+            or self._key_block.shape[0] != key_states.shape[0]
+            or self._key_block.shape[2] < total
+        ):
             self._key_block = self._reserved(self.keys, key_states, used, total)
             self._value_block = self._reserved(self.values, value_states, used, total)
         assert self._value_block is not None

@@ -143,7 +143,9 @@ class TransformersGenerator:
         if len(rows) != len(batch):
             cache.take_rows(rows.to(self.model.device))
         place = torch.tensor([len(prompts[i]) - 1 for i in batch])[rows]
-        self._decode(requests, sequences, cache, torch.cat(logits)[rows.to(self.model.device)], mask[rows], place, prefix)
+        self._decode(
+            requests, sequences, cache, torch.cat(logits)[rows.to(self.model.device)], mask[rows], place, prefix
+        )
         return sequences
 
     def _decode(

@@ -115,7 +115,11 @@ def train(ranker: Ranker, training: Asked, validation: Asked, seed: int) -> Trai
 def save_ranker(ranker: Ranker, directory: Path) -> None:
     """Adapters in peft's layout, the head beside them."""
     ranker.language_model.save_pretrained(directory)
-    head = {"scale": ranker.scale.detach(), "weight": ranker.linear.weight.detach(), "bias": ranker.linear.bias.detach()}
+    head = {
+        "scale": ranker.scale.detach(),
+        "weight": ranker.linear.weight.detach(),
+        "bias": ranker.linear.bias.detach(),
+    }
     save_file({name: value.contiguous().cpu() for name, value in head.items()}, directory / "head.safetensors")
 
 

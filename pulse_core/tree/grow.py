@@ -63,9 +63,7 @@ def grow_trees(
     next_node = {(node["user"], node["split"], node["position"]): 1 for node in level}
     for depth, width in enumerate(settings.branching, start=1):
         requests = [_request(template, contexts, node, settings, seed, width) for node in level]
-        answers = run_requests(
-            writer.generator, requests, writer.journal, writer.chunk_prompts, f"tree level {depth}"
-        )
+        answers = run_requests(writer.generator, requests, writer.journal, writer.chunk_prompts, f"tree level {depth}")
         children = []
         for parent, request, completions in zip(level, requests, answers, strict=True):
             key = (parent["user"], parent["split"], parent["position"])

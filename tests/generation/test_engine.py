@@ -84,7 +84,9 @@ def test_samples_of_one_request_differ_and_seeds_matter(generator: TransformersG
 def test_a_full_batch_splits_without_changing_texts(model: Path, generator: TransformersGenerator) -> None:
     asked = [request(f"{question} {number}", WARM, 2, number) for number in range(3) for question in QUESTIONS]
     narrow = TransformersGenerator(model, "float32", 3)
-    assert [[c.text for c in a] for a in narrow.generate(asked)] == [[c.text for c in a] for a in generator.generate(asked)]
+    assert [[c.text for c in a] for a in narrow.generate(asked)] == [
+        [c.text for c in a] for a in generator.generate(asked)
+    ]
 
 
 def test_sampling_settings_must_agree_within_a_call(generator: TransformersGenerator) -> None:

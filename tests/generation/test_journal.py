@@ -1,0 +1,77 @@
+"""A killed stage goes on where it was, and makes what an undisturbed one makes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pulse_core.generation.fake_engine import FakeGenerator
+from pulse_core.generation.journal import Journal, run_requests
+from pulse_core.generation.requests import Completion, Message, Request, Sampling
+
+SAMPLING = Sampling(8, 0.7, 0.9, 50)
+
+
+class Counting(FakeGenerator):
+    """Counts prompts, and dies before call number `dies_at`."""
+
+    def __init__(self, dies_at: int | None = None) -> None:
+        self.calls, self.prompts, self.dies_at = 0, 0, dies_at
+
+    def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
+        self.calls += 1
+        if self.calls == self.dies_at:
+            raise KeyboardInterrupt
+        self.prompts += len(requests)
+        return super().generate(requests)
+
+
+def requests(count: int, word: str = "soap") -> list[Request]:
+    return [Request((Message("user", f"{word} number {n}"),), SAMPLING, n, 2) for n in range(count)]
+
+
+def run(generator: FakeGenerator, asked: list[Request], directory: Path, chunk: int = 4) -> list[list[Completion]]:
+    return run_requests(generator, asked, Journal(directory), chunk, "test")
+
+
+def test_interrupted_and_resumed_equals_undisturbed(tmp_path: Path) -> None:
+    asked = requests(10)
+    with pytest.raises(KeyboardInterrupt):
+        run(Counting(dies_at=3), asked, tmp_path / "killed")
+    resumed = Counting()
+    assert run(resumed, asked, tmp_path / "killed") == run(Counting(), asked, tmp_path / "undisturbed")
+    assert resumed.prompts == 2, "the two finished chunks of four were made again"
+
+
+def test_a_finished_journal_asks_nothing_and_a_changed_request_only_its_chunk(tmp_path: Path) -> None:
+    asked = requests(8)
+    run(Counting(), asked, tmp_path)
+    again = Counting()
+    run(again, asked, tmp_path)
+    assert again.calls == 0
+    changed = Counting()
+    run(changed, [*asked[:7], *requests(1, "balm")], tmp_path)
+    assert changed.prompts == 4
+
+
+@pytest.mark.parametrize("change", ["seed", "samples", "sampling", "messages", "answer_start"])
+def test_every_part_of_a_request_is_in_its_key(change: str) -> None:
+    one = Request((Message("user", "a"),), SAMPLING, 1, 1, "")
+    other = {
+        "seed": Request(one.messages, SAMPLING, 2, 1, ""),
+        "samples": Request(one.messages, SAMPLING, 1, 2, ""),
+        "sampling": Request(one.messages, Sampling(9, 0.7, 0.9, 50), 1, 1, ""),
+        "messages": Request((Message("system", "a"),), SAMPLING, 1, 1, ""),
+        "answer_start": Request(one.messages, SAMPLING, 1, 1, "x"),
+    }[change]
+    assert one.key("engine") != other.key("engine")
+    assert one.key("engine") != one.key("another engine")
+
+
+def test_half_written_chunks_do_not_count(tmp_path: Path) -> None:
+    run(Counting(), requests(4), tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.rename(tmp_path / f".{file.name}.x.part")
+    again = Counting()
+    run(again, requests(4), tmp_path)
+    assert again.prompts == 4

@@ -1,0 +1,63 @@
+"""Templates as conversations, completions as rationales."""
+
+from pathlib import Path
+
+import pytest
+
+from pulse_core.errors import InputError
+from pulse_core.rationales.prompts import PromptTemplate, tidy
+
+PROMPTS = Path(__file__).parents[2] / "config" / "prompts"
+
+
+def template(tmp_path: Path, text: str) -> PromptTemplate:
+    file = tmp_path / "prompt.j2"
+    file.write_text(text)
+    return PromptTemplate(file)
+
+
+def test_turns_and_the_answers_first_words(tmp_path: Path) -> None:
+    messages, start = template(tmp_path, "### system\nBe brief.\n### user\n{{ a }}\n### assistant\nLooks for\n").render(
+        a="x"
+    )
+    assert [(m.role, m.content) for m in messages] == [("system", "Be brief."), ("user", "x")]
+    assert start == "Looks for"
+
+
+def test_mistakes_name_the_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"prompt\.j2.*'b' is undefined.*has a"):
+        template(tmp_path, "### user\n{{ b }}").render(a="x")
+    with pytest.raises(InputError, match=r"prompt\.j2:2"):
+        template(tmp_path, "### user\n{{ a")
+    with pytest.raises(InputError, match="### user"):
+        template(tmp_path, "no turns at all").render()
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("positive", {"history": ["a"], "target": "b", "stars": 5.0, "review": "good"}),
+        ("positive", {"history": ["a"], "target": "b", "stars": None, "review": ""}),
+        ("base", {"history": ["a"], "similar": []}),
+        ("base", {"history": ["a"], "similar": ["b"]}),
+        ("tree_refine", {"history": ["a"], "similar": ["b"], "rationale": "Looks for c."}),
+    ],
+)
+def test_the_projects_templates_render(name: str, values: dict) -> None:
+    messages, start = PromptTemplate(PROMPTS / f"{name}.j2").render(**values)
+    assert messages[0].role == "system" and messages[-1].role == "user" and start
+    assert "a" in messages[-1].content
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("soft skin, so Mint Balm fits next.", "Looks for soft skin, so Mint Balm fits next."),
+        ("soft skin, so Mint Balm fits next. Also, she would", "Looks for soft skin, so Mint Balm fits next."),
+        ("soft skin at a fair price, so Mint Balm or", "Looks for soft skin at a fair price."),
+        ("soft and", "Looks for soft."),
+        ("a 3.4 oz size\n", "Looks for a 3.4 oz size."),
+    ],
+)
+def test_tidy(written: str, kept: str) -> None:
+    assert tidy("Looks for", written) == kept

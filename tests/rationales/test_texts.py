@@ -1,0 +1,37 @@
+"""Histories and behaviour in words: what they hold, and what they must not."""
+
+from pulse_core.rationales.texts import behaviour_text, brief, history_lines, shorten
+from tests.rationales.shop import make_shop
+
+
+def test_titles_lose_sizes_and_counts() -> None:
+    assert brief("Rose Hand Cream for Dry Hands, 3.4 oz, Pack of 2", 40) == "Rose Hand Cream for Dry Hands"
+    assert brief("Soap, 2 oz", 40) == "Soap, 2 oz", "a short head alone would not say which item it is"
+    assert brief("word " * 20, 12) == "word word"
+
+
+def test_shorten_cuts_at_words_and_never_exceeds() -> None:
+    assert shorten("one two three", 8) == "one two"
+    assert shorten("onetwothree", 5) == "onetw"
+    assert shorten("  spaced \n out ", 20) == "spaced out"
+    assert shorten("one two, three", 8) == "one two"
+
+
+def test_history_lines_leave_out_what_is_missing() -> None:
+    lines = history_lines(make_shop(), 0, [2, 0, 1], most=3, title_chars=40, review_chars=12)
+    assert lines == [
+        "Mint Balm",
+        'Rose Hand Cream, 3.4 oz (5 stars, "smells")' if lines[1].startswith("Rose Hand Cream, ") else lines[1],
+        'Oat Soap Bar for Sensitive Skin ("gentle on my")',
+    ]
+    assert history_lines(make_shop(), 0, [2, 0, 1], most=1, title_chars=40, review_chars=0) == [
+        "Oat Soap Bar for Sensitive Skin"
+    ]
+
+
+def test_behaviour_text_tells_the_target_only_when_asked_and_never_its_review() -> None:
+    told = {"most": 8, "title_chars": 40, "review_chars": 40}
+    without = behaviour_text(make_shop(), 0, [0, 1], None, **told)
+    with_target = behaviour_text(make_shop(), 0, [0, 1], 5, **told)
+    assert "TARGETWORD" not in without and "REVIEWWORD" not in without
+    assert "TARGETWORD" in with_target and "REVIEWWORD" not in with_target

@@ -1,0 +1,112 @@
+"""What prompts show: positives a training target, base prompts never one; order and completeness of the tables."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pulse_core.errors import InputError
+from pulse_core.generation.fake_engine import FakeGenerator
+from pulse_core.generation.journal import Journal
+from pulse_core.generation.requests import Completion, Request
+from pulse_core.rationales.prompts import PromptTemplate
+from pulse_core.rationales.settings import RationaleSettings
+from pulse_core.rationales.write import Writer, base_rationales, keys, neighbour_titles, positive_rationales
+from pulse_core.tree.grow import grow_trees
+from pulse_core.tree.settings import TreeSettings
+from tests.rationales.shop import make_shop
+
+PROMPTS = Path(__file__).parents[2] / "config" / "prompts"
+SETTINGS = RationaleSettings()
+
+
+class Listening(FakeGenerator):
+    """Keeps every prompt it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
+        self.asked += [message.content for request in requests for message in request.messages]
+        return super().generate(requests)
+
+
+def examples(*splits: str) -> pd.DataFrame:
+    rows = [{"user": 0, "split": split, "position": 2, "history": [0, 1], "target": 5} for split in splits]
+    return pd.DataFrame(rows)
+
+
+def template(name: str) -> PromptTemplate:
+    return PromptTemplate(PROMPTS / f"{name}.j2")
+
+
+def test_positive_prompts_show_the_training_target_and_its_review(tmp_path: Path) -> None:
+    heard = Listening()
+    table = positive_rationales(
+        examples("train"), make_shop(), template("positive"), SETTINGS, 1, Writer(heard, Journal(tmp_path), 4)
+    )
+    assert any("TARGETWORD" in prompt and "REVIEWWORD" in prompt for prompt in heard.asked)
+    assert table.num_rows == 1 and table["model"].to_pylist() == ["fake"]
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_positive_prompts_refuse_other_targets(split: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="only training examples"):
+        positive_rationales(
+            examples("train", split),
+            make_shop(),
+            template("positive"),
+            SETTINGS,
+            1,
+            Writer(Listening(), Journal(tmp_path), 4),
+        )
+
+
+def test_base_prompts_and_trees_never_show_the_target(tmp_path: Path) -> None:
+    heard = Listening()
+    writer = Writer(heard, Journal(tmp_path), 4)
+    frame = examples("train", "validation", "test")
+    near = {key: [2, 3, 4] for key in keys(frame)}
+    base = base_rationales(frame, near, make_shop(), template("base"), SETTINGS, 1, writer)
+    tree = grow_trees(
+        frame,
+        base.to_pandas(),
+        near,
+        make_shop(),
+        template("tree_refine"),
+        TreeSettings(branching=[3, 2]),
+        SETTINGS,
+        1,
+        writer,
+    )
+    assert heard.asked and not any("TARGETWORD" in text or "REVIEWWORD" in text for text in heard.asked)
+    assert any("Mint Balm" in text for text in heard.asked), "the neighbours' items are missing"
+    nodes = tree.to_pandas()
+    assert nodes.groupby("split").size().to_dict() == dict.fromkeys(("train", "validation", "test"), 1 + 3 + 6)
+    one = nodes[nodes["split"] == "test"]
+    assert one["parent"].tolist() == [-1, 0, 0, 0, 1, 1, 2, 2, 3, 3]
+    assert one["is_leaf"].sum() == 6 and one["depth"].tolist() == [0] + [1] * 3 + [2] * 6
+
+
+def test_texts_do_not_depend_on_the_other_examples(tmp_path: Path) -> None:
+    """Growing the sample keeps the texts of the users already in it (seeds come from keys, not from rows)."""
+    few, many = examples("test"), examples("train", "test")
+    near = {key: [2, 3] for key in keys(many)}
+    texts = [
+        base_rationales(frame, near, make_shop(), template("base"), SETTINGS, 1, Writer(Listening(), Journal(tmp_path / str(n)), 4))
+        .to_pandas()
+        .set_index("split")
+        .loc["test", "rationale"]
+        for n, frame in enumerate((few, many))
+    ]  # fmt: skip
+    assert texts[0] == texts[1]
+
+
+def test_neighbour_titles_leave_out_what_the_user_has_and_say_nothing_twice() -> None:
+    assert neighbour_titles(make_shop(), [0, 2, 2, 3, 4], [0, 1], most=2, chars=40) == ["Mint Balm", "Silk Sleep Mask"]
+
+
+def test_branching_must_be_positive() -> None:
+    with pytest.raises(ValueError, match=r"wants one positive number a level"):
+        TreeSettings(branching=[3, 0])
