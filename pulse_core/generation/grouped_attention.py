@@ -22,7 +22,7 @@ KeysValues = tuple[torch.Tensor, torch.Tensor]  # (1, kv_heads, shared, head_dim
 
 
 def grouped_attention(
-    module: torch.nn.Module,
+    module: Any,
     query: torch.Tensor,  # (batch, heads, new, head_dim)
     key: torch.Tensor,  # (batch, kv_heads, own tokens, head_dim)
     value: torch.Tensor,
@@ -45,7 +45,7 @@ def grouped_attention(
     if shared_prefix is None:
         out = scaled_dot_product_attention(folded, key, value, mask, dropout_p=dropout, scale=scaling)
     else:
-        out = _with_prefix(folded, key, value, mask, shared_prefix[int(module.layer_idx)], scaling or dim**-0.5)
+        out = _with_prefix(folded, key, value, mask, shared_prefix[module.layer_idx], scaling or dim**-0.5)
     return out.reshape(batch, heads, new, dim).transpose(1, 2).contiguous(), None
 
 

@@ -25,6 +25,7 @@ class GrowingLayer(DynamicLayer):
         """Append; returns all keys and all values."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+        assert self.keys is not None and self.values is not None
         used = self.get_seq_length()
         total = used + key_states.shape[-2]
         if (
@@ -57,13 +58,19 @@ class GrowingCache(DynamicCache):
 
     def __init__(self, config: PretrainedConfig) -> None:
         super().__init__()
-        self.layers = [GrowingLayer() for _ in range(config.num_hidden_layers)]
+        self.growing = [GrowingLayer() for _ in range(config.num_hidden_layers)]
+        self.layers = list(self.growing)
         self.layer_class_to_replicate = None
+
+    def held(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Keys and values of each layer, (batch, kv_heads, tokens, head_dim)."""
+        pairs = [(layer.keys, layer.values) for layer in self.growing]
+        return [(keys, values) for keys, values in pairs if keys is not None and values is not None]
 
     def take_rows(self, rows: torch.Tensor) -> None:
         """Keep the sequences `rows` (repeats allowed), in that order."""
-        for layer in self.layers:
-            layer.keys, layer.values = layer.keys[rows], layer.values[rows]
+        for layer, (keys, values) in zip(self.growing, self.held(), strict=True):
+            layer.keys, layer.values = keys[rows], values[rows]
             layer.forget_block()
 
     @classmethod
@@ -71,11 +78,8 @@ class GrowingCache(DynamicCache):
         """The rows of all caches in one, shorter ones padded on the left (the caller masks the padding)."""
         whole = cls(config)
         longest = max(cache.get_seq_length() for cache in caches)
-        for number, layer in enumerate(whole.layers):
-            parts = [cache.layers[number] for cache in caches]
-            pads = [(0, 0, longest - part.keys.shape[2], 0) for part in parts]
-            layer.update(
-                torch.cat([pad(part.keys, by) for part, by in zip(parts, pads, strict=True)]),
-                torch.cat([pad(part.values, by) for part, by in zip(parts, pads, strict=True)]),
-            )
+        for layer, *parts in zip(whole.growing, *(cache.held() for cache in caches), strict=True):
+            padded = [[pad(held, (0, 0, longest - held.shape[2], 0)) for held in part] for part in parts]
+            keys, values = zip(*padded, strict=True)
+            layer.update(torch.cat(keys), torch.cat(values))
         return whole

@@ -7,7 +7,6 @@ prefilled once and kept once for the whole call, each prompt's own tokens prefil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import transformers
@@ -69,7 +68,7 @@ class TransformersGenerator:
     def prompt_tokens(self, request: Request) -> list[int]:
         """The prompt as token ids, through the model's own chat template."""
         turns = [{"role": message.role, "content": message.content} for message in request.messages]
-        text = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        text = str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
         return self.tokenizer(text + request.answer_start, add_special_tokens=False)["input_ids"]
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
@@ -98,7 +97,7 @@ class TransformersGenerator:
         cache = GrowingCache(self.model.config)
         length = len(tokens)
         self._forward(torch.tensor([tokens]), cache, torch.ones(1, length), torch.arange(length)[None], None)
-        return [(layer.keys, layer.values) for layer in cache.layers]
+        return cache.held()
 
     def _forward(
         self,
@@ -198,11 +197,11 @@ class TransformersGenerator:
 
     def _completion(self, sequence: _Sequence) -> Completion:
         written = sequence.tokens[:-1] if sequence.finished else sequence.tokens
-        text = self.tokenizer.decode(written, skip_special_tokens=True)
+        text = str(self.tokenizer.decode(written, skip_special_tokens=True))
         return Completion(text.strip(), sequence.logprob / len(sequence.tokens), len(sequence.tokens))
 
 
-def _common_prefix(prompts: Sequence[Sequence[int]]) -> int:
+def _common_prefix(prompts: list[list[int]]) -> int:
     """How many leading tokens all prompts share, leaving each at least one of its own."""
     low, high = min(prompts), max(prompts)
     limit = min(len(prompt) for prompt in prompts) - 1

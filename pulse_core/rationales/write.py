@@ -61,7 +61,7 @@ def positive_rationales(
     """
     if set(examples["split"]) - {"train"}:
         raise InputError("positive rationales show the target and its review: only training examples may have them")
-    requests = []
+    requests: list[Request] = []
     for user, history, target in zip(examples["user"], examples["history"], examples["target"], strict=True):
         opinion = shop.opinion(user, target)
         messages, start = template.render(
@@ -84,7 +84,7 @@ def base_rationales(
     writer: Writer,
 ) -> pa.Table:
     """Section 4.2: what does the user look for next? From the history and the items of similar users alone."""
-    requests = []
+    requests: list[Request] = []
     for key, history in zip(keys(examples), examples["history"], strict=True):
         similar = neighbour_titles(
             shop, neighbour_items[key], history, most=settings.neighbour_items, chars=settings.title_chars

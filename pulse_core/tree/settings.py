@@ -9,7 +9,7 @@ from pulse_core.settings import Settings
 class TreeSettings(Settings):
     """The shape of the tree and how its nodes are drawn."""
 
-    branching: list[int] = [3, 3]
+    branching: list[int] = Field(default_factory=lambda: [3, 3])
     """Children a node, level by level: [3, 3] is three refinements of the base rationale with three of each (nine
     leaves). Any depth works; the cost is the number of nodes."""
     sampling: SamplingSettings = SamplingSettings(temperature=0.9, top_p=0.95)

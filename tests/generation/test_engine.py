@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from pulse_core.artifacts import write_json
 from pulse_core.generation.requests import Completion, Message, Request, Sampling
 from pulse_core.generation.transformers_engine import TransformersGenerator
-from pulse_core.artifacts import write_json
 from tests.workflow.tiny_models import save_language_model
 
 GREEDY = Sampling(max_new_tokens=10, temperature=0.0, top_p=1.0, top_k=50)

@@ -113,7 +113,7 @@ def test_oldest_purchases_go_first_and_rationale_and_candidates_stay(model: Path
     text = ranker.tokenizer.decode(cut.prefix)
     assert "number 0" not in text and "number 7" in text and "Looks for soft skin." in text
     assert cut.candidates == whole.candidates
-    with pytest.raises(InputError, match="ranker.max_tokens"):
+    with pytest.raises(InputError, match=r"ranker\.max_tokens"):
         pack(long, ranker.tokenizer, 16)
 
 
@@ -145,5 +145,5 @@ def test_same_seed_same_ranker(model: Path) -> None:
 
 
 def test_no_training_examples_is_refused_by_key(model: Path) -> None:
-    with pytest.raises(InputError, match="split.sample_users.train"):
+    with pytest.raises(InputError, match=r"split\.sample_users\.train"):
         train(Ranker(model, settings(), 1), Asked([], []), Asked(questions(1), [0]), 1)

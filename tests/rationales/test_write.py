@@ -93,12 +93,13 @@ def test_texts_do_not_depend_on_the_other_examples(tmp_path: Path) -> None:
     """Growing the sample keeps the texts of the users already in it (seeds come from keys, not from rows)."""
     few, many = examples("test"), examples("train", "test")
     near = {key: [2, 3] for key in keys(many)}
+    writer = Writer(Listening(), Journal(tmp_path), 4)
     texts = [
-        base_rationales(frame, near, make_shop(), template("base"), SETTINGS, 1, Writer(Listening(), Journal(tmp_path / str(n)), 4))
+        base_rationales(frame, near, make_shop(), template("base"), SETTINGS, 1, writer)
         .to_pandas()
         .set_index("split")
         .loc["test", "rationale"]
-        for n, frame in enumerate((few, many))
+        for frame in (few, many)
     ]  # fmt: skip
     assert texts[0] == texts[1]
 

@@ -80,7 +80,7 @@ def test_killed_again_and_again_it_ends_as_an_undisturbed_run(
 
     So this is the test of repeatability, too: two runs from scratch with one seed agree to the last byte.
     """
-    workspace = Workspace.create(tmp_path / "killed", config)
+    workspace = Workspace.create(tmp_path / "killed", config, code=built.root)
     for rule in ("corpus", "sasrec", "thought_space", "ranker", "hr1"):
         driver = workspace.start()
         wait_for(lambda rule=rule, driver=driver: job_process(driver, rule), driver)

@@ -1,6 +1,6 @@
 """Nothing leaks: each held-out purchase carries words of its own, found in nothing that must not know it.
 
-Each user's validation and test item is theirs alone and named by a marker, and so are its review and the training target's.
+A user's validation and test item is the user's alone, named by a marker; so are its review and the training target's.
 """
 
 import json

@@ -29,10 +29,10 @@ class Workspace:
     root: Path
 
     @classmethod
-    def create(cls, root: Path, config: dict[str, Any]) -> "Workspace":
-        """A copy of the code with `config` as its overlay tiny.yaml."""
+    def create(cls, root: Path, config: dict[str, Any], code: Path = ROOT) -> "Workspace":
+        """A copy of the code below `code`, with `config` as its overlay tiny.yaml and nothing run."""
         for part in PARTS:
-            source = ROOT / part
+            source = code / part
             if source.is_dir():
                 copy(source, root / part)
             else:
