@@ -15,6 +15,7 @@ rule hr1:
         tree=rules.tree.output,
         selected="results/{domain}/selected/thought_space.parquet",
         oracle="results/{domain}/selected/thought_space_oracle.parquet",
+        oracle_predictions="results/{domain}/leak_audit/predictions.parquet",
         predictions=expand(
             "results/{{domain}}/rankers/{variant}/predictions.parquet",
             variant=VARIANTS,

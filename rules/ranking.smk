@@ -29,3 +29,33 @@ rule ranker:
         work="results/{domain}/.work/ranker-{variant}",
     script:
         "../workflow_scripts/ranker.py"
+
+
+# The leak audit: the ranker of PULSE, given what a selector that saw the target would have picked.
+rule oracle_predictions:
+    input:
+        examples=rules.examples.output,
+        candidates=rules.candidates.output,
+        interactions=rules.corpus.output.interactions,
+        catalogue=rules.corpus.output.catalogue,
+        reviews=rules.corpus.output.reviews,
+        rationales="results/{domain}/selected/thought_space_oracle.parquet",
+        adapter="results/{domain}/rankers/thought_space/adapter/adapter_model.safetensors",
+        model=wiring.model("slm"),
+    output:
+        "results/{domain}/leak_audit/predictions.parquet",
+    log:
+        "logs/{domain}/oracle_predictions.log",
+    benchmark:
+        "logs/{domain}/oracle_predictions.tsv"
+    conda:
+        "../envs/pulse.yaml"
+    threads: wiring.torch_threads
+    resources:
+        gpu=1,
+        mem_mb=16000,
+    params:
+        code=wiring.code("oracle_predictions"),
+        settings=wiring.plain("ranker"),
+    script:
+        "../workflow_scripts/oracle_predictions.py"

@@ -56,7 +56,16 @@ def main(job: Any) -> None:
             settings,
             seed,
             why_recall=measured,
-            leak_audit=leak_audit(selected, read(job.input.oracle), settings, seed),
+            leak_audit=leak_audit(
+                selected,
+                read(job.input.oracle),
+                settings,
+                seed,
+                history_predictions=read(files["pulse"]),
+                oracle_predictions=read(job.input.oracle_predictions),
+                examples=examples,
+                candidates=candidates,
+            ),
             neighbour_leak=read_json(job.input.leak),
         )
         write_json(job.output[0], result)

@@ -9,7 +9,6 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from pulse_core.errors import InputError
 from pulse_core.models import device
 from pulse_core.ranking.layout import Batch
 from pulse_core.ranking.settings import RankerSettings
@@ -38,6 +37,10 @@ class Ranker(nn.Module):
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
         self.to(device())
+
+    def attach(self, directory: Path) -> None:
+        """Put saved adapters (peft's layout) on a ranker made with `adapt=False`, for scoring alone."""
+        self.language_model = PeftModel.from_pretrained(self.language_model, directory)
 
     @property
     def _causal(self) -> Any:
@@ -134,13 +137,3 @@ def _lora(settings: RankerSettings, base: Any, adapted: int) -> LoraConfig:
         layers_to_transform=list(range(len(layers) - adapted, len(layers))),
         task_type="CAUSAL_LM",
     )
-
-
-def check_head(settings: RankerSettings, adapt: bool) -> None:
-    """Refuse what has no meaning.
-
-    Raises:
-        InputError: an untrained ranker with a scalar head, which knows nothing.
-    """
-    if not adapt and settings.head == "scalar":
-        raise InputError("an untrained language model has no scalar head: score it with ranker.head: likelihood")

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy, pad
 
 from pulse_core.errors import InputError
 from pulse_core.progress import progress
 from pulse_core.ranking.layout import Batch, PackedQuestion, Question, collate, pack
 from pulse_core.ranking.model import Ranker
+from pulse_core.ranking.settings import RankerSettings
 from pulse_core.seeding import derive_seed
 
 log = logging.getLogger("pulse")
@@ -121,6 +122,17 @@ def save_ranker(ranker: Ranker, directory: Path) -> None:
         "bias": ranker.linear.bias.detach(),
     }
     save_file({name: value.contiguous().cpu() for name, value in head.items()}, directory / "head.safetensors")
+
+
+def load_ranker(model: Path, directory: Path, settings: RankerSettings) -> Ranker:
+    """The ranker that `save_ranker` wrote into `directory`, over the same prepared model."""
+    ranker = Ranker(model, settings, 0, adapt=False)
+    ranker.attach(directory)
+    with torch.no_grad():
+        for name, value in load_file(directory / "head.safetensors").items():
+            target = ranker.scale if name == "scale" else getattr(ranker.linear, name)
+            target.copy_(value)
+    return ranker
 
 
 def record_dict(record: TrainingRecord) -> dict:

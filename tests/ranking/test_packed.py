@@ -10,7 +10,7 @@ from pulse_core.errors import InputError
 from pulse_core.ranking.layout import PackedQuestion, Question, collate, pack
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.settings import RankerSettings
-from pulse_core.ranking.training import Asked, score, train
+from pulse_core.ranking.training import Asked, load_ranker, save_ranker, score, train
 from tests.workflow.tiny_models import save_language_model
 
 WORDS = ["rose cream", "oat soap", "red lipstick", "sun lotion", "mint balm", "silk mask", "nail file", "lash curler"]
@@ -142,6 +142,14 @@ def test_same_seed_same_ranker(model: Path) -> None:
         train(ranker, asked, asked, 5)
         scores.append(score(ranker, asked.questions, "test"))
     assert (scores[0] == scores[1]).all()
+
+
+def test_saved_and_loaded_ranker_scores_the_same(model: Path, tmp_path: Path) -> None:
+    ranker = disturbed(model)
+    save_ranker(ranker, tmp_path)
+    loaded = load_ranker(model, tmp_path, settings())
+    asked = questions(3)
+    assert score(loaded, asked, "test") == pytest.approx(score(ranker, asked, "test"), abs=1e-5)
 
 
 def test_no_training_examples_is_refused_by_key(model: Path) -> None:

@@ -10,7 +10,7 @@ from tests.workflow.workspace import Workspace, files_of
 pytestmark = pytest.mark.workflow
 
 EVALUATION = {"hr1"}
-RANKER = {"ranker", *EVALUATION}
+RANKER = {"ranker", "oracle_predictions", *EVALUATION}
 SELECTION = {"select", *RANKER}
 TREE = {"tree", *SELECTION}
 BASE = {"base_rationales", *TREE}

