@@ -1,7 +1,7 @@
-"""What Snakemake itself costs: seconds round the jobs of one whole run, of a call with nothing to do, and their share.
+"""What Snakemake itself costs: seconds round the jobs of one whole run, of a call with nothing to do, and the share.
 
-The cost does not depend on what jobs do, so it is taken from a run on the tiny corpus of the workflow tests, one job at a
-time. The share is against the embedded default, whose stage times are in results/luxury/hr1.json (`make demo`).
+The cost does not depend on what jobs do, so it is taken from a run on the tiny corpus of the workflow tests, one job
+at a time. The share is against the embedded default, whose stage times are in results/luxury/hr1.json (`make demo`).
 """
 
 import csv

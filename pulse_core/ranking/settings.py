@@ -14,9 +14,9 @@ class RankerSettings(Settings):
     """`likelihood`: a candidate's logit is the mean log-probability of its title after the prefix; it starts from what
     the language model already knows and learns from few examples. `scalar`: a linear layer on the candidate's last
     hidden state, as in the paper; wants thousands of examples."""
-    history_items: int = Field(default=10, ge=1)
+    history_items: int = Field(default=8, ge=1)
     """How many of the last purchases the ranker reads."""
-    title_chars: int = Field(default=64, ge=8)
+    title_chars: int = Field(default=48, ge=8)
     """Titles are cut at a word to this many characters, in the history and in the candidates alike."""
     max_tokens: int = Field(default=512, ge=64)
     """Longest prefix plus candidate. The oldest purchases are dropped first; a rationale or a candidate never is."""
