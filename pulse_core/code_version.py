@@ -1,4 +1,4 @@
-"""The version of a script's code: a hash over its file and every module of this repository it imports, however indirectly.
+"""The version of a script's code: a hash over its file and every module of this repository behind it, however indirect.
 
 Snakemake reruns a rule when its params change, and it doesn't see imported modules. With this hash in the params of
 each rule, an edited module reruns the stages that use it and no others; a touched file reruns nothing.
