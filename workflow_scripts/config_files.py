@@ -1,4 +1,4 @@
-"""Keeps config/schema.json and the comments of config.yaml true to the settings classes: `make format` runs it.
+"""Keeps config/schema.json, docs/hr1.schema.json and the comments of config.yaml true to the settings classes: `make format` runs it.
 
 The values in config.yaml are yours and stay; every key that is missing is added with its default. The comments are the
 docstrings of the settings, so that no key is explained in two ways.
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from pulse_core.artifacts import whole_file, write_json
 from pulse_core.config import Config, DomainSettings, config_schema, load_config
+from pulse_core.evaluation.schema import hr1_schema
 from pulse_core.model_settings import ModelSettings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,8 +87,9 @@ def _flow(value: Any) -> str:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write the three files."""
     write_json(ROOT / "config/schema.json", config_schema())
+    write_json(ROOT / "docs/hr1.schema.json", hr1_schema())
     file = ROOT / "config.yaml"
     text = manual(load_config(yaml.safe_load(file.read_text(encoding="utf-8")) or {}))
     with whole_file(file) as partial:

@@ -1,0 +1,27 @@
+"""Rationales as they came, for reading by eye: `python -m workflow_scripts.rationale_sheet results/luxury 20`."""
+
+import sys
+from pathlib import Path
+
+
+def main(folder: str, count: str = "20") -> None:
+    """Print `count` selected rationales of test users, drawn by a fixed seed, with the histories they were made from."""
+    import pandas as pd
+
+    from pulse_core.report.rationale_sheet import rationale_sheet
+
+    root = Path(folder)
+    selected = pd.read_parquet(root / "selected/thought_space.parquet")
+    sheet = rationale_sheet(
+        selected[selected["split"] == "test"],
+        pd.read_parquet(root / "examples.parquet"),
+        pd.read_parquet(root / "corpus/items.parquet"),
+        int(count),
+        seed=0,
+        targets=True,
+    )
+    print(sheet)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3])
