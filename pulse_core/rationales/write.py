@@ -39,9 +39,14 @@ class Writer:
     chunk_prompts: int
 
 
-def neighbour_titles(shop: Shop, items: Sequence[int], own: Sequence[int], *, most: int, chars: int) -> list[str]:
-    """Brief titles of the neighbours' items, most telling first, each title once and none that the user has."""
-    seen = {brief(shop.title(item, WHOLE), chars).casefold() for item in own}
+def neighbour_titles(shop: Shop, items: Sequence[int], *, most: int, chars: int) -> list[str]:
+    """Brief titles of the neighbours' items, most telling first, each title once.
+
+    The items are none of the user's own, but a title may be: another shade of the polish that the user keeps buying is
+    often the most telling of all (on real Luxury Beauty, leaving such titles out hid nine of ten targets that the
+    neighbours knew).
+    """
+    seen: set[str] = set()
     titles: list[str] = []
     for item in items:
         title = brief(shop.title(item, WHOLE), chars)
@@ -87,7 +92,7 @@ def base_rationales(
     requests: list[Request] = []
     for key, history in zip(keys(examples), examples["history"], strict=True):
         similar = neighbour_titles(
-            shop, neighbour_items[key], history, most=settings.neighbour_items, chars=settings.title_chars
+            shop, neighbour_items[key], most=settings.neighbour_items, chars=settings.title_chars
         )
         messages, start = template.render(history=_history(shop, key[0], history, settings), similar=similar)
         requests.append(_request(messages, start, settings, seed, "base", len(requests), examples))

@@ -106,7 +106,7 @@ def _context(
             review_chars=0,
         ),
         "similar": neighbour_titles(
-            shop, neighbour_items, history, most=rationales.neighbour_items, chars=rationales.title_chars
+            shop, neighbour_items, most=rationales.neighbour_items, chars=rationales.title_chars
         ),
     }
 

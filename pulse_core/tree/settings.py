@@ -12,8 +12,9 @@ class TreeSettings(Settings):
     branching: list[int] = Field(default_factory=lambda: [3, 3])
     """Children a node, level by level: [3, 3] is three refinements of the base rationale with three of each (nine
     leaves). Any depth works; the cost is the number of nodes."""
-    sampling: SamplingSettings = SamplingSettings(temperature=0.9, top_p=0.95)
-    """How refinements are drawn: warmer than base rationales, so that siblings differ."""
+    sampling: SamplingSettings = SamplingSettings(temperature=0.8)
+    """How refinements are drawn: warmer than base rationales, so that siblings differ; much warmer, and a small model
+    garbles the products it names."""
     prompt_history_items: int = Field(default=4, ge=1)
     """How many of the last purchases a refinement prompt shows (without reviews: the parent already read them)."""
 

@@ -4,7 +4,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,11 @@ def job_process(driver: Any, rule: str) -> psutil.Process | None:
     return None
 
 
+def any_job(driver: Any, rules: Sequence[str]) -> str | None:
+    """The first of these rules that has a job running."""
+    return next((rule for rule in rules if job_process(driver, rule)), None)
+
+
 def check_whole(workspace: Workspace) -> None:
     """Every artifact that stands under its name can be read to its end."""
     for file in workspace.root.glob(TABLES):
@@ -85,7 +91,7 @@ def test_killed_again_and_again_it_ends_as_an_undisturbed_run(
     left = {"corpus", "sasrec", "thought_space", "ranker", "hr1"}
     while left:
         driver = workspace.start()
-        rule = wait_for(lambda driver=driver: next((r for r in left if job_process(driver, r)), None), driver)
+        rule = wait_for(partial(any_job, driver, sorted(left)), driver)
         time.sleep(0.5)  # into the job's work: past the interpreter's start
         kill_driver(driver)
         check_whole(workspace)
