@@ -1,4 +1,4 @@
-"""Keeps config/schema.json, docs/hr1.schema.json and the comments of config.yaml true to the settings classes: `make format` runs it.
+"""Keeps both JSON Schemas and the comments of config.yaml true to the classes they come from: `make format` runs it.
 
 The values in config.yaml are yours and stay; every key that is missing is added with its default. The comments are the
 docstrings of the settings, so that no key is explained in two ways.

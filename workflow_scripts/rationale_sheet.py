@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def main(folder: str, count: str = "20") -> None:
-    """Print `count` selected rationales of test users, drawn by a fixed seed, with the histories they were made from."""
+    """Print `count` selected rationales of test users, drawn by a fixed seed, with the histories behind them."""
     import pandas as pd
 
     from pulse_core.report.rationale_sheet import rationale_sheet
