@@ -13,6 +13,7 @@ from pulse_core.artifacts import read_json
 from pulse_core.config import Config, config_schema, load_config
 from pulse_core.errors import InputError
 from pulse_core.evaluation.schema import hr1_schema
+from workflow_scripts.config_files import manual
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESETS = sorted((ROOT / "config").glob("*.yaml"))
@@ -37,6 +38,11 @@ def test_the_manual_holds_every_key_with_its_default() -> None:
     assert load_config(given).model_dump().keys() == Config().model_dump().keys()
     missing = [key for key in _keys(Config()) if not _has(given, key)]
     assert not missing, f"config.yaml leaves out {missing}"
+
+
+def test_the_comments_of_the_manual_are_current() -> None:
+    text = (ROOT / "config.yaml").read_text()
+    assert text == manual(load_config(yaml.safe_load(text))), "run `make format`"
 
 
 def _keys(settings: BaseModel, prefix: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
