@@ -4,9 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from pulse_core.keys import KEY
 from pulse_core.rationales.texts import Shop, load_shop
-
-KEY = ["user", "split", "position"]
 
 
 def read_shop(catalogue: str, interactions: str, reviews: str) -> Shop:

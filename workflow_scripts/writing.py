@@ -8,7 +8,8 @@ import pandas as pd
 from pulse_core.generation.engines import make_generator
 from pulse_core.generation.journal import Journal
 from pulse_core.generation.settings import GenerationSettings
-from pulse_core.rationales.write import Key, Writer, keys
+from pulse_core.keys import Key, keys
+from pulse_core.rationales.write import Writer
 
 
 def make_writer(job: Any) -> Writer:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pulse_core.errors import InputError
+from pulse_core.keys import Key, keys
 from pulse_core.ranking.layout import Question
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.rationales.texts import Shop
-from pulse_core.rationales.write import Key, keys
 
 
 def make_questions(

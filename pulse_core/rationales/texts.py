@@ -97,11 +97,13 @@ def behaviour_text(
     title_chars: int,
     review_chars: int,
 ) -> str:
-    """b_u of section 4.1: the history, and the target where one is given (never its review).
+    """b_u of section 4.1: the target where one is given (never its review), then the history, newest first.
+
+    In that order because encoders cut a long text's end: what goes first is the oldest purchase.
 
     Design: selection uses `target=None` at every split (`behaviour: history`); the paper's literal (s_u, i_t+1) is
     what E2 is trained on and what `behaviour: oracle` selects with.
     """
     lines = history_lines(shop, user, history, most=most, title_chars=title_chars, review_chars=review_chars)
-    text = "Bought: " + "; ".join(lines)
-    return text if target is None else f"{text}. Then bought: {brief(shop.title(target, WHOLE), title_chars)}"
+    text = "Bought before: " + "; ".join(reversed(lines))
+    return text if target is None else f"Bought: {brief(shop.title(target, WHOLE), title_chars)}. {text}"

@@ -9,13 +9,12 @@ import pyarrow as pa
 from pulse_core.errors import InputError
 from pulse_core.generation.journal import Journal, run_requests
 from pulse_core.generation.requests import Request, TextGenerator
+from pulse_core.keys import Key, keys
 from pulse_core.rationales.prompts import PromptTemplate, tidy
 from pulse_core.rationales.settings import RationaleSettings
 from pulse_core.rationales.texts import WHOLE, Shop, brief, history_lines, shorten
 from pulse_core.seeding import derive_seed
 
-Key = tuple[int, str, int]
-KEY = ["user", "split", "position"]
 SCHEMA = pa.schema(
     [
         ("user", pa.int32()),
@@ -97,11 +96,6 @@ def base_rationales(
         messages, start = template.render(history=_history(shop, key[0], history, settings), similar=similar)
         requests.append(_request(messages, start, settings, seed, "base", len(requests), examples))
     return _written(examples, requests, writer, "base rationales")
-
-
-def keys(frame: pd.DataFrame) -> list[Key]:
-    """(user, split, position) of each row."""
-    return list(zip(frame["user"].tolist(), frame["split"].tolist(), frame["position"].tolist(), strict=True))
 
 
 def _history(shop: Shop, user: int, history: Sequence[int], settings: RationaleSettings) -> list[str]:

@@ -10,9 +10,10 @@ from pulse_core.errors import InputError
 from pulse_core.generation.fake_engine import FakeGenerator
 from pulse_core.generation.journal import Journal
 from pulse_core.generation.requests import Completion, Request
+from pulse_core.keys import keys
 from pulse_core.rationales.prompts import PromptTemplate
 from pulse_core.rationales.settings import RationaleSettings
-from pulse_core.rationales.write import Writer, base_rationales, keys, neighbour_titles, positive_rationales
+from pulse_core.rationales.write import Writer, base_rationales, neighbour_titles, positive_rationales
 from pulse_core.tree.grow import grow_trees
 from pulse_core.tree.settings import TreeSettings
 from tests.rationales.shop import make_shop
