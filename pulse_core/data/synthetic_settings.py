@@ -25,14 +25,14 @@ class DirtSettings(Settings):
 
 
 class SyntheticSettings(Settings):
-    """One synthetic domain. The defaults leave about 700 users with eight or nine purchases after the 5-core filter."""
+    """One synthetic domain. The defaults leave about 1,200 users with nine purchases after the 5-core filter."""
 
-    users: int = Field(700, ge=5)
+    users: int = Field(1200, ge=5)
     """Regular customers, each with five purchases or more. Raise it (with `items`) for benchmarks: users are made
     in blocks, so that memory does not grow with them."""
     light_users: float = Field(0.2, ge=0)
     """Customers with one to four purchases, as a share of the regular ones: the 5-core filter drops them."""
-    items: int = Field(300, ge=20)
+    items: int = Field(600, ge=20)
     """Items of the catalogue."""
     mean_purchases: float = Field(9.0, ge=6, le=60)
     """Mean number of purchases of a regular customer."""
@@ -41,7 +41,7 @@ class SyntheticSettings(Settings):
     *why*; the weights below stand beside it."""
     brand_weight: float = Field(5.0, ge=0)
     """How much a favourite brand moves a purchase."""
-    kind_weight: float = Field(0.8, ge=0)
+    kind_weight: float = Field(1.5, ge=0)
     """How much a favourite kind of product moves a purchase."""
     price_weight: float = Field(0.4, ge=0)
     """How much a price away from the user's own level hinders a purchase."""
@@ -49,7 +49,7 @@ class SyntheticSettings(Settings):
     """How much an item's popularity (standard normal) moves a purchase."""
     drift: float = Field(0.03, ge=0, le=1)
     """Chance a purchase that one of the user's drivers, or favourite brands, gives way to another."""
-    titles_naming_drivers: float = Field(0.66, ge=0, le=1)
+    titles_naming_drivers: float = Field(0.9, ge=0, le=1)
     """Share of items whose title names one or two of their drivers; every description names all of them."""
     consideration: int = Field(2000, ge=20)
     """Items weighed at each purchase. A catalogue above this is sampled anew at every step, which bounds the work."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 BREAKS = re.compile(r",| \| | - | – |\(|;|: ")
+DANGLING = re.compile(r"([\s,;:\-–(/&+.]+(for|with|of|and|or|in|de|the|a|by|to)?)+$", re.IGNORECASE)  # what a cut leaves
 WHOLE = 10_000  # characters: every title
 
 
@@ -54,12 +55,12 @@ def load_shop(items: pd.DataFrame, interactions: pd.DataFrame, reviews: pd.DataF
 
 
 def shorten(text: str, limit: int) -> str:
-    """The text, cut at a word boundary to at most `limit` characters; trailing punctuation goes with the cut."""
+    """The text, cut at a word boundary to at most `limit` characters; trailing punctuation and prepositions go with the cut."""
     text = " ".join(text.split())
     if len(text) <= limit:
         return text
     cut = text[: limit + 1].rsplit(" ", 1)[0]
-    return (cut if len(cut) <= limit else text[:limit]).rstrip(" ,;:-–(/&")
+    return DANGLING.sub("", cut if len(cut) <= limit else text[:limit])
 
 
 BRIEF = 16  # a title's head before its first comma, bar or bracket says enough from this many characters on

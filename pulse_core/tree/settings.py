@@ -12,7 +12,7 @@ class TreeSettings(Settings):
     branching: list[int] = Field(default_factory=lambda: [3, 3])
     """Children a node, level by level: [3, 3] is three refinements of the base rationale with three of each (nine
     leaves). Any depth works; the cost is the number of nodes."""
-    sampling: SamplingSettings = SamplingSettings(temperature=0.8)
+    sampling: SamplingSettings = SamplingSettings(temperature=0.7)
     """How refinements are drawn: warmer than base rationales, so that siblings differ; much warmer, and a small model
     garbles the products it names."""
     prompt_history_items: int = Field(default=4, ge=1)

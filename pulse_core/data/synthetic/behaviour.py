@@ -189,7 +189,7 @@ def simulate_block(
         columns.append((first + active, np.full(len(active), step), item, driver, second, met, day[active].copy()))
         bought[active, step] = item
         brand = catalogue.brand[item]
-        tastes.brand[active, brand] = np.clip(tastes.brand[active, brand] + np.where(met, 0.1, -0.4), -0.5, 1.5)
+        tastes.brand[active, brand] = np.clip(tastes.brand[active, brand] + np.where(met, 0.1, -0.2), -0.5, 1.5)
         drift(tastes, catalogue, settings.drift, rng)
     user, steps, item, driver, second, met, days = (np.concatenate(column) for column in zip(*columns, strict=True))
     order = np.lexsort((steps, user))

@@ -131,7 +131,7 @@ def make_catalogue(settings: SyntheticSettings, domain: str, seed: int) -> Catal
     """The items of `domain`, drawn from a seed of (seed, domain) alone."""
     rng = np.random.default_rng(derive_seed(seed, "synthetic", domain, "catalogue"))
     drivers, kinds, count = domain_drivers(domain), KINDS[domain], settings.items
-    brands = _brands(domain, max(8, round(count**0.55)), rng)
+    brands = _brands(domain, max(8, round(count**0.4)), rng)
     lean = np.ones((len(brands), len(drivers)))
     for row in lean:
         row[rng.choice(len(drivers), size=SIGNATURES, replace=False)] = 4.0
