@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from pulse_core.keys import Key, keys
 from pulse_core.rationales.settings import RationaleSettings
 from pulse_core.rationales.texts import Shop, behaviour_text
 from pulse_core.thought_space.examples import TrainingExample
 from workflow_scripts.inputs import read_sampled, read_shop
 
-KEY = ["user", "split", "position"]
-Texts = dict[tuple[int, str, int], str]
+Texts = dict[Key, str]
 
 
 def behaviour_texts(examples: pd.DataFrame, shop: Shop, settings: RationaleSettings, *, with_target: bool) -> Texts:
@@ -24,7 +24,7 @@ def behaviour_texts(examples: pd.DataFrame, shop: Shop, settings: RationaleSetti
     }
     return {
         key: behaviour_text(shop, key[0], history, target, **shown)
-        for key, history, target in zip(_keys(examples), examples["history"], targets, strict=True)
+        for key, history, target in zip(keys(examples), examples["history"], targets, strict=True)
     }
 
 
@@ -42,10 +42,6 @@ def read_training_examples(job: Any) -> list[TrainingExample]:
         domain = Path(job.input.examples[row]).parent.name
         found += [
             TrainingExample(ids[key[0]], told[key], history[key], rationale, domain)
-            for key, rationale in zip(_keys(positives), positives["rationale"], strict=True)
+            for key, rationale in zip(keys(positives), positives["rationale"], strict=True)
         ]
     return found
-
-
-def _keys(frame: pd.DataFrame) -> list[tuple[int, str, int]]:
-    return list(zip(frame["user"].tolist(), frame["split"].tolist(), frame["position"].tolist(), strict=True))

@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 
 from pulse_core.evaluation.predictions import predictions_table
+from pulse_core.keys import KEY, keys
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.questions import make_questions, target_places
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.ranking.training import Asked, score
-from workflow_scripts.inputs import KEY, read_sampled, shop_of
+from workflow_scripts.inputs import read_sampled, shop_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def ask(job: Any, name: str, settings: RankerSettings, rationales: str | None) -
     told = None
     if rationales:
         selected = pd.read_parquet(rationales)
-        told = dict(zip(selected[KEY].itertuples(index=False, name=None), selected["rationale"], strict=True))
+        told = dict(zip(keys(selected), selected["rationale"], strict=True))
     questions = make_questions(examples, candidates, told, shop_of(job), settings)
     return Split(name, examples, candidates, Asked(questions, target_places(examples, candidates)))
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 BREAKS = re.compile(r",| \| | - | – |\(|;|: ")
-DANGLING = re.compile(r"([\s,;:\-–(/&+.]+(for|with|of|and|or|in|de|the|a|by|to)?)+$", re.IGNORECASE)  # what a cut leaves
+DANGLING = re.compile(
+    r"([\s,;:\-–(/&+.]+(for|with|of|and|or|in|de|the|a|by|to)?)+$", re.IGNORECASE
+)  # what a cut leaves
 WHOLE = 10_000  # characters: every title
 
 
@@ -55,7 +57,7 @@ def load_shop(items: pd.DataFrame, interactions: pd.DataFrame, reviews: pd.DataF
 
 
 def shorten(text: str, limit: int) -> str:
-    """The text, cut at a word boundary to at most `limit` characters; trailing punctuation and prepositions go with the cut."""
+    """The text, cut at a word to at most `limit` characters; trailing punctuation and prepositions go with the cut."""
     text = " ".join(text.split())
     if len(text) <= limit:
         return text

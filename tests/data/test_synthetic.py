@@ -151,7 +151,7 @@ def test_titles_are_short_and_descriptions_name_every_driver() -> None:
             for place, driver in enumerate(catalogue.drivers):
                 assert names_driver(text, driver.keywords) == (catalogue.strength[item, place] > 0), (text, driver.name)
                 assert names_driver(title, driver.keywords) == catalogue.in_title[item, place], (title, driver.name)
-        assert 0.58 < catalogue.in_title.any(axis=1).mean() < 0.74
+        assert 0.82 < catalogue.in_title.any(axis=1).mean() < 0.97
         assert len(set(catalogue.titles)) == len(catalogue.titles)
 
 
@@ -305,10 +305,10 @@ def floors(domain: str) -> dict[str, float]:
 @pytest.mark.parametrize("domain", sorted(GROUPS))
 def test_who_reads_why_beats_who_repeats_brands(domain: str) -> None:
     measured = floors(domain)
-    assert 640 <= measured["users"] <= 700 and 7 <= measured["mean"] <= 10
+    assert 1100 <= measured["users"] <= 1200 and 7 <= measured["mean"] <= 10
     assert 0.1 < measured["popularity"] < 0.26
-    assert 0.24 < measured["brand repeat"] < 0.45
+    assert 0.35 < measured["brand repeat"] < 0.5, "real Luxury Beauty has .37-.43"
     assert measured["history's drivers"] > 0.38
-    assert measured["drivers of reviews, titles alone"] > measured["brand repeat"] + 0.1
-    assert measured["drivers of reviews"] > measured["brand repeat"] + 0.15
-    assert 0.7 < measured["oracle"] < 0.92
+    assert measured["drivers of reviews, titles alone"] > measured["brand repeat"] + 0.08
+    assert measured["drivers of reviews"] > measured["brand repeat"] + 0.12
+    assert 0.8 < measured["oracle"] < 0.95

@@ -111,7 +111,7 @@ def _title(brand: str, kind: Kind, named: list[Driver], rng: np.random.Generator
     else:
         title = " ".join([brand, *([variant] if rng.random() < 0.6 else []), *words, kind.name])
         title += f" {size}" if size.startswith("for ") else f", {size}" if size else ""
-    return title if len(title.split()) <= 12 else " ".join([brand, *words[:1], kind.name])
+    return title if len(title.split()) <= 12 else " ".join([brand, *words, kind.name])
 
 
 def _description(brand: str, kind: Kind, carried: list[Driver], rng: np.random.Generator) -> str:
