@@ -52,12 +52,12 @@ def test_the_projects_templates_render(name: str, values: dict) -> None:
 @pytest.mark.parametrize(
     ("written", "kept"),
     [
-        ("soft skin, so Mint Balm fits next.", "Looks for soft skin, so Mint Balm fits next."),
-        ("soft skin, so Mint Balm fits next. Also, she would", "Looks for soft skin, so Mint Balm fits next."),
-        ("soft skin at a fair price, so Mint Balm or", "Looks for soft skin at a fair price."),
-        ("soft and", "Looks for soft."),
-        ("a 3.4 oz size\n", "Looks for a 3.4 oz size."),
+        ("Mint Balm, last Oat Soap: looks for soft skin.", "First Mint Balm, last Oat Soap: looks for soft skin."),
+        ("Mint Balm: looks for soft skin. Also, she would", "First Mint Balm: looks for soft skin."),
+        ("Mint Balm: looks for soft skin at a fair price, so", "First Mint Balm: looks for soft skin at a fair price."),
+        ("Mint Balm: looks for soft and", "First Mint Balm: looks for soft."),
+        ("Mint Balm: looks for a 3.4 oz size\n", "First Mint Balm: looks for a 3.4 oz size."),
     ],
 )
 def test_tidy(written: str, kept: str) -> None:
-    assert tidy("Looks for", written) == kept
+    assert tidy("First", written) == kept

@@ -15,6 +15,9 @@ def test_shorten_cuts_at_words_and_never_exceeds() -> None:
     assert shorten("onetwothree", 5) == "onetw"
     assert shorten("  spaced \n out ", 20) == "spaced out"
     assert shorten("one two, three", 8) == "one two"
+    assert shorten("Eternity Now for Men", 16) == "Eternity Now", "a preposition left hanging says nothing"
+    assert shorten("Powder, with the Brush", 16) == "Powder"
+    assert shorten("Made for", 10) == "Made for", "what was not cut stays as it is"
 
 
 def test_history_lines_leave_out_what_is_missing() -> None:
