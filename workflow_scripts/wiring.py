@@ -104,7 +104,11 @@ class Wiring:
             return {name: str(directory / f"{name}.jsonl.gz") for name in RAW_FILES}
         found = {name: find_raw(directory, name) for name in RAW_FILES}
         if not all(file.exists() for file in found.values()):
-            fetch = "\n`snakemake --cores 1 download` fetches them, too." if source == "amazon-2018" else ""
+            fetch = (
+                "\n`snakemake --cores 1 download`, with the same --configfile, fetches them, too."
+                if source == "amazon-2018"
+                else ""
+            )
             raise InputError(missing_files_message(domain, directory.parent) + fetch)
         declared = directory / "source.json"
         beside = {"declared": str(declared)} if declared.exists() else {}

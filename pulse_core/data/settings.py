@@ -68,7 +68,7 @@ class SplitSettings(Settings):
 
     sample_users: SampleUsers = SampleUsers()
     """The users the language-model stages work on. All samples are prefixes of one random order of users, so that a
-    larger sample keeps the users (and the generations) of a smaller one."""
+    larger sample keeps the users of a smaller one."""
 
     @model_validator(mode="after")
     def _dates_in_order(self) -> "SplitSettings":
