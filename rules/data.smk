@@ -23,6 +23,8 @@ rule synthetic_raw:
 rule download:
     log:
         "logs/download.log",
+    benchmark:
+        "logs/download.tsv"
     conda:
         "../envs/pulse.yaml"
     params:

@@ -1,11 +1,19 @@
 # HR@1 of PULSE and of everything it is measured against, with what the figures depend on.
 BASELINES = ["sasrec", "untrained_slm", "brand_repeat", "popularity"]
 VARIANTS = ["thought_space", "no_reason"]
+# The stages whose seconds hr1.json tells, by the names of their benchmark files under logs/<domain>/.
+TIMED = [
+    *("corpus", "examples", "sasrec", "candidates", "neighbours", "positive_rationales", "thought_space"),
+    *("base_rationales", "tree", "select-thought_space"),
+    *(f"ranker-{variant}" for variant in VARIANTS),
+    *(f"baseline-{name}" for name in BASELINES),
+]
 
 
 rule hr1:
     input:
         unpack(wiring.truth),
+        unpack(wiring.leak_audit),
         examples=rules.examples.output,
         candidates=rules.candidates.output,
         statistics=rules.corpus.output.statistics,
@@ -14,8 +22,6 @@ rule hr1:
         leak=rules.neighbours.output.leak,
         tree=rules.tree.output,
         selected="results/{domain}/selected/thought_space.parquet",
-        oracle="results/{domain}/selected/thought_space_oracle.parquet",
-        oracle_predictions="results/{domain}/leak_audit/predictions.parquet",
         predictions=expand(
             "results/{{domain}}/rankers/{variant}/predictions.parquet",
             variant=VARIANTS,
@@ -36,6 +42,6 @@ rule hr1:
         protocol=wiring.protocol(),
         seed=settings.seed,
         systems={"thought_space": "pulse"},
-        benchmarks=lambda wildcards: [f"logs/{wildcards.domain}", "logs/models"],
+        benchmarks=lambda wildcards: wiring.benchmarks(wildcards, TIMED),
     script:
         "../workflow_scripts/hr1.py"

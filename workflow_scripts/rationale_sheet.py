@@ -8,16 +8,18 @@ def main(folder: str, count: str = "20") -> None:
     """Print `count` selected rationales of test users, drawn by a fixed seed, with the histories behind them."""
     import pandas as pd
 
+    from pulse_core.artifacts import corpus_of
     from pulse_core.report.rationale_sheet import rationale_sheet
 
-    root = Path(folder)
-    selected = pd.read_parquet(root / "selected/thought_space.parquet")
+    file = Path(folder) / "selected/thought_space.parquet"
+    root, selected = Path(folder), pd.read_parquet(file)
     sheet = rationale_sheet(
         selected[selected["split"] == "test"],
         pd.read_parquet(root / "examples.parquet"),
         pd.read_parquet(root / "corpus/items.parquet"),
         int(count),
         seed=0,
+        heading=f"Rationales as they came (corpus: {corpus_of(file)})",
         targets=True,
     )
     print(sheet)

@@ -29,7 +29,7 @@ def main(job: Any) -> None:
         source = Path(job.params.source) if job.params.source else None
         scorer = make_scorer(job.params.scorer, settings, source)
         selected = select_rationales(pd.read_parquet(job.input.tree), behaviour, scorer)
-        write_table(job.output[0], selected_table(selected))
+        write_table(job.output[0], selected_table(selected, settings.behaviour))
 
 
 if "snakemake" in globals():

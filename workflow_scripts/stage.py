@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -90,6 +90,14 @@ def open_log(path: Path) -> list[logging.Handler]:
     return [lines, terminal]
 
 
+def corpus_of_inputs(files: Iterable[str]) -> str | None:
+    """The corpus of a job's input tables, several joined by +; so a mark that the corpus stage sets is handed on."""
+    from pulse_core.artifacts import corpus_of
+
+    named = {corpus_of(file) for file in map(str, files) if file.endswith(".parquet")}
+    return "+".join(sorted(name for name in named if name)) or None
+
+
 @contextmanager
 def stage(job: Any) -> Iterator[None]:
     """Run a script's body as the stage that Snakemake's `job` describes.
@@ -112,7 +120,10 @@ def stage(job: Any) -> Iterator[None]:
         log.info("rule %s %s, %d threads", job.rule, dict(job.wildcards.items()), threads)
         check_devices(job)
         quiet_bars()
-        yield
+        from pulse_core.artifacts import of_corpus
+
+        with of_corpus(corpus_of_inputs(job.input)):
+            yield
         log.info("rule %s done", job.rule)
     except InputError as error:
         log.error("%s: %s", job.rule, error)

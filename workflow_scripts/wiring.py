@@ -6,7 +6,7 @@ Nothing here imports torch: every Snakemake call, dry runs too, pays for these i
 import fcntl
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from pulse_core.config import Config, load_config
 from pulse_core.data.raw_reader import find_raw
 from pulse_core.data.sources import missing_files_message
 from pulse_core.errors import InputError
+from pulse_core.model_settings import ModelSettings
 
 SCRIPTS = "workflow_scripts"
 RAW_FILES = ("reviews", "metadata")
 ORACLE = "_oracle"
-FROZEN = {"sbert": "encoder", "distilbert": "distilbert"}  # scorer -> role of its frozen encoder
+FROZEN = ("sbert", "distilbert")  # scorers whose encoder is the frozen model of the same role
 DEFAULT_THREADS = 8  # of a torch job on a cluster, where Snakemake knows no number of cores; --set-threads changes it
 
 
@@ -127,10 +128,13 @@ class Wiring:
         """Some keys of a section, for a rule that reads no more of it."""
         return {key: value for key, value in self.plain(section).items() if key in keys}
 
-    def _models(self) -> dict[str, tuple[str, Any]]:
-        """Directory name under resources/models -> (role, settings) of every configured model."""
-        roles = {role: getattr(self.settings.models, role) for role in type(self.settings.models).model_fields}
-        return {_slug(settings.name): (role, settings) for role, settings in roles.items() if settings}
+    def _roles(self) -> dict[str, ModelSettings]:
+        """Role -> settings of every configured model."""
+        return {role: settings for role, settings in self.settings.models if settings}
+
+    def _models(self) -> dict[str, tuple[str, ModelSettings]]:
+        """Directory name under resources/models -> (kind, settings): roles that share both share the directory."""
+        return {_directory(role, settings): (_kind(role), settings) for role, settings in self._roles().items()}
 
     def model(self, role: str) -> str:
         """The weights of a prepared model. Its directory is named after its origin, so that two configurations don't
@@ -138,15 +142,15 @@ class Wiring:
         chosen = getattr(self.settings.models, role)
         if chosen is None:
             raise WorkflowError(f"models.{role} is null, but a stage of this call needs it: name a model there")
-        return f"resources/models/{_slug(chosen.name)}/model.safetensors"
+        return f"resources/models/{_directory(role, chosen)}/model.safetensors"
 
     def model_settings(self, wildcards: Any) -> dict[str, Any]:
         """Settings of the model that `resources/models/{model}` holds."""
         return self._models()[wildcards.model][1].model_dump(mode="json")
 
     def model_kind(self, wildcards: Any) -> str:
-        """`causal` for the language model, `encoder` for the others."""
-        return "causal" if self._models()[wildcards.model][0] == "slm" else "encoder"
+        """What `resources/models/{model}` is loaded as."""
+        return self._models()[wildcards.model][0]
 
     def model_names(self) -> str:
         """The values that the wildcard of `resources/models/{model}` may take, as a regular expression."""
@@ -170,7 +174,7 @@ class Wiring:
         scorer = self.scorer(wildcards)
         if scorer == "thought_space":
             return f"results/{wildcards.domain}/thought_space"
-        return str(Path(self.model(FROZEN[scorer])).parent) if scorer in FROZEN else ""
+        return str(Path(self.model(scorer)).parent) if scorer in FROZEN else ""
 
     def scorer_models(self, wildcards: Any) -> list[str]:
         """The weights in that directory."""
@@ -196,17 +200,41 @@ class Wiring:
         directory = self.raw_directory(wildcards.domain)
         return {"truth": f"{directory}/truth.parquet", "drivers": f"{directory}/truth-drivers.json"}
 
+    def leak_audit(self, wildcards: Any) -> dict[str, str]:
+        """Selection and predictions of the oracle; none where PULSE's own selection is one."""
+        if self.settings.selection.behaviour == "oracle":
+            return {}
+        results = f"results/{wildcards.domain}"
+        return {
+            "oracle": f"{results}/selected/thought_space{ORACLE}.parquet",
+            "oracle_predictions": f"{results}/leak_audit/predictions.parquet",
+        }
+
+    def benchmarks(self, wildcards: Any, stages: Sequence[str]) -> dict[str, str]:
+        """Stage -> its benchmark file: `stages`, those that only some configurations have, and the models."""
+        made = ["synthetic_raw"] if self.truth(wildcards) else []
+        audit = [f"select-thought_space{ORACLE}", "oracle_predictions"] if self.leak_audit(wildcards) else []
+        files = {stage: f"logs/{wildcards.domain}/{stage}.tsv" for stage in [*made, *stages, *audit]}
+        models = [Path(self.model(role)).parent.name for role in ("slm", "encoder")]
+        return {**files, **{f"model-{model}": f"logs/models/{model}.tsv" for model in models}}
+
     def protocol(self) -> dict[str, Any]:
         """What hr1.json says about how figures came about, beside what the artifacts tell."""
         settings = self.settings
         return {
             "split": settings.split.kind,
-            "candidates": settings.candidates.kind,
+            "candidate_strategy": settings.candidates.kind,
             "behaviour": settings.selection.behaviour,
-            "models": {role: chosen.name for role, chosen in self._models().values()},
+            "models": {role: chosen.name for role, chosen in self._roles().items()},
             "engine": settings.generation.engine,
         }
 
 
-def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-").lower()
+def _kind(role: str) -> str:
+    """What a role's model is loaded as: `causal` (a language model) or `encoder`."""
+    return "causal" if role == "slm" else "encoder"
+
+
+def _directory(role: str, settings: ModelSettings) -> str:
+    """The name of a prepared model's directory."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", f"{settings.name} {_kind(role)}").strip("-").lower()

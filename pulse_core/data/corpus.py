@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pulse_core.artifacts import read_json, whole_file, write_json, write_table
+from pulse_core.artifacts import marked, of_corpus, read_json, whole_file, write_json, write_table
 from pulse_core.data.item_table import read_items
 from pulse_core.data.kcore import earliest_of_pairs, k_core, rank_codes, sequence_order, tied_share
 from pulse_core.data.raw_reader import line_batches, parse_object, summary_of, text_of
@@ -50,6 +50,11 @@ def build_corpus(reviews: Path, metadata: Path, settings: CorpusSettings, out: P
     if not (reviews.is_file() and metadata.is_file()):
         raise InputError(missing_files_message(reviews.parent.name, reviews.parent.parent))
     source = corpus_source(reviews.parent, source)
+    with of_corpus(source):
+        return _build(reviews, metadata, settings, out, source)
+
+
+def _build(reviews: Path, metadata: Path, settings: CorpusSettings, out: Path, source: str) -> dict[str, object]:
     raw = read_review_columns(reviews, settings)
     check_recorded(reviews, raw.sha256)
     single = raw.take(earliest_of_pairs(raw.users, raw.items, raw.times))
@@ -150,7 +155,7 @@ def _write_reviews(
     texts: list[str] = []
     done = 0
     limit = settings.max_review_characters
-    with whole_file(out) as partial, pq.ParquetWriter(partial, REVIEW_SCHEMA, compression="zstd") as writer:
+    with whole_file(out) as partial, pq.ParquetWriter(partial, marked(REVIEW_SCHEMA), compression="zstd") as writer:
 
         def flush() -> None:
             nonlocal done

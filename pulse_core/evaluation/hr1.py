@@ -1,6 +1,6 @@
 """Assembly of `results/<domain>/hr1.json`: every system on the same users and candidates, with all it depends on."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ SYNTHETIC_NOTICE = (
 )
 ORACLE_NOTICE = "ORACLE: selection saw the target (behaviour: oracle). These figures may not stand beside others."
 
+FAKE_NOTICE = "FAKE RATIONALES: no model wrote them (engine: fake). These figures test the workflow and nothing else."
+
 
 @dataclass(frozen=True)
 class Context:
@@ -39,6 +41,8 @@ class Context:
     split: str
     candidate_strategy: str
     behaviour: str
+    engine: str
+    """The engine that wrote the rationales."""
     models: Mapping[str, str] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -55,7 +59,6 @@ def assemble(
     settings: EvaluationSettings,
     seed: int,
     *,
-    oracle_systems: Collection[str] = (),
     why_recall: WhyRecall | None = None,
     leak_audit: LeakAudit | None = None,
     neighbour_leak: Mapping[str, Any] | None = None,
@@ -67,7 +70,6 @@ def assemble(
         examples: (user, split, target, sampled, ...). Test and validation figures are over the sampled users.
         candidates: (user, split, candidates, ...): the sets that every system has to rank.
         seed: the run's seed; the bootstrap's draws follow from it.
-        oracle_systems: systems whose selection saw the target; they are marked wherever their figures stand.
 
     Raises:
         InputError: a system is missing, or its users or candidates are not those of the others (naming its file).
@@ -83,7 +85,7 @@ def assemble(
         if key not in statistics:
             raise InputError(f"corpus/statistics.json: key {key!r} is missing; make the corpus again")
 
-    oracle = set(oracle_systems) | ({"pulse"} if context.behaviour == "oracle" else set())
+    oracle = {"pulse"} if context.behaviour == "oracle" else set()
     sampled = examples[examples["sampled"].astype(bool)]
     count = _candidate_count(candidates)
     names = [*REQUIRED_SYSTEMS, *sorted(set(predictions) - set(REQUIRED_SYSTEMS))]
@@ -104,11 +106,11 @@ def assemble(
         predictions["sasrec"], examples, candidates, "test", context.files.get("sasrec", "sasrec")
     )
     synthetic = "synthetic" in (statistics.get("corpus"), statistics["source"])
-    notices = [SYNTHETIC_NOTICE] * synthetic + [ORACLE_NOTICE] * ("pulse" in oracle)
+    said = {SYNTHETIC_NOTICE: synthetic, ORACLE_NOTICE: "pulse" in oracle, FAKE_NOTICE: context.engine == "fake"}
     result = Hr1(
         domain=context.domain,
         corpus="synthetic" if synthetic else str(statistics["source"]),
-        notice=" ".join(notices) or None,
+        notice=" ".join(notice for notice, holds in said.items() if holds) or None,
         corpus_hash=str(statistics["source_hash"]),
         corpus_statistics=statistics,
         hr1=results["test"]["pulse"].hr1,
@@ -122,6 +124,7 @@ def assemble(
             candidate_count=count,
             behaviour=context.behaviour,
             oracle="pulse" in oracle,
+            engine=context.engine,
             interval=f"percentile bootstrap over users, {settings.bootstrap_samples} resamples",
             confidence=settings.confidence,
             bootstrap_samples=settings.bootstrap_samples,
@@ -146,7 +149,7 @@ def _candidate_count(candidates: pd.DataFrame) -> int:
 
 
 def _comparisons(
-    ranks: Mapping[str, pd.Series], count: int, settings: EvaluationSettings, seed: int, oracle: Collection[str]
+    ranks: Mapping[str, pd.Series], count: int, settings: EvaluationSettings, seed: int, oracle: set[str]
 ) -> dict[str, Comparison]:
     """PULSE against every other system and chance, with Holm's adjustment over all of them."""
     pulse = ranks["pulse"].to_numpy()

@@ -11,28 +11,26 @@ from pulse_core.evaluation.metrics import hit_at_1
 from pulse_core.evaluation.predictions import aligned_ranks, require_columns
 from pulse_core.evaluation.schema import LeakAudit
 from pulse_core.evaluation.settings import EvaluationSettings
+from pulse_core.keys import KEY
 from pulse_core.seeding import derive_seed
-
-KEY = ["user", "split", "position"]
 
 
 def leak_audit(
     history: pd.DataFrame,
     oracle: pd.DataFrame,
+    history_predictions: pd.DataFrame,
+    oracle_predictions: pd.DataFrame,
+    examples: pd.DataFrame,
+    candidates: pd.DataFrame,
     settings: EvaluationSettings,
     seed: int,
-    *,
-    history_predictions: pd.DataFrame | None = None,
-    oracle_predictions: pd.DataFrame | None = None,
-    examples: pd.DataFrame | None = None,
-    candidates: pd.DataFrame | None = None,
 ) -> LeakAudit:
     """Compare selection by history alone with selection that saw the target, on test examples.
 
     Args:
         history, oracle: selected rationales (user, split, position, node, ...) under either behaviour text.
-        history_predictions, oracle_predictions, examples, candidates: given together, the gap in HR@1 of the ranker
-            over the sampled test users is measured too.
+        history_predictions, oracle_predictions: the ranker's predictions with either.
+        examples, candidates: the gap in HR@1 is measured on the sampled test examples.
 
     Raises:
         InputError: the two do not hold the same test examples, or predictions do not fit.
@@ -46,12 +44,6 @@ def leak_audit(
             f"leak audit: selection by history has {len(picks[0])} test examples and by oracle {len(picks[1])}; "
             "they should be the same, at least one"
         )
-    changed = float((picks[0].to_numpy() != picks[1].to_numpy()).mean())
-    parts = (history_predictions, oracle_predictions, examples, candidates)
-    if any(part is None for part in parts):
-        return LeakAudit(examples=len(picks[0]), changed_selections=changed)
-    assert history_predictions is not None and oracle_predictions is not None  # for the type checker
-    assert examples is not None and candidates is not None
     sampled = examples[examples["sampled"].astype(bool)]
     fair, told = (
         hit_at_1(aligned_ranks(predictions, sampled, candidates, "test", name).to_numpy())
@@ -60,7 +52,7 @@ def leak_audit(
     draws = derive_seed(seed, "leak_audit")
     return LeakAudit(
         examples=len(picks[0]),
-        changed_selections=changed,
+        changed_selections=float((picks[0].to_numpy() != picks[1].to_numpy()).mean()),
         hr1_history=estimates(fair[:, None], settings, draws)[0],
         hr1_oracle=estimates(told[:, None], settings, draws)[0],
         gap=compare_hits(told, fair, False, settings, draws),

@@ -5,7 +5,7 @@ import logging
 import os
 import platform
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -51,41 +51,27 @@ def _git(repository: Path | None, *arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def benchmark_files(directory: Path | str, exclude: Collection[str] = ("hr1",)) -> dict[str, list[Path]]:
-    """Job -> its benchmark file for every `*.tsv` in `directory`, sorted by name.
+def stage_seconds(benchmarks: Mapping[str, Path | str]) -> dict[str, StageTime]:
+    """Wall time and peak memory of each stage from Snakemake's benchmark files.
 
     Args:
-        exclude: stems left out; the evaluation's own file is written after it ends, so one that is there is old.
-    """
-    files = sorted(Path(directory).glob("*.tsv"), key=lambda file: file.stem)
-    return {file.stem: [file] for file in files if file.stem not in exclude}
-
-
-def stage_seconds(benchmarks: Mapping[str, Path | str | Sequence[Path | str]]) -> dict[str, StageTime]:
-    """Wall time and peak memory of each rule from Snakemake's benchmark files.
-
-    Args:
-        benchmarks: rule -> its benchmark file, or files where the rule ran as several jobs. A file that is not there
-            is logged and gives null, not an error: a time is no figure of merit.
+        benchmarks: stage -> its benchmark file. A file that is not there is logged and gives null, not an error: a
+            time is no figure of merit.
 
     Raises:
         InputError: a file is no benchmark table.
     """
-    return {rule: _stage(rule, files) for rule, files in benchmarks.items()}
+    return {stage: _stage(stage, Path(file)) for stage, file in benchmarks.items()}
 
 
-def _stage(rule: str, files: Path | str | Sequence[Path | str]) -> StageTime:
-    paths = [Path(files)] if isinstance(files, str | Path) else [Path(each) for each in files]
-    rows: list[dict[str, str]] = []
-    for path in paths:
-        if not path.exists():
-            log.warning("benchmark of rule %s not found: %s", rule, path)
-            continue
-        with path.open(newline="", encoding="utf-8") as lines:
-            table = list(csv.DictReader(lines, delimiter="\t"))
-        if not table or _number(table[0].get("s")) is None:
-            raise InputError(f"{path}: no Snakemake benchmark table (a column `s` with seconds); run rule {rule} again")
-        rows += table
+def _stage(stage: str, file: Path) -> StageTime:
+    if not file.exists():
+        log.warning("benchmark of stage %s not found: %s", stage, file)
+        return StageTime(seconds=None, jobs=0)
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    if not rows or _number(rows[0].get("s")) is None:
+        raise InputError(f"{file}: no Snakemake benchmark table (a column `s` with seconds); run stage {stage} again")
     seconds = [value for row in rows if (value := _number(row.get("s"))) is not None]
     memory = [value for row in rows if (value := _number(row.get("max_rss"))) is not None]
     return StageTime(

@@ -84,6 +84,8 @@ class Protocol(Result):
     """What selection knew of the user: the history alone, or (oracle) the target as well."""
     oracle: bool
     """True: selection saw the answer. No such figure may stand in a headline."""
+    engine: str
+    """What wrote the rationales; `fake` is no model."""
     users: str = "the sampled users of the split; every system ranks the same users and candidate sets"
     interval: str
     confidence: Share
@@ -91,7 +93,7 @@ class Protocol(Result):
 
 
 class StageTime(Result):
-    """Cost of one rule, summed over its jobs, from Snakemake's benchmark files; null where none was found."""
+    """Cost of one stage, summed over the rows of its benchmark file (repeats); null where none was found."""
 
     seconds: float | None
     jobs: int
@@ -123,11 +125,10 @@ class LeakAudit(Result):
     examples: int = Field(ge=1)
     changed_selections: Share
     """Share of test examples for which the oracle picks another leaf."""
-    hr1_history: Estimate | None = None
-    hr1_oracle: Estimate | None = None
-    gap: HitComparison | None = None
-    """Oracle less history (`pulse_only` counts users on whom only the oracle hit); null where no ranker ran on the
-    oracle's selection."""
+    hr1_history: Estimate
+    hr1_oracle: Estimate
+    gap: HitComparison
+    """Oracle less history (`pulse_only` counts users on whom only the oracle hit)."""
 
 
 class Hr1(Result):
@@ -159,6 +160,7 @@ class Hr1(Result):
     """Sum of the stages' wall times (more than the elapsed time where stages ran side by side)."""
     why_recall: WhyRecall | None = None
     leak_audit: LeakAudit | None = None
+    """Null where selection was asked to see the target (`behaviour: oracle`)."""
     neighbour_leak: dict[str, Any] | None = None
     """How often neighbours' items hold the target, training against test, as the SASRec stage measured it."""
 

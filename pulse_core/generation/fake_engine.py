@@ -1,7 +1,7 @@
 """A generator without a model, for tests of everything round it.
 
-It is no fallback: `generation.engine: fake` is refused unless the configuration also says `testing: true`, and its
-identity stands in every artifact made with it. Its texts depend on the request alone and quote the prompt's words, so
+It is no fallback: `generation.engine: fake` is refused unless the configuration also says `testing: true`, and
+hr1.json names the engine and warns of it. Its texts depend on the request alone and quote the prompt's words, so
 that a test sees which words could have reached a text.
 """
 

@@ -60,7 +60,7 @@ class TextGenerator(Protocol):
 
     @property
     def identity(self) -> str:
-        """Model, revision, precision and engine: everything that a completion depends on beside the request."""
+        """Engine, its code, weights and precision: everything that a completion depends on beside the request."""
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
         """`requests[i].samples` completions for each request i."""

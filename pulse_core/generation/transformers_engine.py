@@ -4,15 +4,18 @@ A call's prompts share what they share: the tokens common to all of them (instru
 prefilled once and kept once for the whole call, each prompt's own tokens prefilled once for all its samples.
 """
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pulse_core.artifacts import read_json
+from pulse_core.code_version import code_files
 from pulse_core.generation import grouped_attention
 from pulse_core.generation.grouped_attention import KeysValues
 from pulse_core.generation.growing_cache import GrowingCache
@@ -46,14 +49,8 @@ class TransformersGenerator:
         self.model.eval().to(device())
         self.tokenizer = AutoTokenizer.from_pretrained(directory)
         self.batch_size = batch_size
-        self.name = read_json(directory / "origin.json")["name"]
-        self.dtype = dtype
+        self.identity = _identity(read_json(directory / "origin.json"), dtype, batch_size, self.model.device.type)
         self._stops = self._stop_tokens()
-
-    @property
-    def identity(self) -> str:
-        """Model, precision, device and library version."""
-        return f"transformers-{transformers.__version__}:{self.name}:{self.dtype}:{self.model.device.type}"
 
     def _stop_tokens(self) -> torch.Tensor:
         """A rationale is one line: the end-of-turn tokens and every token with a line break end it."""
@@ -199,6 +196,17 @@ class TransformersGenerator:
         written = sequence.tokens[:-1] if sequence.finished else sequence.tokens
         text = str(self.tokenizer.decode(written, skip_special_tokens=True))
         return Completion(text.strip(), sequence.logprob / len(sequence.tokens), len(sequence.tokens))
+
+
+def _identity(origin: Mapping[str, Any], dtype: str, batch_size: int, device_type: str) -> str:
+    """What texts depend on: library, this engine's own code, the weights, precision, batch (its noise) and device."""
+    here = Path(__file__).resolve()
+    own = hashlib.sha256()
+    for file in code_files(here, here.parents[2]):
+        if file.parent == here.parent:
+            own.update(file.read_bytes())
+    engine = f"transformers-{transformers.__version__}-{own.hexdigest()[:16]}"
+    return ":".join([engine, origin["name"], *origin["sha256"], dtype, str(batch_size), device_type])
 
 
 def _common_prefix(prompts: list[list[int]]) -> int:

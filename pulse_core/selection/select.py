@@ -30,6 +30,7 @@ SELECTED_SCHEMA = pa.schema(
             pa.list_(pa.struct([("node", pa.int32()), ("score", pa.float32()), ("rationale", pa.string())])),
         ),
         ("scorer", pa.string()),
+        ("behaviour", pa.string()),  # history, or oracle: the selector saw the target
     ]
 )
 
@@ -119,9 +120,9 @@ def _best_of_each(leaves: pd.DataFrame, scorer: str) -> pd.DataFrame:
     return best
 
 
-def selected_table(selected: pd.DataFrame) -> pa.Table:
-    """The selection as the table of selected/<scorer>.parquet."""
-    return pa.Table.from_pandas(selected, schema=SELECTED_SCHEMA, preserve_index=False)
+def selected_table(selected: pd.DataFrame, behaviour: str) -> pa.Table:
+    """The selection as the table of selected/<scorer>.parquet; `behaviour` (history | oracle) marks every row."""
+    return pa.Table.from_pandas(selected.assign(behaviour=behaviour), schema=SELECTED_SCHEMA, preserve_index=False)
 
 
 def selection_statistics(selected: pd.DataFrame, behaviour: str) -> dict[str, object]:

@@ -60,6 +60,7 @@ def context(**changes: object) -> Context:
         "split": "leave_one_out",
         "candidate_strategy": "uniform",
         "behaviour": "history",
+        "engine": "transformers",
         "models": {"slm": "tiny"},
         "seeds": {"run": 1},
         "versions": {"python": "3.11"},

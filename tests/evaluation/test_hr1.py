@@ -92,11 +92,11 @@ def test_order_of_rows_and_more_systems_change_nothing() -> None:
 
 
 def test_synthetic_and_oracle_are_said_loudly() -> None:
-    found = assembled(context=context(behaviour="oracle"), oracle_systems=["no_reason"])
+    found = assembled(context=context(behaviour="oracle", engine="fake"))
     assert found["corpus"] == "synthetic" and found["notice"].startswith("SYNTHETIC") and "ORACLE" in found["notice"]
-    assert (
-        found["protocol"]["oracle"] and found["systems"]["pulse"]["oracle"] and found["systems"]["no_reason"]["oracle"]
-    )
+    assert "FAKE RATIONALES" in found["notice"] and found["protocol"]["engine"] == "fake"
+    assert found["protocol"]["oracle"] and found["systems"]["pulse"]["oracle"]
+    assert not found["systems"]["no_reason"]["oracle"]
     real = assembled(context=context(statistics={"source": "amazon-2018", "source_hash": "cd"}))
     assert (real["corpus"], real["notice"], real["protocol"]["oracle"]) == ("amazon-2018", None, False)
 

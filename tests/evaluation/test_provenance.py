@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.provenance import benchmark_files, stage_seconds, versions
+from pulse_core.evaluation.provenance import stage_seconds, versions
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tcpu_time\n"
 
@@ -19,14 +19,10 @@ def test_versions_name_python_and_libraries(tmp_path: Path) -> None:
     assert "commit" not in found  # no work tree there
 
 
-def test_seconds_add_up_over_jobs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "tree.tsv").write_text(HEAD + "12.5\t0:00:12\t900.25\t1\t20\n")
-    (tmp_path / "tree-1.tsv").write_text(HEAD + "2.5\t0:00:02\t-\tNA\t-\n")
-    (tmp_path / "hr1.tsv").write_text(HEAD + "99\t0:01:39\t1\t1\t1\n")
-    files = benchmark_files(tmp_path)
-    assert list(files) == ["tree", "tree-1"]
+def test_seconds_add_up_over_rows(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "tree.tsv").write_text(HEAD + "12.5\t0:00:12\t900.25\t1\t20\n2.5\t0:00:02\t-\tNA\t-\n")
     with caplog.at_level(logging.WARNING, logger="pulse"):
-        found = stage_seconds({"tree": [*files["tree"], *files["tree-1"]], "gone": tmp_path / "gone.tsv"})
+        found = stage_seconds({"tree": tmp_path / "tree.tsv", "gone": tmp_path / "gone.tsv"})
     assert found["tree"].model_dump() == {"seconds": 15.0, "jobs": 2, "max_rss_mb": 900.25}
     assert found["gone"].seconds is None and "gone.tsv" in caplog.text
 

@@ -1,5 +1,6 @@
 """The engine's shortcuts (shared beginning, one prefill for n samples, in-place cache) change no text."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ QUESTIONS = ["Bought: a red lipstick", "Bought: oat milk, oat milk, and then som
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("models") / "causal"
     save_language_model(directory, [*QUESTIONS, "Looks for a gift that shines, so it fits next."])
-    write_json(directory / "origin.json", {"name": "tiny"})
+    write_json(directory / "origin.json", {"name": "tiny", "sha256": ["ab12"]})
     return directory
 
 
@@ -92,3 +93,15 @@ def test_a_full_batch_splits_without_changing_texts(model: Path, generator: Tran
 def test_sampling_settings_must_agree_within_a_call(generator: TransformersGenerator) -> None:
     with pytest.raises(ValueError, match="share their sampling"):
         generator.generate([request("a", GREEDY), request("b", WARM)])
+
+
+def test_a_journal_entry_is_not_taken_for_other_weights_or_another_batch(
+    model: Path, generator: TransformersGenerator, tmp_path: Path
+) -> None:
+    other = tmp_path / "causal"
+    shutil.copytree(model, other)
+    write_json(other / "origin.json", {"name": "tiny", "sha256": ["cd34"]})
+    made = [TransformersGenerator(other, "float32", 8), TransformersGenerator(model, "float32", 4)]
+    asked = request(QUESTIONS[0])
+    assert len({asked.key(each.identity) for each in (generator, *made)}) == 3
+    assert TransformersGenerator(model, "float32", 8).identity == generator.identity

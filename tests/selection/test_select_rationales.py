@@ -137,7 +137,7 @@ def test_a_random_leaf_is_seeded_by_its_example_and_uniform(tree):
 
 def test_the_artifact_holds_what_was_selected(tree, tmp_path):
     selected = select_rationales(tree, BEHAVIOUR, agreement())
-    write_table(tmp_path / "selected.parquet", selected_table(selected))
+    write_table(tmp_path / "selected.parquet", selected_table(selected, "history"))
     table = pq.read_table(tmp_path / "selected.parquet")
     assert table.schema.equals(SELECTED_SCHEMA)
     assert table.column("runners_up").to_pylist()[2][0] == {

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from snakemake.iocontainers import InputFiles
 
 from pulse_core.data.examples import training_sequences
 from pulse_core.generation.fake_engine import FakeGenerator
@@ -105,7 +106,7 @@ def job(results: Path, tmp_path: Path, template: str, **params: Any) -> SimpleNa
         wildcards={},
         resources={},
         log=[str(tmp_path / "log.txt")],
-        input=SimpleNamespace(**{name: str(path) for name, path in files.items()}),
+        input=InputFiles(fromdict={name: str(path) for name, path in files.items()}),
         params=SimpleNamespace(**given),
         output=[str(tmp_path / "out.parquet")],
     )

@@ -29,7 +29,12 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def job(**resources: int) -> SimpleNamespace:
     return SimpleNamespace(
-        rule="tree", threads=64, log=["logs/luxury/tree.log"], wildcards={"domain": "luxury"}, resources=resources
+        rule="tree",
+        threads=64,
+        input=[],
+        log=["logs/luxury/tree.log"],
+        wildcards={"domain": "luxury"},
+        resources=resources,
     )
 
 
@@ -81,7 +86,7 @@ CHILD = """
 import sys, time
 from types import SimpleNamespace
 from workflow_scripts.stage import stage
-job = SimpleNamespace(rule='tree', threads=1, log=['logs/tree.log'], wildcards={}, resources={})
+job = SimpleNamespace(rule='tree', threads=1, input=[], log=['logs/tree.log'], wildcards={}, resources={})
 with stage(job):
     open('started', 'w').close()
     time.sleep(30)

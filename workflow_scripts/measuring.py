@@ -1,0 +1,86 @@
+"""The inputs of rule hr1 to its figures."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pulse_core.artifacts import read_json, write_json
+from pulse_core.evaluation.hr1 import Context, assemble
+from pulse_core.evaluation.leak_audit import leak_audit
+from pulse_core.evaluation.provenance import stage_seconds, versions
+from pulse_core.evaluation.schema import LeakAudit, WhyRecall
+from pulse_core.evaluation.settings import EvaluationSettings
+from pulse_core.evaluation.why_recall import why_recall
+from workflow_scripts.stage import REPOSITORY
+
+Frames = dict[str, pd.DataFrame]
+
+
+def measure(job: Any) -> None:
+    """Measure all systems on the same users and write the figures with all they depend on."""
+    settings = EvaluationSettings.model_validate(job.params.settings)
+    files = {job.params.systems.get(name, name): file for name, file in _named(job.input.predictions).items()}
+    tables = {
+        name: pd.read_parquet(job.input[name]) for name in ("examples", "candidates", "selected", "users", "catalogue")
+    }
+    predictions = {name: pd.read_parquet(file) for name, file in files.items()}
+    context = Context(
+        domain=job.wildcards.domain,
+        statistics=read_json(job.input.statistics),
+        seeds={"run": job.params.seed},
+        versions=versions(REPOSITORY),
+        stages=stage_seconds(job.params.benchmarks),
+        files=files,
+        **job.params.protocol,
+    )
+    result = assemble(
+        predictions,
+        tables["examples"],
+        tables["candidates"],
+        context,
+        settings,
+        job.params.seed,
+        why_recall=_why_recall(job, tables, settings),
+        leak_audit=_leak_audit(job, tables, predictions["pulse"], settings),
+        neighbour_leak=read_json(job.input.leak),
+    )
+    write_json(job.output[0], result)
+
+
+def _named(predictions: list[str]) -> dict[str, str]:
+    """Directory name -> predictions file."""
+    return {Path(file).parent.name: file for file in predictions}
+
+
+def _why_recall(job: Any, tables: Frames, settings: EvaluationSettings) -> WhyRecall | None:
+    """None for a corpus without planted reasons."""
+    if not job.input.get("truth"):
+        return None
+    return why_recall(
+        tables["selected"],
+        pd.read_parquet(job.input.tree),
+        tables["examples"],
+        pd.read_parquet(job.input.truth),
+        read_json(job.input.drivers),
+        tables["users"],
+        tables["catalogue"],
+        settings,
+        job.params.seed,
+    )
+
+
+def _leak_audit(job: Any, tables: Frames, pulse: pd.DataFrame, settings: EvaluationSettings) -> LeakAudit | None:
+    """None where selection saw the target anyway: there is no fair selection to compare with."""
+    if not job.input.get("oracle"):
+        return None
+    return leak_audit(
+        tables["selected"],
+        pd.read_parquet(job.input.oracle),
+        pulse,
+        pd.read_parquet(job.input.oracle_predictions),
+        tables["examples"],
+        tables["candidates"],
+        settings,
+        job.params.seed,
+    )
