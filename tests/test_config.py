@@ -74,8 +74,32 @@ def test_presets_are_valid_over_the_default(preset: Path) -> None:
         ({"domains": {"luxury": {"sorce": "files"}}}, ["domains.luxury.sorce", "did you mean domains.luxury.source?"]),
         ({"synthetic": {"dirt": {"duplicate": 0.1}}}, ["synthetic.dirt.duplicate", "synthetic.dirt.duplicates"]),
         ({"ranker": {"learning_rate": "fast"}}, ["ranker.learning_rate", "'fast'", "number"]),
-        ({"sasrec": {"dropout": 1.5}}, ["sasrec.dropout", "1.5", "less than 1"]),
-        ({"corpus": {"k_core": "five"}}, ["corpus.k_core", "'five'", "integer"]),
+        ({"sasrec": {"dropout": 1.5}}, ["sasrec.dropout", "1.5", "a number less than 1"]),
+        ({"corpus": {"k_core": "five"}}, ["corpus.k_core", "'five'", "whole number"]),
+        ({"ranker": {"epochs": True}}, ["ranker.epochs: got true, wants a whole number"]),
+        ({"ranker": {"epochs": "3"}}, ["ranker.epochs: got '3', wants a whole number"]),
+        ({"ranker": {"epochs": None}}, ["ranker.epochs: got null, wants a whole number"]),
+        ({"ranker": {"learning_rate": "0.1"}}, ["ranker.learning_rate: got '0.1', wants a number"]),
+        ({"seed": "7"}, ["seed: got '7', wants a whole number"]),
+        ({"tree": {"branching": [3, True]}}, ["tree.branching.1: got true, wants a whole number"]),
+        ({"thought_space": {"inter_domain_negatives": "no"}}, ["got 'no', wants true or false"]),
+        ({"sasrec": 3}, ["sasrec: got 3, wants keys with values"]),
+        ({"models": {"slm": {"dtype": "int8"}}}, ["models.slm.dtype: got 'int8', wants 'bfloat16', 'float16' or"]),
+        ({"domains": {"my shop": {"source": "files"}}}, ["domains.my shop: got 'my shop', wants a name of letters"]),
+        ({"domains": {"shop": {"source": "synthetic"}}}, ["domains.shop.source: got 'synthetic'", "luxury", "files"]),
+        ({"domains": {"shop": {"source": "amazon-2018"}}}, ["domains.shop.source: got 'amazon-2018'", "gift_cards"]),
+        (
+            {"candidates": {"kind": "sasrec_hard", "count": 20, "hard_depth": 10}},
+            ["candidates.hard_depth: got 10", "20"],
+        ),
+        (
+            {"synthetic": {"items": 20}, "candidates": {"count": 30}},
+            ["synthetic.items: got 20", "candidates.count (30)"],
+        ),
+        (
+            {"synthetic": {"dirt": {"missing_titles": 0.6, "junk_titles": 0.5}}},
+            ["missing_titles + junk_titles: got 0.6"],
+        ),
         ({"sasrec": {"heads": 7}}, ["sasrec.heads = 7", "dimension"]),
         ({"thought_space": {"domains": ["books"]}}, ["thought_space.domains", "books", "luxury"]),
         ({"domains": {"luxury": {"source": "amazon"}}}, ["domains.luxury.source", "'amazon'", "amazon-2018"]),
@@ -89,6 +113,15 @@ def test_a_mistake_is_named_with_what_is_wanted(values: dict[str, Any], parts: l
         load_config(layered_over_default(values))
     for part in parts:
         assert part in str(caught.value)
+
+
+def test_numbers_may_be_written_as_yaml_users_do(tmp_path: Path) -> None:
+    """YAML 1.1 takes 1e-3 and 1.0e3 for text, and a whole number is a number too."""
+    (tmp_path / "mine.yaml").write_text(
+        "ranker: {learning_rate: 1e-3, lora_dropout: 0}\ndownload: {timeout_seconds: 1.0e3}"
+    )
+    config = load_config(layered(ROOT / "config.yaml", tmp_path / "mine.yaml"))
+    assert (config.ranker.learning_rate, config.ranker.lora_dropout, config.download.timeout_seconds) == (1e-3, 0, 1e3)
 
 
 def layered_over_default(values: dict[str, Any]) -> dict[str, Any]:
