@@ -21,6 +21,7 @@ from pulse_core.config import Config, load_config
 from pulse_core.data.raw_reader import find_raw
 from pulse_core.data.sources import missing_files_message
 from pulse_core.errors import InputError
+from pulse_core.model_settings import ModelSettings
 
 SCRIPTS = "workflow_scripts"
 RAW_FILES = ("reviews", "metadata")
@@ -148,10 +149,14 @@ class Wiring:
         """Some keys of a section, for a rule that reads no more of it."""
         return {key: value for key, value in self.plain(section).items() if key in keys}
 
-    def _models(self) -> dict[str, tuple[str, Any]]:
-        """Directory name under resources/models -> (role, settings) of every configured model."""
+    def _models(self) -> dict[str, tuple[str, ModelSettings]]:
+        """Directory name under resources/models -> (role, settings) of every configured model; roles may share one."""
+        return {_slug(settings.name): (role, settings) for role, settings in self._roles().items()}
+
+    def _roles(self) -> dict[str, ModelSettings]:
+        """Role -> settings of every configured model."""
         roles = {role: getattr(self.settings.models, role) for role in type(self.settings.models).model_fields}
-        return {_slug(settings.name): (role, settings) for role, settings in roles.items() if settings}
+        return {role: settings for role, settings in roles.items() if settings}
 
     def model(self, role: str) -> str:
         """The weights of a prepared model. Its directory is named after its origin, so that two configurations don't
@@ -224,7 +229,7 @@ class Wiring:
             "split": settings.split.kind,
             "candidates": settings.candidates.kind,
             "behaviour": settings.selection.behaviour,
-            "models": {role: chosen.name for role, chosen in self._models().values()},
+            "models": {role: chosen.name for role, chosen in self._roles().items()},
             "engine": settings.generation.engine,
         }
 
