@@ -5,6 +5,8 @@ does not rerun the others. Only the workflow, which hands every stage its sectio
 """
 
 import difflib
+import json
+import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -13,6 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from pulse_core.data.settings import CorpusSettings, DownloadSettings, SplitSettings
+from pulse_core.data.sources import CATEGORIES
+from pulse_core.data.synthetic.drivers import GROUPS
 from pulse_core.data.synthetic_settings import SyntheticSettings
 from pulse_core.errors import InputError
 from pulse_core.evaluation.settings import EvaluationSettings
@@ -26,6 +30,8 @@ from pulse_core.settings import Settings
 from pulse_core.thought_space.settings import ThoughtSpaceSettings
 from pulse_core.tree.settings import TreeSettings
 
+# Domains that a source has; `files` may be of any name.
+AVAILABLE = {"synthetic": tuple(GROUPS), "amazon-2018": tuple(CATEGORIES)}
 # A domain is a directory under results/ and a part of a target's name.
 Name = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]
 
@@ -52,7 +58,7 @@ class ModelsSettings(Settings):
 
 
 class PromptSettings(Settings):
-    """Prompt templates (Jinja), relative to the repository. An edited template reruns the generation that uses it."""
+    """Prompt templates (Jinja), found as `raw_dir` is. An edited template reruns the generation that uses it."""
 
     positive: str = "config/prompts/positive.j2"
     """Phase I: why did this user buy this item?"""
@@ -68,7 +74,8 @@ class Config(Settings):
     seed: int = Field(default=2025, ge=0)
     """Every random draw follows from it: the same seed on the same machine gives the same tables and metrics."""
     raw_dir: str = "resources/raw"
-    """Where real reviews lie: <raw_dir>/<domain>/{reviews,metadata}.jsonl.gz (or plain .jsonl)."""
+    """Where real reviews lie: <raw_dir>/<domain>/{reviews,metadata}.jsonl.gz (or plain .jsonl). A relative path is
+    looked for below the working directory (--directory) and, where it does not exist there, beside the Snakefile."""
     domains: dict[Name, DomainSettings] = Field(
         default_factory=lambda: {name: DomainSettings() for name in ("luxury", "pantry", "games")}
     )
@@ -99,10 +106,27 @@ class Config(Settings):
             return value
         return {name: domain for name, domain in value.items() if domain is not None}
 
+    @field_validator("domains")
+    @classmethod
+    def _available(cls, value: dict[str, DomainSettings]) -> dict[str, DomainSettings]:
+        for name, domain in value.items():
+            if domain.source in AVAILABLE and name not in AVAILABLE[domain.source]:
+                known = ", ".join(AVAILABLE[domain.source])
+                raise ValueError(
+                    f"domains.{name}.source: got {domain.source!r}, which has only {known}; wants 'files' for your own"
+                )
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> "Config":
         if not self.domains:
             raise ValueError("domains: all are null, at least one is wanted")
+        generated = any(domain.source == "synthetic" for domain in self.domains.values())
+        if generated and self.synthetic.items < 2 * self.candidates.count:
+            raise ValueError(
+                f"synthetic.items: got {self.synthetic.items}, wants at least twice candidates.count "
+                f"({self.candidates.count}): a user may buy half of the items, and candidates are drawn from the rest"
+            )
         unknown = sorted(set(self.thought_space.domains) - set(self.domains))
         if unknown:
             raise ValueError(f"thought_space.domains names {unknown}, but domains holds {sorted(self.domains)}")
@@ -128,8 +152,22 @@ def load_config(values: Mapping[str, Any]) -> Config:
         raise InputError(f"the configuration cannot be used:\n{problems}") from None
 
 
+# What a value of the wrong type should have been; other errors say it in pydantic's own words.
+WANTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "string_type": "text (in quotation marks, if it looks like something else)",
+    "bool_type": "true or false",
+    "list_type": "a list such as [a, b]",
+    "dict_type": "keys with values",
+    "model_type": "keys with values",
+    "string_pattern_mismatch": "a name of letters, digits, - and _",
+}
+
+
 def _problem(details: Any) -> str:
-    location = tuple(details["loc"])
+    # pydantic marks a mapping's key that is wrong itself, such as the name of a domain.
+    location = tuple(part for part in details["loc"] if part != "[key]")
     key = ".".join(str(part) for part in location)
     if details["type"] == "extra_forbidden":
         known = _keys(location[:-1])
@@ -141,9 +179,16 @@ def _problem(details: Any) -> str:
         return f"{key}: no such key; {meant}"
     message = details["msg"].removeprefix("Value error, ")
     if details["type"] == "value_error":
-        return f"{key}: {message}" if key else message
-    wants = (message[0].lower() + message[1:]).replace("input should be", "wants")
-    return f"{key}: got {details['input']!r}, {wants}"
+        return message if message.startswith(key) else f"{key}: {message}"
+    wanted = WANTED.get(details["type"]) or re.sub(
+        "^(greater|less)", r"a number \1", message.removeprefix("Input should be ")
+    )
+    return f"{key}: got {_as_written(details['input'])}, wants {wanted}"
+
+
+def _as_written(value: Any) -> str:
+    """A value as YAML has it."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
 
 
 def _keys(location: Sequence[Any]) -> list[str]:

@@ -1,6 +1,8 @@
 """Which pre-trained model. Apart from pulse_core.models, which imports torch: reading a configuration is quick."""
 
-from pydantic import Field, model_validator
+from typing import Literal
+
+from pydantic import model_validator
 
 from pulse_core.settings import Settings
 
@@ -16,7 +18,7 @@ class ModelSettings(Settings):
     """A Hugging Face hub id, downloaded at `revision`."""
     revision: str | None = None
     """The hub revision (a commit or tag). Needed with `hub`: a model that can change repeats no result."""
-    dtype: str = Field(default="bfloat16", pattern="^(bfloat16|float16|float32)$")
+    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
     """The precision the weights are kept in."""
 
     @model_validator(mode="after")

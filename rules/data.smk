@@ -30,7 +30,7 @@ rule download:
     params:
         code=wiring.code("download"),
         domains=[name for name, domain in settings.domains.items() if domain.source == "amazon-2018"],
-        raw_dir=settings.raw_dir,
+        raw_dir=str(wiring.raw_root()),
         settings=wiring.plain("download"),
     script:
         "../workflow_scripts/download.py"

@@ -3,14 +3,18 @@
 Nothing here imports torch: every Snakemake call, dry runs too, pays for these imports.
 """
 
+import contextlib
+import copy
 import fcntl
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
 from pulse_core.code_version import code_version
 from pulse_core.config import Config, load_config
@@ -39,6 +43,16 @@ def torch_threads(cores: int | None, gpus: int) -> int:
     return cores if gpus == 0 else max(1, cores // gpus)
 
 
+def typed_values(arguments: Iterable[str]) -> dict[str, Any]:
+    """What `--config key=value section={key: value}` says, typed as in a file: Snakemake leaves most of it text."""
+    values: dict[str, Any] = {}
+    for argument in arguments:
+        name, _, text = argument.partition("=")
+        with contextlib.suppress(yaml.YAMLError):
+            update_config(values, {name: yaml.safe_load(text)})
+    return values
+
+
 class Wiring:
     """The answers for one Snakemake call."""
 
@@ -50,7 +64,9 @@ class Wiring:
             path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(self.root))
         ]
         os.environ["PYTHONPATH"] = os.pathsep.join([str(self.root), *others])
-        self.settings: Config = self._readable(load_config, config)
+        values = copy.deepcopy(config)
+        update_config(values, typed_values(workflow.config_settings.config_args or ()))
+        self.settings: Config = self._readable(load_config, values)
 
     def lock_working_directory(self) -> None:
         """Make this process the only driver in the working directory, until it ends, however it ends.
@@ -86,10 +102,14 @@ class Wiring:
         return torch_threads(self._workflow.cores, accelerators())
 
     def template(self, name: str) -> str:
-        """Path of a prompt template of the configuration, relative ones taken from the repository."""
-        path = Path(getattr(self.settings.prompts, name))
+        """Path of a prompt template of the configuration."""
+        return str(self._here_or_in_checkout(getattr(self.settings.prompts, name)))
+
+    def _here_or_in_checkout(self, configured: str) -> Path:
+        """A path of the configuration: below the working directory or, if it is only there, below the checkout."""
+        path = Path(configured)
         # Relative where it can be: an absolute path would rerun stages after the checkout moves.
-        return str(path if path.is_absolute() or path.exists() else self.root / path)
+        return self.root / path if not path.exists() and (self.root / path).exists() else path
 
     def raw(self, wildcards: Any) -> dict[str, str]:
         """Raw review and metadata file of a domain.
@@ -105,12 +125,9 @@ class Wiring:
             return {name: str(directory / f"{name}.jsonl.gz") for name in RAW_FILES}
         found = {name: find_raw(directory, name) for name in RAW_FILES}
         if not all(file.exists() for file in found.values()):
-            fetch = (
-                "\n`snakemake --cores 1 download`, with the same --configfile, fetches them, too."
-                if source == "amazon-2018"
-                else ""
-            )
-            raise InputError(missing_files_message(domain, directory.parent) + fetch)
+            command = "`snakemake --cores 1 download`, with the same --configfile, --config and --directory,"
+            fetch = f"\n{command} fetches them, too." if source == "amazon-2018" else ""
+            raise InputError(missing_files_message(domain, directory.parent, source) + fetch)
         declared = directory / "source.json"
         beside = {"declared": str(declared)} if declared.exists() else {}
         return {**{name: str(file) for name, file in found.items()}, **beside}
@@ -118,7 +135,11 @@ class Wiring:
     def raw_directory(self, domain: str) -> Path:
         """Where the raw files of a domain lie."""
         synthetic = self.settings.domains[domain].source == "synthetic"
-        return Path("resources/synthetic" if synthetic else self.settings.raw_dir) / domain
+        return (Path("resources/synthetic") if synthetic else self.raw_root()) / domain
+
+    def raw_root(self) -> Path:
+        """The directory of real reviews."""
+        return self._here_or_in_checkout(self.settings.raw_dir)
 
     def plain(self, section: str) -> dict[str, Any]:
         """One section as plain values for a rule's params, defaults spelt out: writing one down reruns nothing."""

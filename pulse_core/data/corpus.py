@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -34,10 +35,16 @@ REVIEW_SCHEMA = pa.schema([("user", pa.int32()), ("item", pa.int32()), ("summary
 def corpus_source(folder: Path, default: str) -> str:
     """Where the raw files of a domain come from: what their source.json declares, else `default`.
 
-    The declaration beside the files wins, so that no setting can pass generated reviews off as real ones.
+    The declaration beside the files wins, so that no setting can pass generated reviews off as real ones. Raises
+    InputError if it declares nothing.
     """
     declared = folder / "source.json"
-    return str(read_json(declared)["corpus"]) if declared.is_file() else default
+    if not declared.is_file():
+        return default
+    try:
+        return str(read_json(declared)["corpus"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        raise InputError(f'{declared} does not name the corpus: it wants {{"corpus": "my-shop"}}') from None
 
 
 def build_corpus(reviews: Path, metadata: Path, settings: CorpusSettings, out: Path, source: str) -> dict[str, object]:
@@ -48,7 +55,7 @@ def build_corpus(reviews: Path, metadata: Path, settings: CorpusSettings, out: P
     filter that leaves no user.
     """
     if not (reviews.is_file() and metadata.is_file()):
-        raise InputError(missing_files_message(reviews.parent.name, reviews.parent.parent))
+        raise InputError(missing_files_message(reviews.parent.name, reviews.parent.parent, source))
     source = corpus_source(reviews.parent, source)
     with of_corpus(source):
         return _build(reviews, metadata, settings, out, source)

@@ -42,10 +42,10 @@ def raw_files(domain: str, mirrors: tuple[str, ...] = MIRRORS) -> tuple[RawFile,
     )
 
 
-def missing_files_message(domain: str, raw_dir: Path) -> str:
-    """What to fetch for `domain`, from which page, and where to put it."""
-    folder = raw_dir / domain
-    if domain not in CATEGORIES:
+def missing_files_message(domain: str, raw_dir: Path, source: str = "amazon-2018") -> str:
+    """Where the files of `domain` should lie and, for a published one, what to fetch and from which page."""
+    folder = raw_dir.absolute() / domain
+    if source == "files" or domain not in CATEGORIES:
         return (
             f"raw files are missing for domain '{domain}'. Put your own reviews into {folder / 'reviews.jsonl.gz'} and "
             f"{folder / 'metadata.jsonl.gz'} (JSON lines, gzip or plain, field names of the McAuley 2018 or 2023 "

@@ -1,6 +1,6 @@
 """Settings of the generator of synthetic corpora: sizes, what moves a purchase, and how dirty the raw files are."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pulse_core.settings import Settings
 
@@ -22,6 +22,15 @@ class DirtSettings(Settings):
     """Share of items whose metadata row stands in the file twice."""
     malformed_lines: float = Field(0.002, ge=0, lt=0.01)
     """Share of broken lines in either file; the corpus stage refuses a file with 1 % of them."""
+
+    @model_validator(mode="after")
+    def _shares_of_titles(self) -> "DirtSettings":
+        if self.missing_titles + self.junk_titles > 1:
+            raise ValueError(
+                f"synthetic.dirt.missing_titles + junk_titles: got {self.missing_titles} + {self.junk_titles}, wants 1 "
+                "at most: no item has both"
+            )
+        return self
 
 
 class SyntheticSettings(Settings):

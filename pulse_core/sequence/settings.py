@@ -58,6 +58,14 @@ class CandidateSettings(Settings):
     hard_depth: int = Field(100, ge=10)
     """`sasrec_hard` only: draw from so many of SASRec's best-ranked items."""
 
+    @model_validator(mode="after")
+    def _deep_enough(self) -> "CandidateSettings":
+        if self.kind == "sasrec_hard" and self.hard_depth < self.count:
+            raise ValueError(
+                f"candidates.hard_depth: got {self.hard_depth}, wants at least candidates.count ({self.count})"
+            )
+        return self
+
 
 class NeighbourSettings(Settings):
     """The users whose taste is nearest, and which of their items tell most about the next purchase."""

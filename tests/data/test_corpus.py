@@ -140,6 +140,13 @@ def test_what_the_files_declare_wins_over_what_is_claimed(tmp_path):
     assert statistics["corpus"] == statistics["source"] == "synthetic"
 
 
+@pytest.mark.parametrize("declared", ["my-shop", "[]", '{"name": "my-shop"}'])
+def test_a_declaration_without_a_corpus_says_what_it_wants(tmp_path, declared):
+    (tmp_path / "source.json").write_text(declared)
+    with pytest.raises(InputError, match=r'source\.json .* wants \{"corpus": "my-shop"\}'):
+        build(tmp_path, grid(5, 5), [])
+
+
 def test_a_raw_file_that_changed_is_refused(tmp_path):
     reviews, metadata = write_domain(tmp_path, grid(5, 5), [])
     write_record(reviews, fingerprint(reviews), "test")

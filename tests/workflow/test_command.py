@@ -1,4 +1,6 @@
-"""The command of the README works as it stands: a target may follow `--resources`."""
+"""The command of the README works as it stands: a target may follow `--resources` and `--configfile`."""
+
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,16 @@ from workflow_scripts.command import targets_first
         ("--resources gpu=2 -- t", "--resources gpu=2 -- t"),
         ("--resources gpu=2 mem_mb=5 --config a=1 t u", "t u --resources gpu=2 mem_mb=5 --config a=1"),
         ("-n", "-n"),
+        ("--configfile a.yaml results/x/hr1.json -n", "results/x/hr1.json --configfile a.yaml -n"),
+        ("--configfile a.yaml b.yaml download", "download --configfile a.yaml b.yaml"),
+        ("--configfiles missing.yaml t --config a=1 u", "t u --configfiles missing.yaml --config a=1"),
+        ("--configfile=a.yaml t", "--configfile=a.yaml t"),
+        ("t --directory runs/a --configfile a.yaml", "t --directory runs/a --configfile a.yaml"),
     ],
 )
-def test_targets_go_first(given: str, expected: str) -> None:
+def test_targets_go_first(given: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for file in ("a.yaml", "b.yaml", "results/x/hr1.json"):  # a finished target is no configuration either
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).touch()
     assert targets_first(given.split()) == expected.split()

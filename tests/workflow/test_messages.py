@@ -32,15 +32,34 @@ def test_a_preset_resolves_where_its_raw_files_are(plain: Workspace, tmp_path: P
 
 def test_missing_raw_files_are_named_with_page_and_place(plain: Workspace) -> None:
     told = plain.run("-n", "--configfile", "config/amazon-small.yaml", fails=True)
-    for part in ("Luxury_Beauty", "https://", "resources/raw/luxury/reviews.jsonl.gz", "snakemake --cores 1 download"):
+    place = str(plain.root / "resources/raw/luxury/reviews.jsonl.gz")
+    for part in ("Luxury_Beauty", "https://", place, "snakemake --cores 1 download"):
         assert part in told
     assert "MissingInputException" not in told
 
 
-def test_a_domain_of_your_own_is_told_where_to_put_its_files(plain: Workspace) -> None:
-    shop = ["--config", "domains={shop: {source: files}}"]
-    told = plain.run("-n", *shop, target="results/shop/hr1.json", fails=True)
-    assert "resources/raw/shop/reviews.jsonl.gz" in told
+@pytest.mark.parametrize("domain", ["shop", "luxury"])
+def test_a_domain_of_your_own_is_told_where_to_put_its_files(plain: Workspace, domain: str) -> None:
+    own = ["--config", f"domains={{{domain}: {{source: files}}}}"]
+    told = plain.run("-n", *own, target=f"results/{domain}/hr1.json", fails=True)
+    assert str(plain.root / f"resources/raw/{domain}/reviews.jsonl.gz") in told
+    assert "https://" not in told and "download" not in told.lower()
+
+
+def test_raw_files_of_the_checkout_are_found_from_another_working_directory(plain: Workspace, tmp_path: Path) -> None:
+    domain = plain.root / "data/luxury"
+    domain.mkdir(parents=True)
+    for name in ("reviews", "metadata"):
+        (domain / f"{name}.jsonl").write_text("{}\n")
+    elsewhere = ["--configfile", "config/amazon-small.yaml", "--directory", str(tmp_path)]
+    assert "corpus" in plain.stale(*elsewhere, "--config", "raw_dir=data")
+    assert str(tmp_path / "resources/raw/luxury") in plain.run("-n", *elsewhere, fails=True)
+
+
+def test_values_on_the_command_line_are_typed_as_in_a_file(plain: Workspace) -> None:
+    plain.run("-n", "--config", "ranker={epochs: 1, learning_rate: 1e-4, adapted_layers: null}", "testing=true")
+    told = plain.run("-n", "--config", "ranker={epochs: one}", fails=True)
+    assert "ranker.epochs: got 'one', wants a whole number" in told
 
 
 def test_a_misspelt_key_ends_the_call_before_any_job(plain: Workspace) -> None:
