@@ -14,6 +14,7 @@ from torch.nn import functional
 from pulse_core.artifacts import whole_directory
 from pulse_core.errors import InputError
 from pulse_core.models import device as job_device
+from pulse_core.progress import progress
 
 log = logging.getLogger("pulse")
 Pooling = Literal["mean", "cls"]
@@ -116,10 +117,11 @@ class Encoder:
         vectors = np.empty((len(distinct), self.dim), dtype=np.float32)
         training = self.model.training
         self.model.eval()
-        with torch.inference_mode():
+        with progress("encoding", len(order), "texts") as meter, torch.inference_mode():
             for start in range(0, len(order), batch_size):
                 rows = order[start : start + batch_size]
                 vectors[rows] = self.embed([token_ids[row] for row in rows]).cpu().numpy()
+                meter.advance(len(rows))
         self.model.train(training)
         where = {text: row for row, text in enumerate(distinct)}
         return vectors[[where[text] for text in texts]]
