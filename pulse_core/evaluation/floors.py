@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.predictions import require_columns
+from pulse_core.evaluation.tables import require_columns
 
 Key = tuple[int, str, int]  # (user, split, position)
 HELD_OUT = ("validation", "test")
