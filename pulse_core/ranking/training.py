@@ -7,7 +7,7 @@ epochs then cost the top layers alone. The result equals computing everything an
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -133,11 +133,6 @@ def load_ranker(model: Path, directory: Path, settings: RankerSettings) -> Ranke
             target = ranker.scale if name == "scale" else getattr(ranker.linear, name)
             target.copy_(value)
     return ranker
-
-
-def record_dict(record: TrainingRecord) -> dict:
-    """For training.json."""
-    return asdict(record)
 
 
 class _Held:
