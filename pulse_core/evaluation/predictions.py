@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.metrics import Floats, Integers, target_ranks
+from pulse_core.evaluation.metrics import Integers, target_ranks
 from pulse_core.evaluation.tables import PREDICTION_SCHEMA, require_columns
+from pulse_core.rank_metrics import Floats
 
 
 def one_row_a_user(frame: pd.DataFrame, split: str, file: str) -> pd.DataFrame:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pulse_core.errors import InputError
-
-KEY = ["user", "split", "position"]
+from pulse_core.keys import KEY
 
 
 @dataclass(frozen=True)

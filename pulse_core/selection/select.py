@@ -9,11 +9,10 @@ import pandas as pd
 import pyarrow as pa
 
 from pulse_core.errors import InputError
+from pulse_core.keys import KEY, Key, keys
 from pulse_core.selection.scorers import Scorer
 
 log = logging.getLogger("pulse")
-Key = tuple[int, str, int]
-KEY = ["user", "split", "position"]
 TREE_COLUMNS = [*KEY, "node", "rationale", "mean_logprob", "is_leaf"]
 
 SELECTED_SCHEMA = pa.schema(
@@ -77,18 +76,18 @@ def select_rationales(tree: pd.DataFrame, behaviour: Mapping[Key, str], scorer: 
         InputError: the tree is malformed (`leaves_of`), an example has no behaviour text, or a score is not a number.
     """
     leaves = leaves_of(tree)
-    keys = list(leaves[KEY].itertuples(index=False, name=None))
-    texts = [""] * len(keys)
+    leaf_keys = keys(leaves)
+    texts = [""] * len(leaf_keys)
     if scorer.reads_behaviour:
-        unknown = next((key for key in keys if key not in behaviour), None)
+        unknown = next((key for key in leaf_keys if key not in behaviour), None)
         if unknown is not None:
             raise InputError(f"selection: no behaviour text for (user, split, position) {unknown}, which has a tree")
-        texts = [behaviour[key] for key in keys]
+        texts = [behaviour[key] for key in leaf_keys]
     logprobs = leaves["mean_logprob"].to_numpy(dtype=np.float64, na_value=np.nan)
     scores = scorer.scores(texts, leaves["rationale"].tolist(), logprobs).astype(np.float32)
     if np.isnan(scores).any():
         row = int(np.isnan(scores).argmax())
-        key = (*keys[row], int(leaves["node"].iloc[row]))
+        key = (*leaf_keys[row], int(leaves["node"].iloc[row]))
         raise InputError(f"selection: {scorer.name} gives (user, split, position, node) {key} no score (not a number)")
     return _best_of_each(leaves.assign(score=scores), scorer.name)
 
