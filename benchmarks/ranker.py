@@ -5,10 +5,9 @@ import time
 import torch
 from torch.nn.functional import cross_entropy
 
-from benchmarks.embedded import prepared_model, titles
+from benchmarks.embedded import embedded_config, prepared_model, titles
 from pulse_core.ranking.layout import PackedQuestion, Question, collate, pack
 from pulse_core.ranking.model import Ranker
-from pulse_core.ranking.settings import RankerSettings
 
 USERS = 4
 
@@ -20,13 +19,15 @@ def _plain(question: PackedQuestion) -> list[PackedQuestion]:
 
 def measure_ranker() -> dict[str, float]:
     """Users a second, and the ratios to the plain layout, in one run of the embedded settings."""
-    settings = RankerSettings()
+    config = embedded_config()
+    settings = config.ranker
     ranker = Ranker(prepared_model(), settings, 0)
     reason = "Looks for gentle, fragrance-free care for dry hands, so Rose Hand Cream or Oat Soap Bar fits next."
-    packed = [
-        pack(Question(tuple(titles(n, 10)), reason, tuple(titles(n + 20, 10))), ranker.tokenizer, settings.max_tokens)
+    questions = [
+        Question(tuple(titles(n, settings.history_items)), reason, tuple(titles(n + 20, config.candidates.count)))
         for n in range(USERS)
     ]
+    packed = [pack(question, ranker.tokenizer, settings.max_tokens) for question in questions]
     together = collate(packed)
     target = torch.zeros(USERS, dtype=torch.long)
 

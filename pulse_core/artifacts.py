@@ -1,6 +1,7 @@
 """Artifacts appear whole or not at all (write beside the target, fsync, rename), and say which corpus they are of."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,11 +25,26 @@ def _fsync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _sweep(path: Path) -> None:
+    """Delete what killed writers of `path` left behind: at most one writes it at a time, each job's lock sees to that.
+
+    `.a.json.x.<random>.part` belongs to `a.json.x`, not to `a.json`.
+    """
+    left = re.compile(re.escape(f".{path.name}.") + r"[^.]+\.part")
+    for file in path.parent.iterdir():
+        if left.fullmatch(file.name):
+            if file.is_dir():
+                shutil.rmtree(file)
+            else:
+                file.unlink()
+
+
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed onto it when the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(descriptor)
     partial = Path(name)
@@ -47,6 +63,7 @@ def whole_directory(path: str | Path) -> Iterator[Path]:
     """A temporary directory beside `path` that takes its place when the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
     try:
         yield partial

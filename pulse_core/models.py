@@ -96,15 +96,6 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
     )
 
 
-def load_causal(directory: Path, dtype: str = "bfloat16") -> tuple[Any, Any]:
-    """The language model (evaluation mode) and tokenizer of a prepared directory, on the job's device."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    model = AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, dtype)).eval().to(device())
-    tokenizer = AutoTokenizer.from_pretrained(directory)
-    return model, tokenizer
-
-
 def device() -> torch.device:
     """The accelerator this job may use, or the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

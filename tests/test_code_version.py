@@ -66,9 +66,21 @@ def test_touching_and_unrelated_edits_change_nothing(tree: Path) -> None:
     assert version(tree, "scripts/one.py") == before
 
 
+def code_of(script: Path) -> set[str]:
+    """What the script's version covers, relative to the repository."""
+    return {file.relative_to(ROOT).as_posix() for file in module.code_files(script.relative_to(ROOT), ROOT)}
+
+
 def test_no_stage_depends_on_the_whole_configuration() -> None:
     """A stage that imported it would rerun whenever any other stage's settings class changes."""
     for script in sorted((ROOT / "workflow_scripts").glob("*.py")):
         if script.stem not in ("wiring", "config_files"):
-            names = {file.relative_to(ROOT).as_posix() for file in module.code_files(script.relative_to(ROOT), ROOT)}
-            assert "pulse_core/config.py" not in names, script.name
+            assert "pulse_core/config.py" not in code_of(script), script.name
+
+
+@pytest.mark.parametrize(
+    "stem", ["sasrec", "ranker", "sasrec_baseline", "counting_baseline", "untrained_slm", "oracle_predictions"]
+)
+def test_what_writes_predictions_does_not_depend_on_metrics(stem: str) -> None:
+    """They share the schema of predictions with the evaluation, not its metrics: editing one trains nothing."""
+    assert "pulse_core/evaluation/metrics.py" not in code_of(ROOT / f"workflow_scripts/{stem}.py")

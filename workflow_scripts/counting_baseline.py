@@ -12,7 +12,7 @@ def main(job: Any) -> None:
 
         from pulse_core.artifacts import write_table
         from pulse_core.evaluation.floors import brand_repeat_predictions, popularity_predictions, training_popularity
-        from pulse_core.evaluation.predictions import predictions_table
+        from pulse_core.evaluation.tables import predictions_table
 
         examples, candidates = pd.read_parquet(job.input.examples), pd.read_parquet(job.input.candidates)
         popularity = training_popularity(pd.read_parquet(job.input.interactions), examples)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pulse_core.evaluation.predictions import predictions_table
+from pulse_core.evaluation.tables import predictions_table
 from pulse_core.keys import KEY, keys
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.questions import make_questions, target_places

@@ -1,5 +1,6 @@
 """Rule ranker: tune the language model into f_phi with a variant's rationales, and score the held-out examples."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ def main(job: Any) -> None:
         from pulse_core.artifacts import whole_directory, write_json, write_table
         from pulse_core.ranking.model import Ranker
         from pulse_core.ranking.settings import RankerSettings
-        from pulse_core.ranking.training import record_dict, save_ranker, train
+        from pulse_core.ranking.training import save_ranker, train
         from workflow_scripts.questions import ask, predict
 
         settings = RankerSettings.model_validate(job.params.settings)
@@ -23,7 +24,7 @@ def main(job: Any) -> None:
         with whole_directory(Path(job.output.adapter).parent) as partial:
             save_ranker(ranker, partial)
         write_table(job.output.predictions, predict(ranker, [splits["validation"], splits["test"]]))
-        write_json(job.output.training, {**record_dict(record), "settings": settings.model_dump()})
+        write_json(job.output.training, {**asdict(record), "settings": settings.model_dump()})
 
 
 if "snakemake" in globals():

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from pulse_core.errors import InputError
+from pulse_core.progress import progress
 
 log = logging.getLogger("pulse")
 
@@ -65,12 +66,15 @@ def find_raw(folder: Path, name: str) -> Path:
 
 
 def _raw_blocks(path: Path, digest: "hashlib._Hash | None") -> Iterator[bytes]:
+    """The file as it lies on disk. Progress counts its blocks: how many lines are packed in it, nobody knows before."""
     try:
-        with path.open("rb", buffering=0) as file:
+        blocks = math.ceil(path.stat().st_size / READ_BYTES)
+        with path.open("rb", buffering=0) as file, progress(f"reading {path}", blocks, "MiB") as meter:
             while block := file.read(READ_BYTES):
                 if digest is not None:
                     digest.update(block)
                 yield block
+                meter.advance()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 

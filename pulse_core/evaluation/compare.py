@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from pulse_core.evaluation.intervals import bootstrap_means, percentile_interval
-from pulse_core.evaluation.metrics import METRICS, chance_values, hit_at_1, metric_values
+from pulse_core.evaluation.metrics import METRICS, chance_values, metric_values
 from pulse_core.evaluation.schema import (
     Comparison,
     Estimate,
@@ -17,6 +17,7 @@ from pulse_core.evaluation.schema import (
 )
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.evaluation.significance import binomial_against, mcnemar_exact, paired_bootstrap
+from pulse_core.rank_metrics import hit_at_1
 from pulse_core.seeding import derive_seed
 
 LABELS = {

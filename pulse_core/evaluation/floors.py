@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.predictions import require_columns
+from pulse_core.evaluation.tables import require_columns
+from pulse_core.keys import Key, keys
 
-Key = tuple[int, str, int]  # (user, split, position)
 HELD_OUT = ("validation", "test")
 NOT_WORD = re.compile(r"[^\w&'.-]+")
 
@@ -86,12 +86,7 @@ def brand_repeat_predictions(
     """
     brands = brand_keys(items).to_dict()
     counts = popularity.to_dict()
-    histories = {
-        (user, split, position): history
-        for user, split, position, history in zip(
-            examples["user"], examples["split"], examples["position"], examples["history"], strict=True
-        )
-    }
+    histories = dict(zip(keys(examples), examples["history"], strict=True))
 
     def score(key: Key, offered: list[int]) -> list[int]:
         if key not in histories:
@@ -114,12 +109,13 @@ def _predict(candidates: pd.DataFrame, score: Callable[[Key, list[int]], list[in
     require_columns(candidates, ("user", "split", "position", "candidates"), "candidates")
     rows = candidates[candidates["split"].isin(HELD_OUT)].sort_values(["user", "split"], ignore_index=True)
     offered = [[int(item) for item in each] for each in rows["candidates"]]
-    keys = zip(rows["user"], rows["split"], rows["position"], strict=True)
     return pd.DataFrame(
         {
             "user": rows["user"].astype("int32"),
             "split": rows["split"],
             "candidates": [np.array(each, dtype=np.int32) for each in offered],
-            "scores": [np.array(score(key, each), dtype=np.float32) for key, each in zip(keys, offered, strict=True)],
+            "scores": [
+                np.array(score(key, each), dtype=np.float32) for key, each in zip(keys(rows), offered, strict=True)
+            ],
         }
     )

@@ -8,7 +8,7 @@ milliseconds; and since the distinct rows come sorted, the result cannot depend 
 import numpy as np
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.metrics import Floats
+from pulse_core.rank_metrics import Floats
 
 CHUNK_CELLS = 4_000_000  # (resamples x distinct rows) held at once: 32 MB of counts
 

@@ -1,17 +1,16 @@
-"""Ranks and the metrics that follow from them: HR@1, MRR, NDCG@10 (the paper's section on evaluation gives HR@1).
+"""Ranks of targets among candidates, and their HR@1, MRR, NDCG@10 (the paper's section on evaluation gives HR@1).
 
-Every metric here is a function of one number, the rank of the target among a user's candidates.
+Every metric is a function of one number, the rank of the target among a user's candidates (rank_metrics.py).
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulse_core.errors import InputError
+from pulse_core.rank_metrics import Floats, hit_at_1, ndcg_at_10, reciprocal_rank
 
 METRICS = ("hr1", "mrr", "ndcg10")
-NDCG_CUT = 10
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
@@ -48,22 +47,6 @@ def target_ranks(candidates: np.ndarray, scores: np.ndarray, targets: np.ndarray
         raise InputError(f"row {row}: target {targets[row]} is not among its candidates {candidates[row].tolist()}")
     target_scores = scores[is_target][:, None]  # one a row, in row order
     return ((scores >= target_scores) & ~is_target).sum(axis=1).astype(np.int64) + 1
-
-
-def hit_at_1(ranks: np.ndarray) -> Floats:
-    """HR@1 of each user: 1 when the target is ranked first, else 0. Shape (users,)."""
-    return (ranks == 1).astype(np.float64)
-
-
-def reciprocal_rank(ranks: np.ndarray) -> Floats:
-    """1 / rank of each user; its mean is MRR. Shape (users,)."""
-    return 1.0 / ranks.astype(np.float64)
-
-
-def ndcg_at_10(ranks: np.ndarray) -> Floats:
-    """NDCG@10 of each user: with one relevant item, 1 / log2(1 + rank) up to rank 10 and 0 below. Shape (users,)."""
-    gains = 1.0 / np.log2(1.0 + ranks.astype(np.float64))
-    return np.where(ranks <= NDCG_CUT, gains, 0.0)
 
 
 def metric_values(ranks: np.ndarray) -> Floats:

@@ -1,35 +1,12 @@
-"""The one schema of predictions (user, split, candidates, scores) and their alignment with the examples."""
-
-from collections.abc import Iterable
+"""Predictions aligned with the examples and candidates that every system has to rank."""
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.metrics import Floats, Integers, target_ranks
-
-SCHEMA = pa.schema(
-    [
-        ("user", pa.int32()),
-        ("split", pa.string()),
-        ("candidates", pa.list_(pa.int32())),
-        ("scores", pa.list_(pa.float32())),
-    ]
-)
-
-
-def predictions_table(frame: pd.DataFrame) -> pa.Table:
-    """A predictions frame as the table that is written, rows sorted by (user, split)."""
-    ordered = frame.sort_values(["user", "split"], ignore_index=True)
-    return pa.Table.from_pandas(ordered[SCHEMA.names], schema=SCHEMA, preserve_index=False)
-
-
-def require_columns(frame: pd.DataFrame, columns: Iterable[str], file: str) -> None:
-    """Raise InputError naming `file` where a column is missing."""
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise InputError(f"{file}: columns {missing} are missing; it has {list(frame.columns)}")
+from pulse_core.evaluation.metrics import Integers, target_ranks
+from pulse_core.evaluation.tables import PREDICTION_SCHEMA, require_columns
+from pulse_core.rank_metrics import Floats
 
 
 def one_row_a_user(frame: pd.DataFrame, split: str, file: str) -> pd.DataFrame:
@@ -72,7 +49,7 @@ def aligned_ranks(
     Raises:
         InputError: a user has no prediction, or its candidates are not those of `candidates`.
     """
-    require_columns(predictions, SCHEMA.names, file)
+    require_columns(predictions, PREDICTION_SCHEMA.names, file)
     wanted = one_row_a_user(examples, split, "examples")
     given = one_row_a_user(predictions, split, file)
     official = one_row_a_user(candidates, split, "candidates")

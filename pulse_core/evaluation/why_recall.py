@@ -11,13 +11,13 @@ import pandas as pd
 
 from pulse_core.errors import InputError
 from pulse_core.evaluation.compare import compare_means, estimates
-from pulse_core.evaluation.metrics import Floats
-from pulse_core.evaluation.predictions import require_columns
 from pulse_core.evaluation.schema import WhyRecall
 from pulse_core.evaluation.settings import EvaluationSettings
+from pulse_core.evaluation.tables import require_columns
+from pulse_core.keys import KEY
+from pulse_core.rank_metrics import Floats
 from pulse_core.seeding import derive_seed
 
-KEY = ["user", "split", "position"]
 SPACES = re.compile(r"[\s\-\u2010-\u2015]+")
 
 

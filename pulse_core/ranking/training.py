@@ -7,7 +7,7 @@ epochs then cost the top layers alone. The result equals computing everything an
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -135,11 +135,6 @@ def load_ranker(model: Path, directory: Path, settings: RankerSettings) -> Ranke
     return ranker
 
 
-def record_dict(record: TrainingRecord) -> dict:
-    """For training.json."""
-    return asdict(record)
-
-
 class _Held:
     """The trunk's states of many questions, (L_i, d) each, computed once."""
 
@@ -167,13 +162,14 @@ def _validate(ranker: Ranker, held: _Held, places: Sequence[int], record: Traini
     ranker.eval()
     hits, losses = 0, 0.0
     target = torch.tensor(list(places))
-    with torch.inference_mode():
+    with progress("ranker: validation", len(held.packed), "users") as meter, torch.inference_mode():
         for rows in _length_batches(held.packed, ranker.settings.batch_users):
             batch, trunk = held.batch(rows)
             logits = ranker.head_logits(batch, trunk).cpu()
             own = logits.gather(1, target[rows][:, None])
             hits += int(((logits >= own).sum(1) == 1).sum())
             losses += float(cross_entropy(logits, target[rows], reduction="sum"))
+            meter.advance(len(rows))
     hr1, loss = hits / len(places), losses / len(places)
     log.info("ranker: validation HR@1 %.4f, loss %.4f", hr1, loss)
     # Among equal hit rates (they move in steps of one user) the lower loss is the better ranker.

@@ -14,7 +14,7 @@ BREAKS = re.compile(r",| \| | - | – |\(|;|: ")
 DANGLING = re.compile(
     r"([\s,;:\-–(/&+.]+(for|with|of|and|or|in|de|the|a|by|to)?)+$", re.IGNORECASE
 )  # what a cut leaves
-WHOLE = 10_000  # characters: every title
+BRIEF = 16  # a title's head before its first comma, bar or bracket says enough from this many characters on
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class Shop:
         """The title, cut at a word so that it holds at most `limit` characters."""
         return shorten(self._titles[item], limit)
 
+    def brief_title(self, item: int, limit: int) -> str:
+        """The telling head of the title, see `brief`."""
+        return brief(self._titles[item], limit)
+
     def opinion(self, user: int, item: int) -> Opinion:
         """What the user said of the item; an empty opinion where the dump holds none."""
         return self._opinions.get((user, item), Opinion())
@@ -51,7 +55,6 @@ def load_shop(items: pd.DataFrame, interactions: pd.DataFrame, reviews: pd.DataF
     opinions = {
         (user, item): Opinion(None if pd.isna(stars) else float(stars), words.get((user, item), ""))
         for user, item, stars in rated
-        if not pd.isna(stars) or (user, item) in words
     }
     return Shop(items, opinions)
 
@@ -65,11 +68,9 @@ def shorten(text: str, limit: int) -> str:
     return DANGLING.sub("", cut if len(cut) <= limit else text[:limit])
 
 
-BRIEF = 16  # a title's head before its first comma, bar or bracket says enough from this many characters on
-
-
 def brief(title: str, limit: int) -> str:
     """The telling head of a product title: without sizes, counts and claims behind a comma, bar, dash or bracket."""
+    title = " ".join(title.split())
     head = next((title[: cut.start()] for cut in BREAKS.finditer(title) if cut.start() >= BRIEF), title)
     return shorten(head, limit)
 
@@ -86,7 +87,7 @@ def history_lines(
             notes.append(f"{opinion.stars:g} stars")
         if review_chars and opinion.words:
             notes.append(f'"{shorten(opinion.words, review_chars)}"')
-        lines.append(brief(shop.title(item, WHOLE), title_chars) + (f" ({', '.join(notes)})" if notes else ""))
+        lines.append(shop.brief_title(item, title_chars) + (f" ({', '.join(notes)})" if notes else ""))
     return lines
 
 
@@ -109,4 +110,4 @@ def behaviour_text(
     """
     lines = history_lines(shop, user, history, most=most, title_chars=title_chars, review_chars=review_chars)
     text = "Bought before: " + "; ".join(reversed(lines))
-    return text if target is None else f"Bought: {brief(shop.title(target, WHOLE), title_chars)}. {text}"
+    return text if target is None else f"Bought: {shop.brief_title(target, title_chars)}. {text}"

@@ -12,7 +12,7 @@ from pulse_core.generation.requests import Request, TextGenerator
 from pulse_core.keys import Key, keys
 from pulse_core.rationales.prompts import PromptTemplate, tidy
 from pulse_core.rationales.settings import RationaleSettings
-from pulse_core.rationales.texts import WHOLE, Shop, brief, history_lines, shorten
+from pulse_core.rationales.texts import Shop, history_lines, shorten
 from pulse_core.seeding import derive_seed
 
 SCHEMA = pa.schema(
@@ -48,7 +48,7 @@ def neighbour_titles(shop: Shop, items: Sequence[int], *, most: int, chars: int)
     seen: set[str] = set()
     titles: list[str] = []
     for item in items:
-        title = brief(shop.title(item, WHOLE), chars)
+        title = shop.brief_title(item, chars)
         if title.casefold() not in seen and len(titles) < most:
             seen.add(title.casefold())
             titles.append(title)
@@ -70,7 +70,7 @@ def positive_rationales(
         opinion = shop.opinion(user, target)
         messages, start = template.render(
             history=_history(shop, user, history, settings),
-            target=brief(shop.title(target, WHOLE), settings.title_chars),
+            target=shop.brief_title(target, settings.title_chars),
             stars=opinion.stars,
             review=shorten(opinion.words, settings.target_review_chars) if settings.target_review_chars else "",
         )

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from pulse_core.errors import InputError
+from pulse_core.keys import KEY
 from pulse_core.seeding import derive_seed
 
-KEY = ["user", "split", "position"]
 HISTORY_SHOWN = 8
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pulse_core.errors import InputError
-
-KEY = ["user", "split", "position"]
+from pulse_core.keys import KEY
 
 
 @dataclass(frozen=True)
@@ -63,10 +62,9 @@ def shown_example(
     titles = items.set_index("item")["title"].to_dict()
     target = int(example["target"])
     # a tie counts against the model: among equal scores the target stands last
-    order = sorted(
-        ((-float(score), int(item) == target, int(item)) for item, score in _pairs(ranked)),
-    )
-    runners = sorted(choice["runners_up"], key=lambda each: -float(each["score"])) if len(choice["runners_up"]) else []
+    offered = zip(ranked["candidates"], ranked["scores"], strict=True)
+    order = sorted((-float(score), int(item) == target, int(item)) for item, score in offered)
+    runners = sorted(choice["runners_up"], key=lambda each: -float(each["score"]))
     return ShownExample(
         user_id=str(users.set_index("user")["user_id"][example["user"]]),
         chosen_how=f"the first of the {len(tested)} evaluated test users by id, whatever the outcome",
@@ -84,7 +82,3 @@ def _only(rows: pd.DataFrame, what: str) -> pd.Series:
     if len(rows) != 1:
         raise InputError(f"{what} should have one row, it has {len(rows)}; make that file again")
     return rows.iloc[0]
-
-
-def _pairs(ranked: pd.Series) -> list[tuple[int, float]]:
-    return list(zip(ranked["candidates"], ranked["scores"], strict=True))

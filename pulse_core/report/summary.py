@@ -16,19 +16,19 @@ from pulse_core.report.shown_example import ShownExample
 
 ORDER = ("pulse", "no_reason", "sasrec", "untrained_slm", "brand_repeat", "popularity", "chance")
 HISTORY_SHOWN = 8
+WIDTH = 100  # columns
 
 
-def render(hr1: Mapping[str, Any], example: ShownExample | None = None, folder: str = "", width: int = 100) -> str:
+def render(hr1: Mapping[str, Any], example: ShownExample | None = None, folder: str = "") -> str:
     """The summary as plain text, deterministic for equal inputs.
 
     Args:
         hr1: the contents of hr1.json.
         example: one user to show; None leaves that part out.
         folder: where the results lie, for the last lines; nothing for none.
-        width: columns of text.
     """
     written = io.StringIO()
-    console = Console(file=written, width=width, color_system=None, force_terminal=False, highlight=False)
+    console = Console(file=written, width=WIDTH, color_system=None, force_terminal=False, highlight=False)
     if hr1["notice"]:
         console.print(Panel(Text(hr1["notice"]), box=box.DOUBLE, title="READ THIS FIRST"))
     protocol, pulse = hr1["protocol"], hr1["systems"]["pulse"]
@@ -63,8 +63,9 @@ def _systems(hr1: Mapping[str, Any]) -> list[str]:
 def _figures(hr1: Mapping[str, Any]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("system")
-    for heading in ("HR@1", f"{hr1['protocol']['confidence']:.0%} interval", "MRR", "NDCG@10", "PULSE is"):
-        table.add_column(heading, justify="right" if heading != "PULSE is" else "left")
+    for heading in ("HR@1", f"{hr1['protocol']['confidence']:.0%} interval", "MRR", "NDCG@10"):
+        table.add_column(heading, justify="right")
+    table.add_column("PULSE is")
     for name in _systems(hr1):
         system = hr1["systems"][name]
         hits = system["hr1"]

@@ -9,12 +9,10 @@ import pandas as pd
 import pyarrow as pa
 
 from pulse_core.errors import InputError
-from pulse_core.seeding import derive_seed
+from pulse_core.keys import KEY, Key, keys
 from pulse_core.selection.scorers import Scorer
 
 log = logging.getLogger("pulse")
-Key = tuple[int, str, int]
-KEY = ["user", "split", "position"]
 TREE_COLUMNS = [*KEY, "node", "rationale", "mean_logprob", "is_leaf"]
 
 SELECTED_SCHEMA = pa.schema(
@@ -78,34 +76,20 @@ def select_rationales(tree: pd.DataFrame, behaviour: Mapping[Key, str], scorer: 
         InputError: the tree is malformed (`leaves_of`), an example has no behaviour text, or a score is not a number.
     """
     leaves = leaves_of(tree)
-    keys = list(leaves[KEY].itertuples(index=False, name=None))
-    texts = [""] * len(keys)
+    leaf_keys = keys(leaves)
+    texts = [""] * len(leaf_keys)
     if scorer.reads_behaviour:
-        unknown = next((key for key in keys if key not in behaviour), None)
+        unknown = next((key for key in leaf_keys if key not in behaviour), None)
         if unknown is not None:
             raise InputError(f"selection: no behaviour text for (user, split, position) {unknown}, which has a tree")
-        texts = [behaviour[key] for key in keys]
+        texts = [behaviour[key] for key in leaf_keys]
     logprobs = leaves["mean_logprob"].to_numpy(dtype=np.float64, na_value=np.nan)
     scores = scorer.scores(texts, leaves["rationale"].tolist(), logprobs).astype(np.float32)
     if np.isnan(scores).any():
         row = int(np.isnan(scores).argmax())
-        key = (*keys[row], int(leaves["node"].iloc[row]))
+        key = (*leaf_keys[row], int(leaves["node"].iloc[row]))
         raise InputError(f"selection: {scorer.name} gives (user, split, position, node) {key} no score (not a number)")
     return _best_of_each(leaves.assign(score=scores), scorer.name)
-
-
-def random_leaf(tree: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """One leaf a tree at random: what any scorer must beat (`why_recall`). Same columns as `select_rationales`.
-
-    Each draw is seeded by its example, so other examples don't change it. Scores are 0 for the order drawn first, -1
-    for the next and so on: they order the leaves and mean nothing else.
-    """
-    leaves = leaves_of(tree)
-    scores = np.empty(len(leaves), dtype=np.float32)
-    for key, rows in leaves.groupby(KEY, sort=True).indices.items():
-        generator = np.random.default_rng(derive_seed(seed, "random-leaf", *key))
-        scores[rows] = -generator.permutation(len(rows)).astype(np.float32)
-    return _best_of_each(leaves.assign(score=scores), "random")
 
 
 def _best_of_each(leaves: pd.DataFrame, scorer: str) -> pd.DataFrame:
@@ -123,23 +107,3 @@ def _best_of_each(leaves: pd.DataFrame, scorer: str) -> pd.DataFrame:
 def selected_table(selected: pd.DataFrame, behaviour: str) -> pa.Table:
     """The selection as the table of selected/<scorer>.parquet; `behaviour` (history | oracle) marks every row."""
     return pa.Table.from_pandas(selected.assign(behaviour=behaviour), schema=SELECTED_SCHEMA, preserve_index=False)
-
-
-def selection_statistics(selected: pd.DataFrame, behaviour: str) -> dict[str, object]:
-    """How decided the selection was: leaves, mean best score, mean margin over the second best, share of ties.
-
-    `behaviour` (history | oracle) is written beside the figures, so that no oracle figure goes unmarked.
-    """
-    margins = [
-        score - runners[0]["score"]
-        for score, runners in zip(selected["score"], selected["runners_up"], strict=True)
-        if len(runners)
-    ]
-    return {
-        "behaviour": behaviour,
-        "examples": len(selected),
-        "mean_leaves": float(selected["runners_up"].map(len).mean() + 1) if len(selected) else 0.0,
-        "mean_score": float(selected["score"].mean()) if len(selected) else None,
-        "mean_margin": float(np.mean(margins)) if margins else None,
-        "tied_share": float(np.mean(np.equal(margins, 0))) if margins else None,
-    }

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pulse_core.rank_metrics import hit_at_1, hit_at_10, ndcg_at_10, reciprocal_rank
+
 
 def ranks_of_targets(scores: np.ndarray, histories: Sequence[np.ndarray], targets: np.ndarray) -> np.ndarray:
     """1-based rank of each target among all items but the user's own history; ties count against the model.
@@ -19,12 +21,7 @@ def ranks_of_targets(scores: np.ndarray, histories: Sequence[np.ndarray], target
     return (allowed >= own[:, None]).sum(axis=1)
 
 
-def ranking_metrics(ranks: np.ndarray, cutoff: int = 10) -> dict[str, float]:
-    """HR@1, HR@cutoff, NDCG@cutoff and MRR of 1-based ranks with one relevant item each."""
-    hit = ranks <= cutoff
-    return {
-        "hr@1": float((ranks <= 1).mean()),
-        f"hr@{cutoff}": float(hit.mean()),
-        f"ndcg@{cutoff}": float(np.where(hit, 1.0 / np.log2(ranks + 1.0), 0.0).mean()),
-        "mrr": float((1.0 / ranks).mean()),
-    }
+def ranking_metrics(ranks: np.ndarray) -> dict[str, float]:
+    """HR@1, HR@10, NDCG@10 and MRR of 1-based ranks."""
+    metrics = {"hr@1": hit_at_1, "hr@10": hit_at_10, "ndcg@10": ndcg_at_10, "mrr": reciprocal_rank}
+    return {name: float(values(ranks).mean()) for name, values in metrics.items()}

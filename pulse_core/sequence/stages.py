@@ -11,6 +11,7 @@ import pyarrow as pa
 from pulse_core.artifacts import write_json, write_table
 from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.errors import InputError
+from pulse_core.keys import KEY
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.candidates import draw_candidates, example_seeds, title_groups
 from pulse_core.sequence.cross_fit import ALL_USERS, fold_of_examples, fold_of_users, train_cross_fitted
@@ -21,7 +22,6 @@ from pulse_core.sequence.states import full_ranks, score_candidates, states
 from pulse_core.sequence.training import load_models, save_models
 
 log = logging.getLogger("pulse")
-KEY = ["user", "split", "position"]
 
 
 def run_sasrec(

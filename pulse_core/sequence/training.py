@@ -130,7 +130,7 @@ def _loss(
     return binary_loss(states, model.item_vectors(), codes, negatives)
 
 
-def save_models(path: str | Path, models: dict[str, SASRec], metadata: dict[str, str] | None = None) -> None:
+def save_models(path: str | Path, models: dict[str, SASRec]) -> None:
     """Write models of one shape into one safetensors file; tensors are named `<model>/<parameter>`."""
     tensors = {
         f"{name}/{parameter}": tensor.contiguous()
@@ -138,7 +138,7 @@ def save_models(path: str | Path, models: dict[str, SASRec], metadata: dict[str,
         for parameter, tensor in model.state_dict().items()
     }
     with whole_file(path) as partial:
-        safetensors.torch.save_file(tensors, partial, metadata=metadata)
+        safetensors.torch.save_file(tensors, partial)
 
 
 def load_models(path: str | Path, settings: SASRecSettings) -> dict[str, SASRec]:

@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from pulse_core.artifacts import whole_directory
 from pulse_core.errors import InputError
-from pulse_core.models import device as job_device
+from pulse_core.models import device
+from pulse_core.progress import progress
 
 log = logging.getLogger("pulse")
 Pooling = Literal["mean", "cls"]
@@ -41,14 +42,15 @@ def pool(states: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
 
 
 class Encoder:
-    """Texts to unit-norm embeddings. Weights are float32; the arithmetic is bfloat16 autocast unless told otherwise.
+    """Texts to unit-norm embeddings, on the job's accelerator or the CPU.
+
+    Weights are float32; the arithmetic is bfloat16 autocast unless told otherwise.
 
     Args:
         path: a directory in Hugging Face layout, such as `save` or sentence-transformers writes.
         max_tokens: longest text read, in tokens with the special ones; the rest is cut off the end.
         pooling: `mean` or `cls`.
         dtype: `bfloat16` or `float32` arithmetic.
-        device: where it runs; the job's accelerator or the CPU by default.
 
     Raises:
         InputError: the directory holds no such model, or the model cannot read `max_tokens` tokens.
@@ -60,7 +62,6 @@ class Encoder:
         max_tokens: int = 96,
         pooling: Pooling = "mean",
         dtype: str = "bfloat16",
-        device: torch.device | None = None,
     ) -> None:
         from transformers import AutoModel, AutoTokenizer
 
@@ -78,7 +79,7 @@ class Encoder:
         longest = getattr(model.config, "max_position_embeddings", None) or max_tokens
         if max_tokens > longest:
             raise InputError(f"encoder: max_tokens {max_tokens} is more than the {longest} tokens that {path} can read")
-        self.device = device or job_device()
+        self.device = device()
         self.model: nn.Module = model.eval().to(self.device)
         self.max_tokens, self.pooling, self.dtype = max_tokens, pooling, dtype
         self.dim: int = model.config.hidden_size
@@ -116,10 +117,11 @@ class Encoder:
         vectors = np.empty((len(distinct), self.dim), dtype=np.float32)
         training = self.model.training
         self.model.eval()
-        with torch.inference_mode():
+        with progress("encoding", len(order), "texts") as meter, torch.inference_mode():
             for start in range(0, len(order), batch_size):
                 rows = order[start : start + batch_size]
                 vectors[rows] = self.embed([token_ids[row] for row in rows]).cpu().numpy()
+                meter.advance(len(rows))
         self.model.train(training)
         where = {text: row for row, text in enumerate(distinct)}
         return vectors[[where[text] for text in texts]]
@@ -144,7 +146,7 @@ class Encoder:
                 (partial / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def load_encoder(path: str | Path, dtype: str = "bfloat16", device: torch.device | None = None) -> Encoder:
+def load_encoder(path: str | Path, dtype: str = "bfloat16") -> Encoder:
     """An encoder with the pooling and length it was saved with.
 
     Raises:
@@ -156,4 +158,4 @@ def load_encoder(path: str | Path, dtype: str = "bfloat16", device: torch.device
         max_tokens = json.loads((path / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"]
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"encoder: {path} is no saved encoder ({error}); rerun the Thought Space stage") from error
-    return Encoder(path, max_tokens, "cls" if pooling.get("pooling_mode_cls_token") else "mean", dtype, device)
+    return Encoder(path, max_tokens, "cls" if pooling.get("pooling_mode_cls_token") else "mean", dtype)

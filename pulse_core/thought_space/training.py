@@ -42,14 +42,12 @@ class TrainedThoughtSpace:
         write_json(directory / "training.json", self.report)
 
 
-def load_thought_space(
-    directory: str | Path, dtype: str = "bfloat16", device: torch.device | None = None
-) -> tuple[Encoder, Encoder]:
+def load_thought_space(directory: str | Path, dtype: str = "bfloat16") -> tuple[Encoder, Encoder]:
     """(E1, E2) as `TrainedThoughtSpace.save` wrote them, with their own length and pooling, for frozen use."""
     directory = Path(directory)
     return (
-        load_encoder(directory / "rationale_encoder", dtype, device),
-        load_encoder(directory / "history_encoder", dtype, device),
+        load_encoder(directory / "rationale_encoder", dtype),
+        load_encoder(directory / "history_encoder", dtype),
     )
 
 

@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pytest
 
+from pulse_core import progress
 from pulse_core.data import raw_reader
 from pulse_core.data.raw_reader import find_raw, line_batches
 from pulse_core.data.review_columns import read_review_columns
@@ -30,6 +31,17 @@ def test_lines_whatever_the_blocks(tmp_path, monkeypatch):
         monkeypatch.setattr(raw_reader, "READ_BYTES", block)
         monkeypatch.setattr(raw_reader, "MAX_UNPACKED_BYTES", block)
         assert lines_of(plain) == lines_of(packed) == lines_of(members) == lines
+
+
+def test_progress_counts_the_blocks_of_the_file_as_it_lies_on_disk(tmp_path, monkeypatch, caplog):
+    path = write_lines(tmp_path / "reviews.jsonl.gz", grid(20, 20))
+    blocks = -(-path.stat().st_size // 512)
+    monkeypatch.setattr(raw_reader, "READ_BYTES", 512)
+    monkeypatch.setattr(progress, "LOG_EVERY_SECONDS", 0)
+    with caplog.at_level(logging.INFO, "pulse"):
+        lines_of(path)
+    told = [record.message.removeprefix(f"reading {path}: ").split()[0] for record in caplog.records]
+    assert told == [f"{block}/{blocks}" for block in range(1, blocks + 1)]
 
 
 def test_digest_is_of_the_file_on_disk(tmp_path):

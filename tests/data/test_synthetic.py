@@ -4,6 +4,7 @@ import gzip
 import html
 import itertools
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from pulse_core.data.synthetic import generate_domain
 from pulse_core.data.synthetic import reviews as review_texts
 from pulse_core.data.synthetic.behaviour import BLOCK, simulate_block
 from pulse_core.data.synthetic.catalogue import DRIVERS, domain_drivers, make_catalogue
-from pulse_core.data.synthetic.drivers import GROUPS, names_driver
+from pulse_core.data.synthetic.drivers import GROUPS
 from pulse_core.data.synthetic.vocabulary import BRAND_ENDS, BRAND_STARTS, BRAND_TAILS, KINDS, VARIANTS
 from pulse_core.data.synthetic_settings import DirtSettings, SyntheticSettings
 from pulse_core.errors import InputError
@@ -32,6 +33,11 @@ METADATA_KEYS = {
     "category", "tech1", "description", "fit", "title", "also_buy", "tech2", "brand", "feature", "rank", "also_view",
     "details", "main_cat", "similar_item", "date", "price", "asin", "imageURL", "imageURLHighRes",
 }  # fmt: skip
+
+
+def names_driver(text: str, keywords: tuple[str, ...]) -> bool:
+    """Whether `text` names the driver of these keywords: one of them stands at the start of a word."""
+    return any(re.search(rf"(?<![a-z]){re.escape(word)}", text.lower()) for word in keywords)
 
 
 def read_lines(path: Path) -> tuple[list[dict], int]:

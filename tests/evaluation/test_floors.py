@@ -17,8 +17,9 @@ from pulse_core.evaluation.floors import (
     popularity_predictions,
     training_popularity,
 )
-from pulse_core.evaluation.metrics import hit_at_1
-from pulse_core.evaluation.predictions import aligned_ranks, predictions_table
+from pulse_core.evaluation.predictions import aligned_ranks
+from pulse_core.evaluation.tables import predictions_table
+from pulse_core.rank_metrics import hit_at_1
 
 REAL = Path(os.environ.get("PULSE_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

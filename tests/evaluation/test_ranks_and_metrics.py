@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.metrics import chance_values, hit_at_1, metric_values, ndcg_at_10, target_ranks
+from pulse_core.evaluation.metrics import chance_values, metric_values, target_ranks
+from pulse_core.rank_metrics import hit_at_1, ndcg_at_10
 
 CANDIDATES = np.array([[7, 3, 9, 5]])
 

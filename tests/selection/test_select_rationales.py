@@ -8,10 +8,8 @@ from pulse_core.errors import InputError
 from pulse_core.selection.scorers import AgreementScorer, LikelihoodScorer, make_scorer
 from pulse_core.selection.select import (
     SELECTED_SCHEMA,
-    random_leaf,
     select_rationales,
     selected_table,
-    selection_statistics,
 )
 from pulse_core.selection.settings import SelectionSettings
 
@@ -86,7 +84,6 @@ def test_the_order_of_rows_changes_nothing(tree):
     for seed in range(5):
         shuffled = tree.sample(frac=1, random_state=seed).reset_index(drop=True)
         pd.testing.assert_frame_equal(plain, select_rationales(shuffled, BEHAVIOUR, agreement()))
-        pd.testing.assert_frame_equal(random_leaf(tree, 3), random_leaf(shuffled, 3))
 
 
 def test_each_encoder_reads_its_own_texts_of_leaves_alone(tree):
@@ -126,15 +123,6 @@ def test_what_cannot_be_selected_is_refused_by_key(tree):
         select_rationales(tree.drop(columns="mean_logprob"), BEHAVIOUR, agreement())
 
 
-def test_a_random_leaf_is_seeded_by_its_example_and_uniform(tree):
-    alone = random_leaf(tree[tree["user"] == 1], 5)
-    together = random_leaf(tree, 5)
-    assert alone["node"].iloc[0] == together["node"].iloc[2]
-    drawn = [int(random_leaf(tree, seed)["node"].iloc[2]) for seed in range(200)]
-    counts = np.bincount(drawn, minlength=5)
-    assert counts[0] == 0 and counts[1:].min() > 30
-
-
 def test_the_artifact_holds_what_was_selected(tree, tmp_path):
     selected = select_rationales(tree, BEHAVIOUR, agreement())
     write_table(tmp_path / "selected.parquet", selected_table(selected, "history"))
@@ -144,18 +132,6 @@ def test_the_artifact_holds_what_was_selected(tree, tmp_path):
         "node": 2,
         "score": pytest.approx(0.5**0.5),
         "rationale": "soap lamp",
-    }
-
-
-def test_statistics_by_hand(tree):
-    figures = selection_statistics(select_rationales(tree, BEHAVIOUR, agreement()), "oracle")
-    assert figures == {
-        "behaviour": "oracle",
-        "examples": 3,
-        "mean_leaves": pytest.approx(8 / 3),
-        "mean_score": pytest.approx(2 / 3),
-        "mean_margin": pytest.approx((0 + 1 - 0.5**0.5) / 2),
-        "tied_share": 0.5,
     }
 
 

@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -22,6 +24,12 @@ def test_batched_equals_one_by_one(tiny_bert, pooling):
     single = np.concatenate([encoder.encode([text]) for text in TEXTS])
     np.testing.assert_allclose(batched, single, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(batched, axis=1), 1, atol=1e-5)
+
+
+def test_progress_counts_distinct_texts(tiny_bert, caplog):
+    with caplog.at_level(logging.INFO, "pulse"):
+        Encoder(tiny_bert, 16, "mean", "float32").encode(TEXTS, batch_size=3)
+    assert "encoding: 4/4 texts" in caplog.text
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

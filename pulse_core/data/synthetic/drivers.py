@@ -1,6 +1,5 @@
 """The planted reasons: what a driver is, and the few dozen that the synthetic domains share."""
 
-import re
 from dataclasses import dataclass, field
 
 GROUPS = {"luxury": ("care", "makeup", "tool"), "pantry": ("food", "drink", "home"), "games": ("game", "gear")}
@@ -55,8 +54,3 @@ def driver(
     return Driver(
         name, frozenset(fits.split()), cut(titles), cut(describe), cut(needs), cut(met), cut(missed), cut(keywords), own
     )
-
-
-def names_driver(text: str, keywords: tuple[str, ...] | list[str]) -> bool:
-    """Whether `text` names the driver of these keywords: one of them stands at the start of a word."""
-    return any(re.search(rf"(?<![a-z]){re.escape(word)}", text.lower()) for word in keywords)
