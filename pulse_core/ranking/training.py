@@ -6,7 +6,7 @@ epochs then cost the top layers alone. The result equals computing everything an
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from pulse_core.progress import progress
 from pulse_core.ranking.layout import Batch, PackedQuestion, Question, collate, pack
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.settings import RankerSettings
+from pulse_core.schedules import warmup_cosine
 from pulse_core.seeding import derive_seed
 
 log = logging.getLogger("pulse")
@@ -77,7 +78,9 @@ def train(ranker: Ranker, training: Asked, validation: Asked, seed: int) -> Trai
     optimiser = torch.optim.AdamW(ranker.parameter_groups(), weight_decay=settings.weight_decay)
     batches = math.ceil(len(packed) / settings.batch_users)
     total_steps = settings.epochs * math.ceil(batches / settings.gradient_accumulation)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _warmup_cosine(total_steps, settings.warmup_share))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: warmup_cosine(step, total_steps, settings.warmup_share)
+    )
     order = np.random.default_rng(derive_seed(seed, "ranker-order"))
 
     held_validation = _Held(ranker, validation.questions, "ranker: validation trunk")
@@ -115,6 +118,8 @@ def train(ranker: Ranker, training: Asked, validation: Asked, seed: int) -> Trai
 
 def save_ranker(ranker: Ranker, directory: Path) -> None:
     """Adapters in peft's layout, the head beside them."""
+    for adapter in ranker.language_model.peft_config.values():
+        adapter.target_modules = sorted(adapter.target_modules)  # peft keeps a set: its order changes from run to run
     ranker.language_model.save_pretrained(directory)
     head = {
         "scale": ranker.scale.detach(),
@@ -197,14 +202,3 @@ def _shuffled_batches(packed: Sequence[PackedQuestion], size: int, generator: np
     order = np.argsort(blur, kind="stable").tolist()
     batches = [order[start : start + size] for start in range(0, len(order), size)]
     return [batches[i] for i in generator.permutation(len(batches))]
-
-
-def _warmup_cosine(steps: int, warmup_share: float) -> Callable[[int], float]:
-    warmup = max(1, round(steps * warmup_share))
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))
-
-    return factor

@@ -16,6 +16,7 @@ import torch
 from pulse_core.artifacts import write_json
 from pulse_core.errors import InputError
 from pulse_core.progress import progress
+from pulse_core.schedules import warmup_cosine
 from pulse_core.seeding import derive_seed
 from pulse_core.thought_space.encoder import Encoder, load_encoder
 from pulse_core.thought_space.examples import TrainingExample, batches, held_out_users, without_target
@@ -49,14 +50,6 @@ def load_thought_space(directory: str | Path, dtype: str = "bfloat16") -> tuple[
         load_encoder(directory / "rationale_encoder", dtype),
         load_encoder(directory / "history_encoder", dtype),
     )
-
-
-def warmup_cosine(step: int, total: int, warmup_share: float) -> float:
-    """The factor on the peak rate at 0-based `step` of `total`: linear from 1/warm-up to 1, then half a cosine to 0."""
-    warmup = round(warmup_share * total)
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
 
 
 def _optimiser(encoders: Sequence[Encoder], settings: ThoughtSpaceSettings) -> torch.optim.AdamW:

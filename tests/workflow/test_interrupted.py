@@ -75,10 +75,10 @@ def figures(workspace: Workspace) -> dict[str, Any]:
 
 
 def tables(workspace: Workspace) -> dict[str, bytes]:
-    """Every table's bytes."""
+    """The bytes of every table and of every file of an adapter."""
     return {
         file.relative_to(workspace.root).as_posix(): file.read_bytes()
-        for file in sorted(workspace.root.glob(TABLES))
+        for file in files_of(workspace, [TABLES, "results/*/rankers/*/adapter/*"])
         if ".work" not in file.parts
     }
 
