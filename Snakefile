@@ -22,7 +22,7 @@ include: "rules/evaluation.smk"
 
 wildcard_constraints:
     domain="|".join(settings.domains),
-    model=wiring.model_names(),
+    model=wiring.models.pattern(),
     scorer="thought_space|thought_space_oracle|distilbert|sbert|likelihood",
     variant="thought_space|distilbert|sbert|likelihood|no_reason",
 

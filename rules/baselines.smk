@@ -49,7 +49,7 @@ rule untrained_slm:
         interactions=rules.corpus.output.interactions,
         catalogue=rules.corpus.output.catalogue,
         reviews=rules.corpus.output.reviews,
-        model=wiring.model("slm"),
+        model=wiring.models.weights("slm"),
     output:
         predictions="results/{domain}/baselines/untrained_slm/predictions.parquet",
     log:

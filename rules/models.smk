@@ -13,7 +13,7 @@ rule model:
         mem_mb=8000,
     params:
         code=wiring.code("model"),
-        settings=wiring.model_settings,
-        kind=wiring.model_kind,
+        settings=wiring.models.settings,
+        kind=wiring.models.kind,
     script:
         "../workflow_scripts/model.py"

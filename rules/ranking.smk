@@ -7,7 +7,7 @@ rule ranker:
         catalogue=rules.corpus.output.catalogue,
         reviews=rules.corpus.output.reviews,
         rationales=wiring.selected,
-        model=wiring.model("slm"),
+        model=wiring.models.weights("slm"),
     output:
         adapter="results/{domain}/rankers/{variant}/adapter/adapter_model.safetensors",
         predictions="results/{domain}/rankers/{variant}/predictions.parquet",
@@ -41,7 +41,7 @@ rule oracle_predictions:
         reviews=rules.corpus.output.reviews,
         rationales="results/{domain}/selected/thought_space_oracle.parquet",
         adapter="results/{domain}/rankers/thought_space/adapter/adapter_model.safetensors",
-        model=wiring.model("slm"),
+        model=wiring.models.weights("slm"),
     output:
         "results/{domain}/leak_audit/predictions.parquet",
     log:

@@ -8,7 +8,7 @@ rule positive_rationales:
         interactions=rules.corpus.output.interactions,
         catalogue=rules.corpus.output.catalogue,
         reviews=rules.corpus.output.reviews,
-        model=wiring.model("slm"),
+        model=wiring.models.weights("slm"),
         template=wiring.template("positive"),
     output:
         "results/{domain}/rationales/positive.parquet",
@@ -40,7 +40,7 @@ rule base_rationales:
         catalogue=rules.corpus.output.catalogue,
         reviews=rules.corpus.output.reviews,
         neighbours=rules.neighbours.output.neighbours,
-        model=wiring.model("slm"),
+        model=wiring.models.weights("slm"),
         template=wiring.template("base"),
     output:
         "results/{domain}/rationales/base.parquet",

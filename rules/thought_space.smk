@@ -10,7 +10,7 @@ rule thought_space:
         users=wiring.thought_space_tables("corpus/users.parquet"),
         catalogue=wiring.thought_space_tables("corpus/items.parquet"),
         reviews=wiring.thought_space_tables("corpus/reviews.parquet"),
-        model=wiring.model("encoder"),
+        model=wiring.models.weights("encoder"),
     output:
         rationale_encoder="results/{domain}/thought_space/rationale_encoder/model.safetensors",
         history_encoder="results/{domain}/thought_space/history_encoder/model.safetensors",

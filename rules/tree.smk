@@ -7,7 +7,7 @@ rule tree:
         catalogue=rules.corpus.output.catalogue,
         reviews=rules.corpus.output.reviews,
         neighbours=rules.neighbours.output.neighbours,
-        model=wiring.model("slm"),
+        model=wiring.models.weights("slm"),
         template=wiring.template("tree"),
     output:
         "results/{domain}/tree.parquet",

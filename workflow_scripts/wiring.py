@@ -7,7 +7,6 @@ import contextlib
 import copy
 import fcntl
 import os
-import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from pulse_core.config import Config, load_config
 from pulse_core.data.raw_reader import find_raw
 from pulse_core.data.sources import missing_files_message
 from pulse_core.errors import InputError
-from pulse_core.model_settings import ModelSettings
+from workflow_scripts.prepared_models import PreparedModels
 
 SCRIPTS = "workflow_scripts"
 RAW_FILES = ("reviews", "metadata")
@@ -67,6 +66,7 @@ class Wiring:
         values = copy.deepcopy(config)
         update_config(values, typed_values(workflow.config_settings.config_args or ()))
         self.settings: Config = self._readable(load_config, values)
+        self.models = PreparedModels(self.settings.models)
 
     def lock_working_directory(self) -> None:
         """Make this process the only driver in the working directory, until it ends, however it ends.
@@ -149,34 +149,6 @@ class Wiring:
         """Some keys of a section, for a rule that reads no more of it."""
         return {key: value for key, value in self.plain(section).items() if key in keys}
 
-    def _roles(self) -> dict[str, ModelSettings]:
-        """Role -> settings of every configured model."""
-        return {role: settings for role, settings in self.settings.models if settings}
-
-    def _models(self) -> dict[str, tuple[str, ModelSettings]]:
-        """Directory name under resources/models -> (kind, settings): roles that share both share the directory."""
-        return {_directory(role, settings): (_kind(role), settings) for role, settings in self._roles().items()}
-
-    def model(self, role: str) -> str:
-        """The weights of a prepared model. Its directory is named after its origin, so that two configurations don't
-        fight for one place."""
-        chosen = getattr(self.settings.models, role)
-        if chosen is None:
-            raise WorkflowError(f"models.{role} is null, but a stage of this call needs it: name a model there")
-        return f"resources/models/{_directory(role, chosen)}/model.safetensors"
-
-    def model_settings(self, wildcards: Any) -> dict[str, Any]:
-        """Settings of the model that `resources/models/{model}` holds."""
-        return self._models()[wildcards.model][1].model_dump(mode="json")
-
-    def model_kind(self, wildcards: Any) -> str:
-        """What `resources/models/{model}` is loaded as."""
-        return self._models()[wildcards.model][0]
-
-    def model_names(self) -> str:
-        """The values that the wildcard of `resources/models/{model}` may take, as a regular expression."""
-        return "|".join(map(re.escape, self._models()))
-
     def thought_space_tables(self, name: str) -> Callable[[Any], list[str]]:
         """An input function: table `name` of every domain that trains the wildcard's Thought Space, its own first."""
 
@@ -195,7 +167,7 @@ class Wiring:
         scorer = self.scorer(wildcards)
         if scorer == "thought_space":
             return f"results/{wildcards.domain}/thought_space"
-        return str(Path(self.model(scorer)).parent) if scorer in FROZEN else ""
+        return str(Path(self.models.weights(scorer)).parent) if scorer in FROZEN else ""
 
     def scorer_models(self, wildcards: Any) -> list[str]:
         """The weights in that directory."""
@@ -236,7 +208,7 @@ class Wiring:
         made = ["synthetic_raw"] if self.truth(wildcards) else []
         audit = [f"select-thought_space{ORACLE}", "oracle_predictions"] if self.leak_audit(wildcards) else []
         files = {stage: f"logs/{wildcards.domain}/{stage}.tsv" for stage in [*made, *stages, *audit]}
-        models = [Path(self.model(role)).parent.name for role in ("slm", "encoder")]
+        models = [Path(self.models.weights(role)).parent.name for role in ("slm", "encoder")]
         return {**files, **{f"model-{model}": f"logs/models/{model}.tsv" for model in models}}
 
     def protocol(self) -> dict[str, Any]:
@@ -246,16 +218,6 @@ class Wiring:
             "split": settings.split.kind,
             "candidate_strategy": settings.candidates.kind,
             "behaviour": settings.selection.behaviour,
-            "models": {role: chosen.name for role, chosen in self._roles().items()},
+            "models": {role: chosen.name for role, chosen in self.models.roles.items()},
             "engine": settings.generation.engine,
         }
-
-
-def _kind(role: str) -> str:
-    """What a role's model is loaded as: `causal` (a language model) or `encoder`."""
-    return "causal" if role == "slm" else "encoder"
-
-
-def _directory(role: str, settings: ModelSettings) -> str:
-    """The name of a prepared model's directory."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", f"{settings.name} {_kind(role)}").strip("-").lower()

@@ -13,7 +13,7 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from tests.workflow.workspace import Workspace
+from tests.workflow.workspace import Workspace, files_of
 
 pytestmark = pytest.mark.workflow
 TABLES = "results/luxury/**/*.parquet"
