@@ -1,4 +1,4 @@
-"""What every script does round its one call of pulse_core: threads, devices, log file, readable errors."""
+"""What every script does round its one call of pulse_core: threads, device, log file, corpus mark, readable errors."""
 
 import fcntl
 import logging
@@ -13,6 +13,7 @@ from typing import IO, Any
 import psutil
 
 from pulse_core.errors import InputError
+from workflow_scripts.devices import job_devices
 
 log = logging.getLogger("pulse")
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -41,13 +42,6 @@ def quiet_bars() -> None:
     """No progress bars where nobody watches them: a file would fill with their every step."""
     if not sys.stderr.isatty():
         os.environ["TQDM_DISABLE"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-
-
-def check_devices(job: Any) -> None:
-    """Snakemake only counts `gpu`; a job that got none of what its rule asks for says so and keeps to the CPU."""
-    if job.resources.get("gpu") == 0:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ""
-        log.warning("rule %s wants an accelerator and was given `--resources gpu=0`: it runs on the CPU", job.rule)
 
 
 def end_with_driver(poll_seconds: float = 0.5) -> None:
@@ -118,11 +112,10 @@ def stage(job: Any) -> Iterator[None]:
     try:
         threads = clamp_threads(job.threads)
         log.info("rule %s %s, %d threads", job.rule, dict(job.wildcards.items()), threads)
-        check_devices(job)
         quiet_bars()
         from pulse_core.artifacts import of_corpus
 
-        with of_corpus(corpus_of_inputs(job.input)):
+        with job_devices(job), of_corpus(corpus_of_inputs(job.input)):
             yield
         log.info("rule %s done", job.rule)
     except InputError as error:

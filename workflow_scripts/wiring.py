@@ -20,6 +20,7 @@ from pulse_core.config import Config, load_config
 from pulse_core.data.raw_reader import find_raw
 from pulse_core.data.sources import missing_files_message
 from pulse_core.errors import InputError
+from workflow_scripts.devices import allowed_devices
 from workflow_scripts.prepared_models import PreparedModels
 
 SCRIPTS = "workflow_scripts"
@@ -27,11 +28,6 @@ RAW_FILES = ("reviews", "metadata")
 ORACLE = "_oracle"
 FROZEN = ("sbert", "distilbert")  # scorers whose encoder is the frozen model of the same role
 DEFAULT_THREADS = 8  # of a torch job on a cluster, where Snakemake knows no number of cores; --set-threads changes it
-
-
-def accelerators() -> int:
-    """GPUs of this machine, counted by their device files (asking torch would take seconds)."""
-    return len(list(Path("/dev").glob("nvidia[0-9]*")))
 
 
 def torch_threads(cores: int | None, gpus: int) -> int:
@@ -99,7 +95,7 @@ class Wiring:
 
     def torch_threads(self, _wildcards: Any) -> int:
         """Threads of a torch rule in this call."""
-        return torch_threads(self._workflow.cores, accelerators())
+        return torch_threads(self._workflow.cores, len(allowed_devices()))
 
     def template(self, name: str) -> str:
         """Path of a prompt template of the configuration."""
