@@ -22,6 +22,7 @@ from pulse_core.generation.growing_cache import GrowingCache
 from pulse_core.generation.requests import Completion, Request, Sampling
 from pulse_core.generation.sampling import draw, repeating, uniforms
 from pulse_core.models import device
+from pulse_core.precision import arithmetic
 
 PREFILL_PROMPTS = 16  # prompts prefilled side by side: they are sorted by length, so few share little padding
 COMPACT_SHARE = 0.3  # finished sequences are dropped from the batch when they are this share of it
@@ -43,6 +44,7 @@ class TransformersGenerator:
 
     def __init__(self, directory: Path, dtype: str, batch_size: int) -> None:
         attention = grouped_attention.register()
+        dtype = arithmetic(dtype)
         self.model = AutoModelForCausalLM.from_pretrained(
             directory, dtype=getattr(torch, dtype), attn_implementation=attention
         )

@@ -10,6 +10,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from pulse_core.models import device
+from pulse_core.precision import arithmetic
 from pulse_core.ranking.layout import Batch
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.seeding import derive_seed
@@ -21,7 +22,8 @@ class Ranker(nn.Module):
     def __init__(self, directory: Path, settings: RankerSettings, seed: int, *, adapt: bool = True) -> None:
         super().__init__()
         self.settings = settings
-        base = AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, settings.dtype))
+        self.dtype = arithmetic(settings.dtype)
+        base = AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, self.dtype))
         self.tokenizer = AutoTokenizer.from_pretrained(directory)
         layers: int = base.config.num_hidden_layers
         adapted = min(settings.adapted_layers or layers, layers)

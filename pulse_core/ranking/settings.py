@@ -47,5 +47,5 @@ class RankerSettings(Settings):
     """Users in one forward pass (ten candidates each)."""
     gradient_accumulation: int = Field(default=2, ge=1)
     """Forward passes before a step of the optimiser."""
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
-    """Precision of the frozen weights and of the arithmetic; adapters and losses are float32."""
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    """Precision of the language model while it ranks; `auto` as in `generation.dtype`."""

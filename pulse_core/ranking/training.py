@@ -46,6 +46,7 @@ class TrainingRecord:
     train_examples: int = 0
     validation_examples: int = 0
     scale: float = 1.0
+    arithmetic: str = ""
 
 
 def score(ranker: Ranker, questions: Sequence[Question], what: str) -> np.ndarray:
@@ -112,7 +113,7 @@ def train(ranker: Ranker, training: Asked, validation: Asked, seed: int) -> Trai
             if epoch - record.best_epoch >= settings.patience:
                 break
     ranker.load_trained_state(best)
-    record.scale = float(ranker.scale.detach())
+    record.scale, record.arithmetic = float(ranker.scale.detach()), ranker.dtype
     return record
 
 

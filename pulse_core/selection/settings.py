@@ -20,7 +20,7 @@ class SelectionSettings(Settings):
     """Pooling of the frozen encoders (`distilbert`, `sbert`); the Thought Space's own is saved with it."""
     max_tokens: int = Field(default=96, ge=8, le=8192)
     """Longest text the frozen encoders read; keep it at the Thought Space's for a fair comparison."""
-    dtype: Literal["bfloat16", "float32"] = "bfloat16"
-    """Precision of the arithmetic; float32 is 2 times slower on a CPU and changes scores in the third decimal."""
+    dtype: Literal["auto", "bfloat16", "float32"] = "auto"
+    """Precision of the arithmetic, `auto` as in `generation.dtype`; bfloat16 changes scores in the third decimal."""
     batch_size: int = Field(default=64, ge=1)
     """Texts encoded at once."""

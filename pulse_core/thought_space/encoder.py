@@ -14,6 +14,7 @@ from torch.nn import functional
 from pulse_core.artifacts import whole_directory
 from pulse_core.errors import InputError
 from pulse_core.models import device
+from pulse_core.precision import arithmetic
 from pulse_core.progress import progress
 
 log = logging.getLogger("pulse")
@@ -44,13 +45,13 @@ def pool(states: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
 class Encoder:
     """Texts to unit-norm embeddings, on the job's accelerator or the CPU.
 
-    Weights are float32; the arithmetic is bfloat16 autocast unless told otherwise.
+    Weights are float32; bfloat16 arithmetic is autocast.
 
     Args:
         path: a directory in Hugging Face layout, such as `save` or sentence-transformers writes.
         max_tokens: longest text read, in tokens with the special ones; the rest is cut off the end.
         pooling: `mean` or `cls`.
-        dtype: `bfloat16` or `float32` arithmetic.
+        dtype: `auto`, `bfloat16` or `float32` arithmetic (`pulse_core.precision`).
 
     Raises:
         InputError: the directory holds no such model, or the model cannot read `max_tokens` tokens.
@@ -61,7 +62,7 @@ class Encoder:
         path: str | Path,
         max_tokens: int = 96,
         pooling: Pooling = "mean",
-        dtype: str = "bfloat16",
+        dtype: str = "auto",
     ) -> None:
         from transformers import AutoModel, AutoTokenizer
 
@@ -81,7 +82,7 @@ class Encoder:
             raise InputError(f"encoder: max_tokens {max_tokens} is more than the {longest} tokens that {path} can read")
         self.device = device()
         self.model: nn.Module = model.eval().to(self.device)
-        self.max_tokens, self.pooling, self.dtype = max_tokens, pooling, dtype
+        self.max_tokens, self.pooling, self.dtype = max_tokens, pooling, arithmetic(dtype)
         self.dim: int = model.config.hidden_size
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
