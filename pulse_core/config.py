@@ -127,6 +127,8 @@ class Config(Settings):
                 f"synthetic.items: got {self.synthetic.items}, wants at least twice candidates.count "
                 f"({self.candidates.count}): a user may buy half of the items, and candidates are drawn from the rest"
             )
+        if len(set(self.thought_space.domains)) < len(self.thought_space.domains):
+            raise ValueError(f"thought_space.domains: got {self.thought_space.domains}, wants each domain once")
         unknown = sorted(set(self.thought_space.domains) - set(self.domains))
         if unknown:
             raise ValueError(f"thought_space.domains names {unknown}, but domains holds {sorted(self.domains)}")

@@ -1,6 +1,8 @@
-"""Learning rates over the steps of a training run."""
+"""Learning rates over the steps of a training run, and the end of one that has diverged."""
 
 import math
+
+from pulse_core.errors import InputError
 
 
 def warmup_cosine(step: int, total: int, warmup_share: float) -> float:
@@ -9,3 +11,14 @@ def warmup_cosine(step: int, total: int, warmup_share: float) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total - warmup, 1)))
+
+
+def finite(loss: float, what: str, key: str) -> float:
+    """`loss` itself.
+
+    Raises:
+        InputError: it is no finite number; names the configuration's `key` that sets the learning rate.
+    """
+    if not math.isfinite(loss):
+        raise InputError(f"{what} has diverged (its loss is {loss}): lower {key}")
+    return loss

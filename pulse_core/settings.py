@@ -15,7 +15,9 @@ class Settings(BaseModel):
     Types are strict: `true` is no number and "3" no whole one. A whole number may stand for one with a fraction.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     @field_validator("*", mode="before")
     @classmethod

@@ -40,6 +40,7 @@ rule candidates:
         "logs/{domain}/candidates.log",
     benchmark:
         "logs/{domain}/candidates.tsv"
+    priority: 1  # before SASRec is trained: too few items for the candidates end the run here
     conda:
         "../envs/pulse.yaml"
     params:

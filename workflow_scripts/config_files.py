@@ -24,7 +24,7 @@ HEADER = """\
 # The manual of PULSE's configuration, and the embedded default: it runs anywhere, offline, in minutes.
 # Lay your own values over it in a file that holds only what differs, as the presets in config/ do:
 #     snakemake --cores 8 --resources gpu=2 results/luxury/hr1.json --configfile config/amazon-small.yaml
-# or name single ones: --config seed=7. A changed value reruns the stages that read it and what follows from them.
+# or name single ones: --config seed=7 ranker.epochs=1. A changed value reruns the stages that read it and what follows.
 # The comments come from the settings classes (`make format` refreshes them); the values are edited here.
 """
 # Sections whose keys are names that the user chooses: what a value may hold is said once, above them.

@@ -1,11 +1,11 @@
 """Where the workflow keeps the configured pre-trained models: one directory for each origin and kind."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from snakemake.exceptions import WorkflowError
 
-from pulse_core.config import ModelsSettings
 from pulse_core.model_settings import ModelSettings
 
 FOLDER = "resources/models"
@@ -15,8 +15,8 @@ class PreparedModels:
     """The models of one configuration. Directories are named after origins, so that two configurations don't fight for
     one place; roles of the same origin and kind share one."""
 
-    def __init__(self, settings: ModelsSettings) -> None:
-        self.roles: dict[str, ModelSettings] = {role: chosen for role, chosen in settings if chosen}
+    def __init__(self, roles: Mapping[str, ModelSettings | None]) -> None:
+        self.roles: dict[str, ModelSettings] = {role: chosen for role, chosen in roles.items() if chosen}
         self._of_directory = {_directory(role, chosen): (_kind(role), chosen) for role, chosen in self.roles.items()}
 
     def weights(self, role: str) -> str:

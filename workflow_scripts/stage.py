@@ -18,7 +18,7 @@ from workflow_scripts.devices import job_devices
 log = logging.getLogger("pulse")
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHELLS = {"sh", "bash", "dash", "zsh", "ksh"}
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def usable_cpus() -> int:

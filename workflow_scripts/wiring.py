@@ -6,6 +6,7 @@ Nothing here imports torch: every Snakemake call, dry runs too, pays for these i
 import contextlib
 import copy
 import fcntl
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -27,6 +28,12 @@ SCRIPTS = "workflow_scripts"
 RAW_FILES = ("reviews", "metadata")
 ORACLE = "_oracle"
 FROZEN = ("sbert", "distilbert")  # scorers whose encoder is the frozen model of the same role
+# What hr1.json repeats of the configuration: all that its figures follow from.
+SETTINGS = (
+    *("corpus", "split", "sasrec", "candidates", "neighbours", "rationales", "thought_space", "tree", "selection"),
+    *("ranker", "evaluation"),
+)
+SHARED_RESULTS = ("tables", "figures")  # directories of results/ that are no domain's
 DEFAULT_THREADS = 8  # of a torch job on a cluster, where Snakemake knows no number of cores; --set-threads changes it
 
 
@@ -48,6 +55,11 @@ def typed_values(arguments: Iterable[str]) -> dict[str, Any]:
     return values
 
 
+def file_hash(path: str) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
 class Wiring:
     """The answers for one Snakemake call."""
 
@@ -62,7 +74,19 @@ class Wiring:
         values = copy.deepcopy(config)
         update_config(values, typed_values(workflow.config_settings.config_args or ()))
         self.settings: Config = self._readable(load_config, values)
-        self.models = PreparedModels(self.settings.models)
+        self.models = PreparedModels(dict(self.settings.models))
+        self._check_targets(workflow.dag_settings.targets if workflow.dag_settings else ())
+
+    def _check_targets(self, targets: Iterable[str]) -> None:
+        """Raise a WorkflowError for a target of a domain that this configuration does not have."""
+        for target in targets:
+            parts = Path(target).parts
+            if len(parts) > 2 and parts[0] == "results" and parts[1] not in (*self.settings.domains, *SHARED_RESULTS):
+                known = ", ".join(self.settings.domains)
+                raise WorkflowError(
+                    f"{target}: no domain {parts[1]!r} is configured, there are {known}. Name it under `domains`, or "
+                    "lay a file over config.yaml that does (--configfile config/amazon-small.yaml)"
+                )
 
     def lock_working_directory(self) -> None:
         """Make this process the only driver in the working directory, until it ends, however it ends.
@@ -95,7 +119,7 @@ class Wiring:
 
     def torch_threads(self, _wildcards: Any) -> int:
         """Threads of a torch rule in this call."""
-        return torch_threads(self._workflow.cores, len(allowed_devices()))
+        return torch_threads(self._workflow.resource_settings.cores, len(allowed_devices()))
 
     def template(self, name: str) -> str:
         """Path of a prompt template of the configuration."""
@@ -214,6 +238,8 @@ class Wiring:
             "split": settings.split.kind,
             "candidate_strategy": settings.candidates.kind,
             "behaviour": settings.selection.behaviour,
-            "models": {role: chosen.name for role, chosen in self.models.roles.items()},
+            "models": {role: self.models.roles[role].name for role in ("slm", "encoder")},
             "engine": settings.generation.engine,
+            "settings": {section: self.plain(section) for section in SETTINGS},
+            "prompts": {name: file_hash(self.template(name)) for name in type(settings.prompts).model_fields},
         }

@@ -104,7 +104,7 @@ def _fetch_patiently(url: str, target: Path, settings: DownloadSettings) -> None
             if error.final or idle >= settings.attempts:
                 raise
             log.info("%s: %s; trying again with %d bytes in hand", url, error, size)
-            time.sleep(settings.wait_seconds * 2 ** min(idle, 5))
+            time.sleep(settings.wait_seconds * 2 ** min(max(idle - 1, 0), 5))
 
 
 def _fetch_once(url: str, target: Path, settings: DownloadSettings) -> None:

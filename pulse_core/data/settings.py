@@ -37,7 +37,7 @@ class CorpusSettings(Settings):
 class SampleUsers(Settings):
     """On how many users a split the language-model stages work; null means all of them."""
 
-    train: int | None = Field(None, ge=1)
+    train: int | None = Field(None, ge=2)
     """Users whose training examples get rationales and train encoders and rankers."""
 
     validation: int | None = Field(None, ge=1)

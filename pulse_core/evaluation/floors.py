@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from pulse_core.data.examples import training_sequences
 from pulse_core.errors import InputError
 from pulse_core.evaluation.tables import require_columns
 from pulse_core.keys import Key, keys
@@ -20,11 +21,7 @@ NOT_WORD = re.compile(r"[^\w&'.-]+")
 
 
 def training_popularity(interactions: pd.DataFrame, examples: pd.DataFrame) -> pd.Series:
-    """How many users bought each item before their first held-out target: counts indexed by item.
-
-    A user's interactions count up to, not including, the first validation or test target; a user without one counts
-    up to the last training target; a user without any example is left out, since under a global cut the purchases may
-    lie after it.
+    """How many users bought each item among what training may see (`training_sequences`): counts indexed by item.
 
     Args:
         interactions: (user, item, timestamp, row), any order; sequence order is (timestamp, row).
@@ -33,13 +30,7 @@ def training_popularity(interactions: pd.DataFrame, examples: pd.DataFrame) -> p
     require_columns(interactions, ("user", "item", "timestamp", "row"), "interactions")
     require_columns(examples, ("user", "split", "position"), "examples")
     ordered = interactions.sort_values(["user", "timestamp", "row"], ignore_index=True)
-    position = ordered.groupby("user").cumcount()
-    held_out = examples["split"].isin(HELD_OUT)
-    last_training = examples[~held_out].groupby("user")["position"].max() + 1
-    first_held_out = examples[held_out].groupby("user")["position"].min()
-    known = first_held_out.combine_first(last_training)  # number of leading interactions that training may see
-    visible = position < ordered["user"].map(known).fillna(0)
-    return ordered[visible].groupby("item").size().rename("count")
+    return training_sequences(ordered, examples).groupby("item").size().rename("count")
 
 
 def brand_keys(items: pd.DataFrame) -> pd.Series:

@@ -44,6 +44,8 @@ class Context:
     engine: str
     """The engine that wrote the rationales."""
     models: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    prompts: Mapping[str, str] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     stages: Mapping[str, StageTime] = field(default_factory=dict)
@@ -130,6 +132,8 @@ def assemble(
             bootstrap_samples=settings.bootstrap_samples,
         ),
         models=dict(context.models),
+        settings={section: dict(values) for section, values in context.settings.items()},
+        prompts=dict(context.prompts),
         seeds=dict(context.seeds),
         versions=dict(context.versions),
         stages=dict(context.stages),

@@ -153,6 +153,10 @@ class Hr1(Result):
     """SASRec on every test user, sampled or not."""
     protocol: Protocol
     models: dict[str, str]
+    settings: dict[str, dict[str, Any]]
+    """The configuration's sections that the figures follow from."""
+    prompts: dict[str, str]
+    """SHA-256 of each prompt template."""
     seeds: dict[str, int]
     versions: dict[str, str]
     stages: dict[str, StageTime]

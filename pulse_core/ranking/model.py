@@ -59,7 +59,7 @@ class Ranker(nn.Module):
         return part
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(device().type, torch.bfloat16, enabled=self.settings.dtype == "bfloat16")
+        return torch.autocast(device().type, torch.bfloat16, enabled=self.dtype == "bfloat16")
 
     def trunk(self, batch: Batch) -> torch.Tensor:
         """(B, L, d) states after the frozen layers; no gradient."""

@@ -20,7 +20,7 @@ from pulse_core.progress import progress
 from pulse_core.ranking.layout import Batch, PackedQuestion, Question, collate, pack
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.settings import RankerSettings
-from pulse_core.schedules import warmup_cosine
+from pulse_core.schedules import finite, warmup_cosine
 from pulse_core.seeding import derive_seed
 
 log = logging.getLogger("pulse")
@@ -99,7 +99,7 @@ def train(ranker: Ranker, training: Asked, validation: Asked, seed: int) -> Trai
                 batch, trunk = held.batch(chosen)
                 loss = cross_entropy(ranker.head_logits(batch, trunk), places[chosen].to(trunk.device))
                 (loss / settings.gradient_accumulation).backward()
-                losses.append(float(loss.detach()))
+                losses.append(finite(float(loss.detach()), "the ranker", "ranker.learning_rate"))
                 if number % settings.gradient_accumulation == 0 or number == len(rows):
                     torch.nn.utils.clip_grad_norm_([p for g in optimiser.param_groups for p in g["params"]], 1.0)
                     optimiser.step()
@@ -142,25 +142,34 @@ def load_ranker(model: Path, directory: Path, settings: RankerSettings) -> Ranke
 
 
 class _Held:
-    """The trunk's states of many questions, (L_i, d) each, computed once."""
+    """The trunk's states of many questions, (L_i, d) each, computed once and kept off the accelerator.
+
+    With no frozen layer there is nothing to save: the states are then made anew for every batch.
+    """
 
     def __init__(self, ranker: Ranker, questions: Sequence[Question], what: str) -> None:
         self.packed = [pack(question, ranker.tokenizer, ranker.settings.max_tokens) for question in questions]
+        self.ranker = ranker
         self.states: list[torch.Tensor] = [torch.empty(0)] * len(self.packed)
+        if ranker.frozen_layers == 0:
+            return
         ranker.eval()
         with progress(what, len(self.packed), "users") as meter:
             for rows in _length_batches(self.packed, ranker.settings.batch_users):
                 states = ranker.trunk(collate([self.packed[row] for row in rows]))
                 for row, state in zip(rows, states, strict=True):
                     # The copy lets go of the padding.
-                    self.states[row] = state[: _length(self.packed[row])].clone()
+                    self.states[row] = state[: _length(self.packed[row])].clone().cpu()
                 meter.advance(len(rows))
 
     def batch(self, rows: Sequence[int]) -> tuple[Batch, torch.Tensor]:
         """The rows' batch and their states, (B, L, d)."""
         batch = collate([self.packed[row] for row in rows])
+        if self.ranker.frozen_layers == 0:
+            return batch, self.ranker.trunk(batch)
         length = batch.tokens.shape[1]
-        return batch, torch.stack([pad(self.states[row], (0, 0, 0, length - len(self.states[row]))) for row in rows])
+        states = [pad(self.states[row], (0, 0, 0, length - len(self.states[row]))) for row in rows]
+        return batch, torch.stack(states).to(self.ranker.scale.device)
 
 
 def _validate(ranker: Ranker, held: _Held, places: Sequence[int], record: TrainingRecord) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from pulse_core.errors import InputError
-from pulse_core.generation.requests import Message
+from pulse_core.generation.requests import Completion, Message, Request
 
 TURN = re.compile(r"^### (system|user|assistant)[ \t]*$", re.MULTILINE)
 
@@ -47,12 +47,17 @@ class PromptTemplate:
         return tuple(turns), start
 
 
-def tidy(answer_start: str, text: str) -> str:
-    """A completion as a rationale: the answer's first words put back, one line, cut back to its last whole clause."""
-    whole = " ".join(f"{answer_start} {text}".split())
+def tidy(request: Request, completion: Completion) -> str:
+    """A completion as a rationale: the answer's first words put back, one line, one that ran into the token limit cut
+    back to its last whole clause; nothing where the model wrote nothing."""
+    if not completion.text.strip():
+        return ""
+    whole = " ".join(f"{request.answer_start} {completion.text}".split())
     if whole.endswith((".", "!", "?")):
         return whole
-    # Ran into the token limit: keep up to the last full stop that ends a sentence, else to the last comma.
+    if completion.tokens < request.sampling.max_new_tokens:
+        return whole + "."
+    # Keep up to the last full stop that ends a sentence, else to the last comma.
     stop = max((match.end() for match in re.finditer(r"[a-z\)][.!?](?=\s)", whole)), default=0)
     if stop >= len(whole) // 2:
         return whole[:stop]

@@ -125,7 +125,7 @@ def _written(examples: pd.DataFrame, requests: list[Request], writer: Writer, wh
             "user": examples["user"].tolist(),
             "split": examples["split"].tolist(),
             "position": examples["position"].tolist(),
-            "rationale": [tidy(r.answer_start, c.text) for r, c in zip(requests, completions, strict=True)],
+            "rationale": [tidy(r, c) for r, c in zip(requests, completions, strict=True)],
             "mean_logprob": [completion.mean_logprob for completion in completions],
             "tokens": [completion.tokens for completion in completions],
             "seed": [request.seed for request in requests],

@@ -18,7 +18,7 @@ def ranks_of_targets(scores: np.ndarray, histories: Sequence[np.ndarray], target
     if len(rows):
         allowed[rows, np.concatenate(histories)] = -np.inf
     allowed[np.arange(len(targets)), targets] = own
-    return (allowed >= own[:, None]).sum(axis=1)
+    return (~(allowed < own[:, None])).sum(axis=1)  # a score that is no number counts against the model, too
 
 
 def ranking_metrics(ranks: np.ndarray) -> dict[str, float]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from pulse_core.artifacts import whole_file
 from pulse_core.errors import InputError
+from pulse_core.schedules import finite
 from pulse_core.sequence.batches import training_batches
 from pulse_core.sequence.full_ranking import ranking_metrics
 from pulse_core.sequence.losses import binary_loss, softmax_loss
@@ -115,7 +116,7 @@ def run_epoch(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        losses.append(loss.item())
+        losses.append(finite(loss.item(), "SASRec", "sasrec.learning_rate"))
     return float(np.mean(losses))
 
 

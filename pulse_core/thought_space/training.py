@@ -16,7 +16,7 @@ import torch
 from pulse_core.artifacts import write_json
 from pulse_core.errors import InputError
 from pulse_core.progress import progress
-from pulse_core.schedules import warmup_cosine
+from pulse_core.schedules import finite, warmup_cosine
 from pulse_core.seeding import derive_seed
 from pulse_core.thought_space.encoder import Encoder, load_encoder
 from pulse_core.thought_space.examples import TrainingExample, batches, held_out_users, without_target
@@ -194,7 +194,7 @@ def _fit(
                 torch.nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
                 optimiser.step()
                 step += 1
-                losses.append(float(loss.detach()))
+                losses.append(finite(float(loss.detach()), "the Thought Space", "thought_space.learning_rate"))
                 meter.advance(1, f"loss {losses[-1]:.3f}")
             for encoder in encoders:
                 encoder.model.eval()

@@ -75,7 +75,7 @@ def grow_trees(
                         "node": next_node[key],
                         "parent": parent["node"],
                         "depth": depth,
-                        "rationale": tidy(request.answer_start, completion.text),
+                        "rationale": tidy(request, completion),
                         "mean_logprob": completion.mean_logprob,
                         "tokens": completion.tokens,
                         "seed": request.seed,

@@ -117,14 +117,15 @@ def test_oldest_purchases_go_first_and_rationale_and_candidates_stay(model: Path
         pack(long, ranker.tokenizer, 16)
 
 
-def test_training_learns_a_planted_rule_and_changes_only_the_adapted_layers(model: Path) -> None:
+@pytest.mark.parametrize("adapted", [2, None])  # with kept states of frozen layers, and without any to keep
+def test_training_learns_a_planted_rule_and_changes_only_the_adapted_layers(model: Path, adapted: int | None) -> None:
     """The rationale names the target: a ranker that reads it must end above chance and above its start."""
     asked = questions(48)
     places = [n % 4 for n in range(48)]
     told = [
         Question(q.history, f"Looks for {q.candidates[p]}.", q.candidates) for q, p in zip(asked, places, strict=True)
     ]
-    ranker = Ranker(model, settings(adapted_layers=2, epochs=12, patience=12, learning_rate=2e-2), 1)
+    ranker = Ranker(model, settings(adapted_layers=adapted, epochs=12, patience=12, learning_rate=2e-2), 1)
     frozen = {name: p.detach().clone() for name, p in ranker.named_parameters() if "lora_" not in name}
     record = train(ranker, Asked(told[:32], places[:32]), Asked(told[32:], places[32:]), 1)
     assert record.validation_loss[record.best_epoch] < record.validation_loss[0]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pulse_core.errors import InputError
+from pulse_core.generation.requests import Completion, Request, Sampling
 from pulse_core.rationales.prompts import PromptTemplate, tidy
 
 PROMPTS = Path(__file__).parents[2] / "config" / "prompts"
@@ -52,6 +53,7 @@ def test_the_projects_templates_render(name: str, values: dict) -> None:
 @pytest.mark.parametrize(
     ("written", "kept"),
     [
+        ("", ""),
         ("Mint Balm, last Oat Soap: looks for soft skin.", "First Mint Balm, last Oat Soap: looks for soft skin."),
         ("Mint Balm: looks for soft skin. Also, she would", "First Mint Balm: looks for soft skin."),
         ("Mint Balm: looks for soft skin at a fair price, so", "First Mint Balm: looks for soft skin at a fair price."),
@@ -59,5 +61,15 @@ def test_the_projects_templates_render(name: str, values: dict) -> None:
         ("Mint Balm: looks for a 3.4 oz size\n", "First Mint Balm: looks for a 3.4 oz size."),
     ],
 )
-def test_tidy(written: str, kept: str) -> None:
-    assert tidy("First", written) == kept
+def test_tidy_of_a_text_that_ran_into_the_limit(written: str, kept: str) -> None:
+    assert tidy(request(), Completion(written, -1.0, 9)) == kept
+
+
+def test_tidy_cuts_nothing_off_a_text_that_ended_by_itself() -> None:
+    written = "Mint Balm: looks for soft, gentle skin care"
+    assert tidy(request(), Completion(written, -1.0, 8)) == f"First {written}."
+
+
+def request() -> Request:
+    """A request for nine tokens at most, whose answer begins with First."""
+    return Request((), Sampling(max_new_tokens=9, temperature=0.5, top_p=0.9, top_k=50), 0, answer_start="First")

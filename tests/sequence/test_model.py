@@ -98,6 +98,17 @@ def test_full_ranking_by_hand() -> None:
     assert metrics["mrr"] == pytest.approx((1 + 1 / 2 + 1 / 11) / 3)
 
 
+def test_a_score_that_is_no_number_never_ranks_first() -> None:
+    scores = np.array([[np.nan, 1.0, 2.0], [0.5, np.nan, 2.0]])
+    assert ranks_of_targets(scores, [np.array([], int), np.array([], int)], np.array([0, 0])).tolist() == [3, 3]
+
+
+def test_a_diverged_training_is_refused_naming_the_key(small: SASRecSettings) -> None:
+    wild = small.model_copy(update={"learning_rate": 1e30})
+    with pytest.raises(InputError, match=r"diverged.*lower sasrec\.learning_rate"):
+        train([np.array([0, 1, 2, 3])] * 8, None, 4, wild, 1)
+
+
 @pytest.mark.parametrize("loss", ["ce", "bce"])
 def test_training_finds_planted_order_and_repeats_itself(
     loss: str, interactions: pd.DataFrame, examples: pd.DataFrame, small: SASRecSettings

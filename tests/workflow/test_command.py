@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.command import targets_first
+from workflow_scripts.command import nested_values, targets_first
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,19 @@ def test_targets_go_first(given: str, expected: str, tmp_path: Path, monkeypatch
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()
     assert targets_first(given.split()) == expected.split()
+
+
+def test_dotted_keys_are_written_out() -> None:
+    given = [
+        "a.b",
+        "--resources",
+        "x.y=1",
+        "--config",
+        "ranker.epochs=1",
+        "tree.sampling.top_p=.5",
+        "seed=2",
+        "--cores",
+        "2",
+    ]
+    written = ["ranker={epochs: 1}", "tree={sampling: {top_p: .5}}"]
+    assert nested_values(given) == [*given[:4], *written, *given[6:]]

@@ -5,12 +5,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from snakemake.settings.types import ConfigSettings, DAGSettings, ResourceSettings
 
 from pulse_core.errors import InputError
 from workflow_scripts.devices import allowed_devices, leased, machine_devices
-from workflow_scripts.wiring import torch_threads
+from workflow_scripts.wiring import DEFAULT_THREADS, Wiring, torch_threads
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """
@@ -105,3 +107,14 @@ def test_devices_are_those_that_were_assigned_or_all_of_the_machine(
 
 def test_threads_are_shared_between_the_devices() -> None:
     assert [torch_threads(8, gpus) for gpus in (0, 1, 2)] == [8, 8, 4]
+
+
+def test_a_cluster_call_without_cores_can_be_asked_for_threads() -> None:
+    """`--profile profiles/slurm` sets jobs and no cores: Snakemake's own `workflow.cores` raises then."""
+    workflow = SimpleNamespace(
+        basedir=str(ROOT),
+        dag_settings=DAGSettings(),
+        config_settings=ConfigSettings(),
+        resource_settings=ResourceSettings(nodes=20),
+    )
+    assert Wiring({}, workflow).torch_threads({}) == DEFAULT_THREADS

@@ -38,6 +38,12 @@ def test_missing_raw_files_are_named_with_page_and_place(plain: Workspace) -> No
     assert "MissingInputException" not in told
 
 
+def test_a_target_of_an_unknown_domain_is_told_which_there_are(plain: Workspace) -> None:
+    told = plain.run("-n", target="results/gift_cards/hr1.json", fails=True)
+    assert "no domain 'gift_cards' is configured, there are luxury, pantry, games" in told
+    assert "MissingRuleException" not in told
+
+
 @pytest.mark.parametrize("domain", ["shop", "luxury"])
 def test_a_domain_of_your_own_is_told_where_to_put_its_files(plain: Workspace, domain: str) -> None:
     own = ["--config", f"domains={{{domain}: {{source: files}}}}"]
@@ -58,8 +64,9 @@ def test_raw_files_of_the_checkout_are_found_from_another_working_directory(plai
 
 def test_values_on_the_command_line_are_typed_as_in_a_file(plain: Workspace) -> None:
     plain.run("-n", "--config", "ranker={epochs: 1, learning_rate: 1e-4, adapted_layers: null}", "testing=true")
-    told = plain.run("-n", "--config", "ranker={epochs: one}", fails=True)
+    told = plain.run("-n", "--config", "ranker.epochs=one", "ranker.lora_r=two", fails=True)
     assert "ranker.epochs: got 'one', wants a whole number" in told
+    assert "ranker.lora_r: got 'two', wants a whole number" in told
 
 
 def test_a_misspelt_key_ends_the_call_before_any_job(plain: Workspace) -> None:
