@@ -9,6 +9,12 @@ configfile: f"{workflow.basedir}/config.yaml"
 
 
 include: "rules/common.smk"
+
+
+scattergather:
+    shards=settings.generation.shards,
+
+
 include: "rules/data.smk"
 include: "rules/sequence.smk"
 include: "rules/models.smk"

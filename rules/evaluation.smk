@@ -3,8 +3,11 @@ BASELINES = ["sasrec", "untrained_slm", "brand_repeat", "popularity"]
 VARIANTS = ["thought_space", "no_reason"]
 # The stages whose seconds hr1.json tells, by the names of their benchmark files under logs/<domain>/.
 TIMED = [
-    *("corpus", "examples", "sasrec", "candidates", "neighbours", "positive_rationales", "thought_space"),
-    *("base_rationales", "tree", "select-thought_space"),
+    *("corpus", "examples", "sasrec", "candidates", "neighbours", "thought_space", "select-thought_space"),
+    *gather.shards("positive_rationales-{scatteritem}"),
+    *gather.shards("base_rationales-{scatteritem}"),
+    *gather.shards("tree-{scatteritem}"),
+    *("gather_positive", "gather_base", "gather_tree"),
     *(f"ranker-{variant}" for variant in VARIANTS),
     *(f"baseline-{name}" for name in BASELINES),
 ]
@@ -20,7 +23,7 @@ rule hr1:
         users=rules.corpus.output.users,
         catalogue=rules.corpus.output.catalogue,
         leak=rules.neighbours.output.leak,
-        tree=rules.tree.output,
+        tree=rules.gather_tree.output,
         selected="results/{domain}/selected/thought_space.parquet",
         predictions=expand(
             "results/{{domain}}/rankers/{variant}/predictions.parquet",

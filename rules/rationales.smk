@@ -1,4 +1,6 @@
 # The small language model writes: positive rationales (Phase I) and base rationales (Phase II).
+# Each writing stage is scattered into `generation.shards` jobs and gathered again.
+WRITING = ["engine", "batch_size", "chunk_prompts", "dtype"]
 PROMPT_TEXTS = ["history_items", "title_chars", "review_chars", "sampling"]
 
 
@@ -11,11 +13,11 @@ rule positive_rationales:
         model=wiring.models.weights("slm"),
         template=wiring.template("positive"),
     output:
-        "results/{domain}/rationales/positive.parquet",
+        "results/{domain}/shards/positive/{scatteritem}.parquet",
     log:
-        "logs/{domain}/positive_rationales.log",
+        "logs/{domain}/positive_rationales-{scatteritem}.log",
     benchmark:
-        "logs/{domain}/positive_rationales.tsv"
+        "logs/{domain}/positive_rationales-{scatteritem}.tsv"
     conda:
         "../envs/pulse.yaml"
     threads: wiring.torch_threads
@@ -25,12 +27,29 @@ rule positive_rationales:
     params:
         code=wiring.code("positive_rationales"),
         settings=wiring.part("rationales", *PROMPT_TEXTS, "target_review_chars"),
-        generation=wiring.plain("generation"),
+        generation=wiring.part("generation", *WRITING),
         seed=settings.seed,
         # Finished generations are journalled here, outside the outputs that Snakemake deletes when a job fails.
         work="results/{domain}/.work/positive_rationales",
     script:
         "../workflow_scripts/positive_rationales.py"
+
+
+rule gather_positive:
+    input:
+        gather.shards("results/{{domain}}/shards/positive/{scatteritem}.parquet"),
+    output:
+        "results/{domain}/rationales/positive.parquet",
+    log:
+        "logs/{domain}/gather_positive.log",
+    benchmark:
+        "logs/{domain}/gather_positive.tsv"
+    conda:
+        "../envs/pulse.yaml"
+    params:
+        code=wiring.code("gather"),
+    script:
+        "../workflow_scripts/gather.py"
 
 
 rule base_rationales:
@@ -43,11 +62,11 @@ rule base_rationales:
         model=wiring.models.weights("slm"),
         template=wiring.template("base"),
     output:
-        "results/{domain}/rationales/base.parquet",
+        "results/{domain}/shards/base/{scatteritem}.parquet",
     log:
-        "logs/{domain}/base_rationales.log",
+        "logs/{domain}/base_rationales-{scatteritem}.log",
     benchmark:
-        "logs/{domain}/base_rationales.tsv"
+        "logs/{domain}/base_rationales-{scatteritem}.tsv"
     conda:
         "../envs/pulse.yaml"
     threads: wiring.torch_threads
@@ -57,8 +76,19 @@ rule base_rationales:
     params:
         code=wiring.code("base_rationales"),
         settings=wiring.part("rationales", *PROMPT_TEXTS, "neighbour_items"),
-        generation=wiring.plain("generation"),
+        generation=wiring.part("generation", *WRITING),
         seed=settings.seed,
         work="results/{domain}/.work/base_rationales",
     script:
         "../workflow_scripts/base_rationales.py"
+
+
+use rule gather_positive as gather_base with:
+    input:
+        gather.shards("results/{{domain}}/shards/base/{scatteritem}.parquet"),
+    output:
+        "results/{domain}/rationales/base.parquet",
+    log:
+        "logs/{domain}/gather_base.log",
+    benchmark:
+        "logs/{domain}/gather_base.tsv"

@@ -1,7 +1,7 @@
 # Phase II: the tree of refinements, and the leaf that agrees best with the user's behaviour.
 rule tree:
     input:
-        base=rules.base_rationales.output,
+        base=rules.gather_base.output,
         examples=rules.examples.output,
         interactions=rules.corpus.output.interactions,
         catalogue=rules.corpus.output.catalogue,
@@ -10,11 +10,11 @@ rule tree:
         model=wiring.models.weights("slm"),
         template=wiring.template("tree"),
     output:
-        "results/{domain}/tree.parquet",
+        "results/{domain}/shards/tree/{scatteritem}.parquet",
     log:
-        "logs/{domain}/tree.log",
+        "logs/{domain}/tree-{scatteritem}.log",
     benchmark:
-        "logs/{domain}/tree.tsv"
+        "logs/{domain}/tree-{scatteritem}.tsv"
     conda:
         "../envs/pulse.yaml"
     threads: wiring.torch_threads
@@ -25,17 +25,28 @@ rule tree:
         code=wiring.code("tree"),
         settings=wiring.plain("tree"),
         rationales=wiring.part("rationales", "title_chars", "neighbour_items"),
-        generation=wiring.plain("generation"),
+        generation=wiring.part("generation", *WRITING),
         seed=settings.seed,
         work="results/{domain}/.work/tree",
     script:
         "../workflow_scripts/tree.py"
 
 
+use rule gather_positive as gather_tree with:
+    input:
+        gather.shards("results/{{domain}}/shards/tree/{scatteritem}.parquet"),
+    output:
+        "results/{domain}/tree.parquet",
+    log:
+        "logs/{domain}/gather_tree.log",
+    benchmark:
+        "logs/{domain}/gather_tree.tsv"
+
+
 rule select:
     input:
         models=wiring.scorer_models,
-        tree=rules.tree.output,
+        tree=rules.gather_tree.output,
         examples=rules.examples.output,
         interactions=rules.corpus.output.interactions,
         catalogue=rules.corpus.output.catalogue,

@@ -13,11 +13,11 @@ def main(job: Any) -> None:
         from pulse_core.rationales.prompts import PromptTemplate
         from pulse_core.rationales.settings import RationaleSettings
         from pulse_core.rationales.write import base_rationales
-        from workflow_scripts.inputs import read_sampled, shop_of
-        from workflow_scripts.writing import make_writer, read_neighbour_items
+        from workflow_scripts.inputs import shop_of
+        from workflow_scripts.writing import make_writer, read_neighbour_items, read_shard
 
         table = base_rationales(
-            read_sampled(job.input.examples).drop(columns="target"),
+            read_shard(job).drop(columns="target"),
             read_neighbour_items(job),
             shop_of(job),
             PromptTemplate(Path(job.input.template)),

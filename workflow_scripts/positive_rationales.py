@@ -13,11 +13,11 @@ def main(job: Any) -> None:
         from pulse_core.rationales.prompts import PromptTemplate
         from pulse_core.rationales.settings import RationaleSettings
         from pulse_core.rationales.write import positive_rationales
-        from workflow_scripts.inputs import read_sampled, shop_of
-        from workflow_scripts.writing import make_writer
+        from workflow_scripts.inputs import shop_of
+        from workflow_scripts.writing import make_writer, read_shard
 
         table = positive_rationales(
-            read_sampled(job.input.examples, "train"),
+            read_shard(job, "train"),
             shop_of(job),
             PromptTemplate(Path(job.input.template)),
             RationaleSettings.model_validate(job.params.settings),

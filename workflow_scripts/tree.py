@@ -16,11 +16,11 @@ def main(job: Any) -> None:
         from pulse_core.rationales.settings import RationaleSettings
         from pulse_core.tree.grow import grow_trees
         from pulse_core.tree.settings import TreeSettings
-        from workflow_scripts.inputs import read_sampled, shop_of
-        from workflow_scripts.writing import make_writer, read_neighbour_items
+        from workflow_scripts.inputs import shop_of
+        from workflow_scripts.writing import make_writer, read_neighbour_items, read_shard
 
         table = grow_trees(
-            read_sampled(job.input.examples).drop(columns="target"),
+            read_shard(job).drop(columns="target"),
             pd.read_parquet(job.input.base),
             read_neighbour_items(job),
             shop_of(job),

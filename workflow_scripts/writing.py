@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from pulse_core.generation.engines import make_generator
@@ -10,6 +11,7 @@ from pulse_core.generation.journal import Journal
 from pulse_core.generation.settings import GenerationSettings
 from pulse_core.keys import Key, keys
 from pulse_core.rationales.write import Writer
+from workflow_scripts.inputs import read_sampled
 
 
 def make_writer(job: Any) -> Writer:
@@ -23,3 +25,15 @@ def read_neighbour_items(job: Any) -> dict[Key, list[int]]:
     """The items of similar users, most telling first, by (user, split, position)."""
     neighbours = pd.read_parquet(job.input.neighbours)
     return dict(zip(keys(neighbours), (items.tolist() for items in neighbours["items"]), strict=True))
+
+
+def read_shard(job: Any, *splits: str) -> pd.DataFrame:
+    """The sampled examples that the job's shard writes for.
+
+    A shard is every n-th block of `chunk_prompts` examples, so the journal's chunks, and with them the texts, are the
+    same whatever the number of shards.
+    """
+    number, shards = map(int, job.wildcards.scatteritem.split("-of-"))
+    examples = read_sampled(job.input.examples, *splits)
+    blocks = np.arange(len(examples)) // GenerationSettings.model_validate(job.params.generation).chunk_prompts
+    return examples[blocks % shards == number - 1].reset_index(drop=True)

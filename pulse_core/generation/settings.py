@@ -17,6 +17,9 @@ class GenerationSettings(Settings):
     chunk_prompts: int = Field(default=64, ge=1)
     """Prompts between two entries of the journal: what a killed stage loses at most. Part of a text's identity, since
     what is batched together shares floating-point noise."""
+    shards: int = Field(default=1, ge=1)
+    """Jobs that a writing stage is scattered into: one for each GPU of a machine, as many as you like on a cluster. The
+    texts are the same whatever their number."""
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     """Precision of the language model while it writes. `auto`: bfloat16 where the hardware multiplies it faster than
     float32 (GPUs, AMX, AMD's AVX-512), else float32. Name one to have the same arithmetic on every machine."""

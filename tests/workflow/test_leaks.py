@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from snakemake.iocontainers import InputFiles
+from snakemake.iocontainers import InputFiles, Wildcards
 
 from pulse_core.data.examples import training_sequences
 from pulse_core.generation.fake_engine import FakeGenerator
@@ -103,7 +103,7 @@ def job(results: Path, tmp_path: Path, template: str, **params: Any) -> SimpleNa
     return SimpleNamespace(
         rule=template,
         threads=1,
-        wildcards={},
+        wildcards=Wildcards(fromdict={"scatteritem": "1-of-1"}),
         resources={},
         log=[str(tmp_path / "log.txt")],
         input=InputFiles(fromdict={name: str(path) for name, path in files.items()}),

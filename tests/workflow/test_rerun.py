@@ -12,10 +12,10 @@ pytestmark = pytest.mark.workflow
 EVALUATION = {"hr1"}
 RANKER = {"ranker", "oracle_predictions", *EVALUATION}
 SELECTION = {"select", *RANKER}
-TREE = {"tree", *SELECTION}
-BASE = {"base_rationales", *TREE}
+TREE = {"tree", "gather_tree", *SELECTION}
+BASE = {"base_rationales", "gather_base", *TREE}
 SPACE = {"thought_space", *SELECTION}
-POSITIVE = {"positive_rationales", *SPACE}
+POSITIVE = {"positive_rationales", "gather_positive", *SPACE}
 
 
 def test_a_second_call_has_nothing_to_do(built: Workspace) -> None:

@@ -1,0 +1,23 @@
+"""Rules gather_*: the shards of a writing stage to its one table, in an order that their number does not change."""
+
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Join the shards, sorted by example and node."""
+    with stage(job):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from pulse_core.artifacts import write_table
+        from pulse_core.keys import KEY
+
+        table = pa.concat_tables([pq.read_table(file) for file in job.input])
+        order = [*KEY, "node"] if "node" in table.column_names else KEY
+        write_table(job.output[0], table.sort_by([(name, "ascending") for name in order]))
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
