@@ -4,6 +4,15 @@ import sys
 from pathlib import Path
 
 
+def finished(folder: str, artifact: str) -> Path:
+    """The folder of one domain's results, or an end with what to run where `artifact` is not in it."""
+    root = Path(folder)
+    if not (root / artifact).is_file():
+        target = root / "hr1.json"
+        raise SystemExit(f"{root / artifact} is not there: run `snakemake --cores 8 --resources gpu=2 {target}` first")
+    return root
+
+
 def main(folder: str) -> None:
     """Print HR@1 beside its rivals, one user from history to ranking, and where to look next."""
     import pandas as pd
@@ -12,7 +21,7 @@ def main(folder: str) -> None:
     from pulse_core.report.shown_example import shown_example
     from pulse_core.report.summary import render
 
-    root = Path(folder)
+    root = finished(folder, "hr1.json")
     shown = shown_example(
         examples=pd.read_parquet(root / "examples.parquet"),
         items=pd.read_parquet(root / "corpus/items.parquet"),
@@ -24,4 +33,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1] if len(sys.argv) > 1 else "results/luxury")

@@ -1,18 +1,19 @@
 """Rationales as they came, for reading by eye: `python -m workflow_scripts.rationale_sheet results/luxury 20`."""
 
 import sys
-from pathlib import Path
 
 
-def main(folder: str, count: str = "20") -> None:
+def main(folder: str = "results/luxury", count: str = "20") -> None:
     """Print `count` selected rationales of test users, drawn by a fixed seed, with the histories behind them."""
     import pandas as pd
 
     from pulse_core.artifacts import corpus_of
     from pulse_core.report.rationale_sheet import rationale_sheet
+    from workflow_scripts.demo_summary import finished
 
-    file = Path(folder) / "selected/thought_space.parquet"
-    root, selected = Path(folder), pd.read_parquet(file)
+    root = finished(folder, "selected/thought_space.parquet")
+    file = root / "selected/thought_space.parquet"
+    selected = pd.read_parquet(file)
     sheet = rationale_sheet(
         selected[selected["split"] == "test"],
         pd.read_parquet(root / "examples.parquet"),
