@@ -1,12 +1,10 @@
 # HR@1 of PULSE and of everything it is measured against, with what the figures depend on.
 BASELINES = ["sasrec", "untrained_slm", "brand_repeat", "popularity"]
 VARIANTS = ["thought_space", "no_reason"]
+SCATTERED = ["positive_rationales", "base_rationales", "tree"]
 # The stages whose seconds hr1.json tells, by the names of their benchmark files under logs/<domain>/.
 TIMED = [
     *("corpus", "examples", "sasrec", "candidates", "neighbours", "thought_space", "select-thought_space"),
-    *gather.shards("positive_rationales-{scatteritem}"),
-    *gather.shards("base_rationales-{scatteritem}"),
-    *gather.shards("tree-{scatteritem}"),
     *("gather_positive", "gather_base", "gather_tree"),
     *(f"ranker-{variant}" for variant in VARIANTS),
     *(f"baseline-{name}" for name in BASELINES),
@@ -45,6 +43,8 @@ rule hr1:
         protocol=wiring.protocol(),
         seed=settings.seed,
         systems={"thought_space": "pulse"},
-        benchmarks=lambda wildcards: wiring.benchmarks(wildcards, TIMED),
+        benchmarks=lambda wildcards: wiring.benchmarks(
+            wildcards, TIMED, {stage: gather.shards(stage + "-{scatteritem}") for stage in SCATTERED}
+        ),
     script:
         "../workflow_scripts/hr1.py"

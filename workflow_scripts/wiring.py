@@ -8,7 +8,8 @@ import copy
 import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,13 @@ class Wiring:
         update_config(values, typed_values(workflow.config_settings.config_args or ()))
         self.settings: Config = self._readable(load_config, values)
         self.models = PreparedModels(dict(self.settings.models))
-        self._check_targets(workflow.dag_settings.targets if workflow.dag_settings else ())
+        self._check_targets(argument for argument in sys.argv[1:] if argument.startswith("results/"))
 
     def _check_targets(self, targets: Iterable[str]) -> None:
-        """Raise a WorkflowError for a target of a domain that this configuration does not have."""
+        """Raise a WorkflowError for a target of a domain that this configuration does not have.
+
+        Snakemake tells the workflow its targets only after it has failed to find their rules.
+        """
         for target in targets:
             parts = Path(target).parts
             if len(parts) > 2 and parts[0] == "results" and parts[1] not in (*self.settings.domains, *SHARED_RESULTS):
@@ -223,13 +227,18 @@ class Wiring:
             "oracle_predictions": f"{results}/leak_audit/predictions.parquet",
         }
 
-    def benchmarks(self, wildcards: Any, stages: Sequence[str]) -> dict[str, str]:
-        """Stage -> its benchmark file: `stages`, those that only some configurations have, and the models."""
+    def benchmarks(
+        self, wildcards: Any, stages: Sequence[str], shards: Mapping[str, Sequence[str]]
+    ) -> dict[str, list[str]]:
+        """Stage -> its benchmark files: `stages`, those that only some configurations have, the models, and those that
+        are scattered into `shards`."""
         made = ["synthetic_raw"] if self.truth(wildcards) else []
         audit = [f"select-thought_space{ORACLE}", "oracle_predictions"] if self.leak_audit(wildcards) else []
-        files = {stage: f"logs/{wildcards.domain}/{stage}.tsv" for stage in [*made, *stages, *audit]}
+        logs = f"logs/{wildcards.domain}"
+        files = {stage: [f"{logs}/{stage}.tsv"] for stage in [*made, *stages, *audit]}
+        files |= {stage: [f"{logs}/{shard}.tsv" for shard in parts] for stage, parts in shards.items()}
         models = [Path(self.models.weights(role)).parent.name for role in ("slm", "encoder")]
-        return {**files, **{f"model-{model}": f"logs/models/{model}.tsv" for model in models}}
+        return {**files, **{f"model-{model}": [f"logs/models/{model}.tsv"] for model in models}}
 
     def protocol(self) -> dict[str, Any]:
         """What hr1.json says about how figures came about, beside what the artifacts tell."""

@@ -5,7 +5,7 @@ import logging
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -53,27 +53,30 @@ def _git(repository: Path | None, *arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def stage_seconds(benchmarks: Mapping[str, Path | str]) -> dict[str, StageTime]:
+def stage_seconds(benchmarks: Mapping[str, Sequence[Path | str]]) -> dict[str, StageTime]:
     """Wall time and peak memory of each stage from Snakemake's benchmark files.
 
     Args:
-        benchmarks: stage -> its benchmark file. A file that is not there is logged and gives null, not an error: a
-            time is no figure of merit.
+        benchmarks: stage -> its benchmark files, one a job. A file that is not there is logged and gives null, not an
+            error: a time is no figure of merit.
 
     Raises:
         InputError: a file is no benchmark table.
     """
-    return {stage: _stage(stage, Path(file)) for stage, file in benchmarks.items()}
+    return {stage: _stage(stage, [Path(file) for file in files]) for stage, files in benchmarks.items()}
 
 
-def _stage(stage: str, file: Path) -> StageTime:
-    if not file.exists():
-        log.warning("benchmark of stage %s not found: %s", stage, file)
-        return StageTime(seconds=None, jobs=0)
-    with file.open(newline="", encoding="utf-8") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t"))
-    if not rows or _number(rows[0].get("s")) is None:
-        raise InputError(f"{file}: no Snakemake benchmark table (a column `s` with seconds); run stage {stage} again")
+def _stage(stage: str, files: Sequence[Path]) -> StageTime:
+    rows: list[dict[str, str]] = []
+    for file in files:
+        if not file.exists():
+            log.warning("benchmark of stage %s not found: %s", stage, file)
+            continue
+        with file.open(newline="", encoding="utf-8") as lines:
+            table = list(csv.DictReader(lines, delimiter="\t"))
+        if not table or _number(table[0].get("s")) is None:
+            raise InputError(f"{file}: no Snakemake benchmark table (a column `s` with seconds); run {stage} again")
+        rows += table
     seconds = [value for row in rows if (value := _number(row.get("s"))) is not None]
     memory = [value for row in rows if (value := _number(row.get("max_rss"))) is not None]
     return StageTime(

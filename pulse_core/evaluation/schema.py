@@ -93,7 +93,7 @@ class Protocol(Result):
 
 
 class StageTime(Result):
-    """Cost of one stage, summed over the rows of its benchmark file (repeats); null where none was found."""
+    """Cost of one stage, summed over its jobs, from Snakemake's benchmark files; null where none was found."""
 
     seconds: float | None
     jobs: int

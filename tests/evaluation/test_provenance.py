@@ -19,10 +19,12 @@ def test_versions_name_python_and_libraries(tmp_path: Path) -> None:
     assert "commit" not in found  # no work tree there
 
 
-def test_seconds_add_up_over_rows(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "tree.tsv").write_text(HEAD + "12.5\t0:00:12\t900.25\t1\t20\n2.5\t0:00:02\t-\tNA\t-\n")
+def test_seconds_add_up_over_jobs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = [tmp_path / "tree-1-of-2.tsv", tmp_path / "tree-2-of-2.tsv"]
+    files[0].write_text(HEAD + "12.5\t0:00:12\t900.25\t1\t20\n")
+    files[1].write_text(HEAD + "2.5\t0:00:02\t-\tNA\t-\n")
     with caplog.at_level(logging.WARNING, logger="pulse"):
-        found = stage_seconds({"tree": tmp_path / "tree.tsv", "gone": tmp_path / "gone.tsv"})
+        found = stage_seconds({"tree": files, "gone": [tmp_path / "gone.tsv"]})
     assert found["tree"].model_dump() == {"seconds": 15.0, "jobs": 2, "max_rss_mb": 900.25}
     assert found["gone"].seconds is None and "gone.tsv" in caplog.text
 
@@ -30,4 +32,4 @@ def test_seconds_add_up_over_rows(tmp_path: Path, caplog: pytest.LogCaptureFixtu
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.tsv").write_text("a\tb\n1\t2\n")
     with pytest.raises(InputError, match=r"x\.tsv: no Snakemake benchmark"):
-        stage_seconds({"x": str(tmp_path / "x.tsv")})
+        stage_seconds({"x": [str(tmp_path / "x.tsv")]})

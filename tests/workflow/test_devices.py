@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from snakemake.settings.types import ConfigSettings, DAGSettings, ResourceSettings
+from snakemake.settings.types import ConfigSettings, ResourceSettings
 
 from pulse_core.errors import InputError
 from workflow_scripts.devices import allowed_devices, leased, machine_devices
@@ -113,7 +113,6 @@ def test_a_cluster_call_without_cores_can_be_asked_for_threads() -> None:
     """`--profile profiles/slurm` sets jobs and no cores: Snakemake's own `workflow.cores` raises then."""
     workflow = SimpleNamespace(
         basedir=str(ROOT),
-        dag_settings=DAGSettings(),
         config_settings=ConfigSettings(),
         resource_settings=ResourceSettings(nodes=20),
     )
