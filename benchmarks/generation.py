@@ -35,7 +35,7 @@ def measure_generation() -> dict[str, float]:
     answers = engine.generate(requests)
     shared = sum(completion.tokens for answer in answers for completion in answer) / (time.perf_counter() - started)
 
-    prompts = [engine.prompt_tokens(request) for request in requests]
+    prompts = [engine.chat.prompt(request) for request in requests]
     longest = max(map(len, prompts))
     tokens = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts])
     mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])

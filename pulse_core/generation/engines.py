@@ -1,7 +1,9 @@
 """The one place that turns settings into an engine."""
 
+import importlib.util
 from pathlib import Path
 
+from pulse_core.errors import InputError
 from pulse_core.generation.requests import TextGenerator
 from pulse_core.generation.settings import GenerationSettings
 
@@ -12,6 +14,14 @@ def make_generator(settings: GenerationSettings, model: Path) -> TextGenerator:
         from pulse_core.generation.fake_engine import FakeGenerator
 
         return FakeGenerator()
+    if settings.engine == "vllm":
+        if importlib.util.find_spec("vllm") is None:
+            raise InputError(
+                "generation.engine: vllm is not installed: run `make setup TORCH=cuda`, or name another engine"
+            )
+        from pulse_core.generation.vllm_engine import VLLMGenerator
+
+        return VLLMGenerator(model, settings)
     from pulse_core.generation.transformers_engine import TransformersGenerator
 
     return TransformersGenerator(model, settings.dtype, settings.batch_size)

@@ -7,16 +7,27 @@ from pydantic import Field
 from pulse_core.settings import Settings
 
 
+class VLLMSettings(Settings):
+    """What only the engine `vllm` reads."""
+
+    max_model_tokens: int = Field(default=4096, ge=128)
+    """Longest prompt and answer together, in tokens. The cache of one sequence is reserved for it."""
+    gpu_memory_share: float = Field(default=0.9, gt=0, le=1)
+    """Share of the GPU's memory for weights and cache; on a CPU, of the machine's."""
+
+
 class GenerationSettings(Settings):
     """Which engine writes, and how much at a time."""
 
-    engine: Literal["transformers", "fake"] = "transformers"
-    """`transformers` runs anywhere. `fake` makes up text without a model; only tests may use it (`testing: true`)."""
+    engine: Literal["transformers", "vllm", "fake"] = "transformers"
+    """`transformers` runs anywhere. `vllm` is for GPUs (`make setup TORCH=cuda`); both write the same texts, up to
+    floating-point noise. `fake` makes up text without a model; only tests may use it (`testing: true`)."""
     batch_size: int = Field(default=96, ge=1)
     """Texts written side by side. Raise it on a GPU until memory is full; on a CPU 64-128 is best."""
     chunk_prompts: int = Field(default=64, ge=1)
     """Prompts between two entries of the journal: what a killed stage loses at most. Part of a text's identity, since
     what is batched together shares floating-point noise."""
+    vllm: VLLMSettings = VLLMSettings()
     shards: int = Field(default=1, ge=1)
     """Jobs that a writing stage is scattered into: one for each GPU of a machine, as many as you like on a cluster. The
     texts are the same whatever their number."""

@@ -4,19 +4,18 @@ A call's prompts share what they share: the tokens common to all of them (instru
 prefilled once and kept once for the whole call, each prompt's own tokens prefilled once for all its samples.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 
 from pulse_core.artifacts import read_json
-from pulse_core.code_version import code_files
 from pulse_core.generation import grouped_attention
+from pulse_core.generation.chat_tokens import ChatTokens
+from pulse_core.generation.engine_identity import engine_identity
 from pulse_core.generation.grouped_attention import KeysValues
 from pulse_core.generation.growing_cache import GrowingCache
 from pulse_core.generation.requests import Completion, Request, Sampling
@@ -49,26 +48,13 @@ class TransformersGenerator:
             directory, dtype=getattr(torch, dtype), attn_implementation=attention
         )
         self.model.eval().to(device())
-        self.tokenizer = AutoTokenizer.from_pretrained(directory)
+        self.chat = ChatTokens(directory)
         self.batch_size = batch_size
-        self.identity = _identity(read_json(directory / "origin.json"), dtype, batch_size, self.model.device.type)
-        self._stops = self._stop_tokens()
-
-    def _stop_tokens(self) -> torch.Tensor:
-        """A rationale is one line: the end-of-turn tokens and every token with a line break end it."""
-        ends = self.model.generation_config.eos_token_id
-        stops = set(ends if isinstance(ends, list) else [ends]) | {self.tokenizer.eos_token_id}
-        pieces = self.tokenizer.batch_decode([[token] for token in range(len(self.tokenizer))])
-        stops |= {token for token, piece in enumerate(pieces) if "\n" in piece}
-        flags = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
-        flags[[token for token in stops if token is not None and token < len(flags)]] = True
-        return flags.to(self.model.device)
-
-    def prompt_tokens(self, request: Request) -> list[int]:
-        """The prompt as token ids, through the model's own chat template."""
-        turns = [{"role": message.role, "content": message.content} for message in request.messages]
-        text = str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-        return self.tokenizer(text + request.answer_start, add_special_tokens=False)["input_ids"]
+        library, origin = f"transformers-{transformers.__version__}", read_json(directory / "origin.json")
+        self.identity = engine_identity(__file__, library, origin, dtype, batch_size, self.model.device.type)
+        self._stops = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
+        self._stops[self.chat.stops()] = True
+        self._stops = self._stops.to(self.model.device)
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
         """See `TextGenerator`. Requests of one call must share their sampling settings."""
@@ -76,7 +62,7 @@ class TransformersGenerator:
             return []
         if len({request.sampling for request in requests}) != 1:
             raise ValueError("the requests of one call must share their sampling settings")
-        prompts = [self.prompt_tokens(request) for request in requests]
+        prompts = [self.chat.prompt(request) for request in requests]
         answers: list[list[Completion]] = [[] for _ in requests]
         shared = _common_prefix(prompts)
         # Longest first: prompts of like length share a batch, so little of it is padding.
@@ -196,19 +182,7 @@ class TransformersGenerator:
 
     def _completion(self, sequence: _Sequence) -> Completion:
         written = sequence.tokens[:-1] if sequence.finished else sequence.tokens
-        text = str(self.tokenizer.decode(written, skip_special_tokens=True))
-        return Completion(text.strip(), sequence.logprob / len(sequence.tokens), len(sequence.tokens))
-
-
-def _identity(origin: Mapping[str, Any], dtype: str, batch_size: int, device_type: str) -> str:
-    """What texts depend on: library, this engine's own code, the weights, precision, batch (its noise) and device."""
-    here = Path(__file__).resolve()
-    own = hashlib.sha256()
-    for file in code_files(here, here.parents[2]):
-        if file.parent == here.parent:
-            own.update(file.read_bytes())
-    engine = f"transformers-{transformers.__version__}-{own.hexdigest()[:16]}"
-    return ":".join([engine, origin["name"], *origin["sha256"], dtype, str(batch_size), device_type])
+        return Completion(self.chat.text(written), sequence.logprob / len(sequence.tokens), len(sequence.tokens))
 
 
 def _common_prefix(prompts: list[list[int]]) -> int:

@@ -41,7 +41,7 @@ def plain(model: Path, generator: TransformersGenerator, asked: Request) -> Comp
     """The same request through transformers' own `generate`, alone, with nothing shared."""
     tokenizer = AutoTokenizer.from_pretrained(model)
     language_model = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
-    prompt = torch.tensor([generator.prompt_tokens(asked)])
+    prompt = torch.tensor([generator.chat.prompt(asked)])
     stops = generator._stops.nonzero().squeeze(-1).tolist()
     out = language_model.generate(
         prompt, max_new_tokens=asked.sampling.max_new_tokens, do_sample=False, eos_token_id=stops,

@@ -1,0 +1,35 @@
+"""Requests as token ids and token ids as texts: the same for every engine."""
+
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+
+from pulse_core.generation.requests import Request
+
+
+class ChatTokens:
+    """A prepared model's tokenizer and chat template."""
+
+    def __init__(self, directory: Path) -> None:
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(directory)
+        self._vocabulary: int = AutoConfig.from_pretrained(directory).vocab_size
+        ends = GenerationConfig.from_pretrained(directory).eos_token_id
+        self._ends: list[int | None] = ends if isinstance(ends, list) else [ends]
+
+    def prompt(self, request: Request) -> list[int]:
+        """The prompt through the model's own chat template, with the answer's first words."""
+        turns = [{"role": message.role, "content": message.content} for message in request.messages]
+        text = str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        return self.tokenizer(text + request.answer_start, add_special_tokens=False)["input_ids"]
+
+    def stops(self) -> list[int]:
+        """A rationale is one line: the end-of-turn tokens and every token with a line break end it."""
+        pieces = self.tokenizer.batch_decode([[token] for token in range(len(self.tokenizer))])
+        stops = {*self._ends, self.tokenizer.eos_token_id}
+        stops |= {token for token, piece in enumerate(pieces) if "\n" in piece}
+        return sorted(token for token in stops if token is not None and token < self._vocabulary)
+
+    def text(self, tokens: list[int]) -> str:
+        """What was written, without special tokens and outer white space."""
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True)).strip()

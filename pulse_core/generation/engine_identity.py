@@ -1,0 +1,28 @@
+"""What an engine's texts depend on beside the request."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pulse_core.code_version import code_files
+
+
+def engine_identity(
+    module: str, library: str, origin: Mapping[str, Any], dtype: str, batch_size: int, device_type: str
+) -> str:
+    """Library and its version, the code of this package behind `module`, the weights, precision, batch (its noise) and
+    device.
+
+    Args:
+        module: `__file__` of the engine.
+        origin: `origin.json` of the prepared model, with the weights' SHA-256.
+    """
+    file = Path(module).resolve()
+    own = hashlib.sha256()
+    for each in code_files(file, file.parents[2]):
+        if each.parent == file.parent:
+            own.update(each.read_bytes())
+    return ":".join(
+        [f"{library}-{own.hexdigest()[:16]}", origin["name"], *origin["sha256"], dtype, str(batch_size), device_type]
+    )
