@@ -135,14 +135,26 @@ def test_training_learns_a_planted_rule_and_changes_only_the_adapted_layers(mode
             torch.testing.assert_close(parameter.detach(), frozen[name], atol=0, rtol=0)
 
 
-def test_same_seed_same_ranker(model: Path) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_same_seed_same_ranker(model: Path, dtype: str) -> None:
     asked = Asked(questions(8), [n % 4 for n in range(8)])
     scores = []
     for _ in range(2):
-        ranker = Ranker(model, settings(epochs=2), 5)
+        ranker = Ranker(model, settings(epochs=2, dtype=dtype), 5)
         train(ranker, asked, asked, 5)
         scores.append(score(ranker, asked.questions, "test"))
     assert (scores[0] == scores[1]).all()
+
+
+def test_auto_is_one_of_the_two(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `auto` means is decided once: weights and arithmetic agree."""
+    asked = Asked(questions(4), [0, 1, 2, 3])
+    for fast, dtype in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr("pulse_core.precision.fast_bfloat16", lambda _, told=fast: told)
+        ranker, named = (Ranker(model, settings(epochs=1, dtype=name), 5) for name in ("auto", dtype))
+        assert train(ranker, asked, asked, 5).arithmetic == dtype
+        train(named, asked, asked, 5)
+        assert (score(ranker, asked.questions, "test") == score(named, asked.questions, "test")).all()
 
 
 def test_saved_and_loaded_ranker_scores_the_same(model: Path, tmp_path: Path) -> None:
