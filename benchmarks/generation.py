@@ -29,7 +29,7 @@ def measure_generation() -> dict[str, float]:
             history=titles(number, 4), similar=titles(number + 5, 4), rationale="Looks for gentle care."
         )
         requests.append(Request(messages, sampling, number, SAMPLES, start))
-    engine = TransformersGenerator(model, "bfloat16", 96)
+    engine = TransformersGenerator(model, "auto", 96)
     engine.generate(requests[:2])
     started = time.perf_counter()
     answers = engine.generate(requests)
