@@ -44,7 +44,7 @@ rule hr1:
         seed=settings.seed,
         systems={"thought_space": "pulse"},
         benchmarks=lambda wildcards: wiring.benchmarks(
-            wildcards, TIMED, {stage: gather.shards(stage + "-{scatteritem}") for stage in SCATTERED}
+            wildcards, TIMED, {stage: gather.shards(f"{stage}-{{scatteritem}}") for stage in SCATTERED}
         ),
     script:
         "../workflow_scripts/hr1.py"
