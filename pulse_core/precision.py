@@ -1,7 +1,8 @@
 """The precision of arithmetic that `dtype: auto` means on this machine. Imports no torch."""
 
-import os
 from pathlib import Path
+
+from pulse_core.accelerators import allowed_devices, machine_devices
 
 CPU_INFO = Path("/proc/cpuinfo")
 
@@ -15,12 +16,8 @@ def arithmetic(dtype: str) -> str:
     """
     if dtype != "auto":
         return dtype
-    return "bfloat16" if has_accelerator() or fast_bfloat16(CPU_INFO) else "float32"
-
-
-def has_accelerator() -> bool:
-    """Whether this process may use a GPU, by the device files and CUDA_VISIBLE_DEVICES."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES") != "" and any(Path("/dev").glob("nvidia[0-9]*"))
+    accelerated = bool(machine_devices() and allowed_devices())
+    return "bfloat16" if accelerated or fast_bfloat16(CPU_INFO) else "float32"
 
 
 def fast_bfloat16(cpu_info: Path) -> bool:

@@ -7,7 +7,6 @@ import fcntl
 import itertools
 import logging
 import os
-import re
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -15,23 +14,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from pulse_core.accelerators import VARIABLE, allowed_devices
 from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
-VARIABLE = "CUDA_VISIBLE_DEVICES"
 POLL_SECONDS = 0.5
-
-
-def machine_devices(directory: Path = Path("/dev")) -> list[str]:
-    """The GPUs of this machine by their device files (asking torch would take seconds and start CUDA)."""
-    numbers = (re.fullmatch(r"nvidia(\d+)", file.name) for file in directory.glob("nvidia[0-9]*"))
-    return [str(number) for number in sorted(int(match[1]) for match in numbers if match)]
-
-
-def allowed_devices() -> list[str]:
-    """The devices this process may use: what CUDA_VISIBLE_DEVICES names (set by a cluster or the user), else all."""
-    told = os.environ.get(VARIABLE)
-    return machine_devices() if told is None else [name.strip() for name in told.split(",") if name.strip()]
 
 
 def lease_directory() -> Path:

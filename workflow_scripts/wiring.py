@@ -17,12 +17,12 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
+from pulse_core.accelerators import allowed_devices
 from pulse_core.code_version import code_version
 from pulse_core.config import Config, load_config
 from pulse_core.data.raw_reader import find_raw
 from pulse_core.data.sources import missing_files_message
 from pulse_core.errors import InputError
-from workflow_scripts.devices import allowed_devices
 from workflow_scripts.prepared_models import PreparedModels
 
 SCRIPTS = "workflow_scripts"

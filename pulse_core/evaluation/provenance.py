@@ -11,7 +11,6 @@ from pathlib import Path
 
 from pulse_core.errors import InputError
 from pulse_core.evaluation.schema import StageTime
-from pulse_core.precision import arithmetic
 
 PACKAGES = (
     *("torch", "transformers", "peft", "sentence-transformers", "accelerate", "tokenizers", "safetensors", "gguf"),
@@ -30,7 +29,6 @@ def versions(repository: Path | None = None) -> dict[str, str]:
     found = {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "dtype auto": arithmetic("auto"),
     }
     for package in PACKAGES:
         try:

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 from snakemake.settings.types import ConfigSettings, ResourceSettings
 
+from pulse_core.accelerators import allowed_devices, machine_devices
 from pulse_core.errors import InputError
-from workflow_scripts.devices import allowed_devices, leased, machine_devices
+from workflow_scripts.devices import leased
 from workflow_scripts.wiring import DEFAULT_THREADS, Wiring, torch_threads
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,19 @@
+"""The GPUs of this machine. Imports no torch: asking it would take seconds and start CUDA."""
+
+import os
+import re
+from pathlib import Path
+
+VARIABLE = "CUDA_VISIBLE_DEVICES"
+
+
+def machine_devices(directory: Path = Path("/dev")) -> list[str]:
+    """The GPUs of this machine by their device files."""
+    numbers = (re.fullmatch(r"nvidia(\d+)", file.name) for file in directory.glob("nvidia[0-9]*"))
+    return [str(number) for number in sorted(int(match[1]) for match in numbers if match)]
+
+
+def allowed_devices() -> list[str]:
+    """The devices this process may use: what CUDA_VISIBLE_DEVICES names (set by a cluster or the user), else all."""
+    told = os.environ.get(VARIABLE)
+    return machine_devices() if told is None else [name.strip() for name in told.split(",") if name.strip()]
