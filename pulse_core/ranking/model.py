@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from pulse_core.models import device
 from pulse_core.precision import arithmetic
@@ -23,13 +23,15 @@ class Ranker(nn.Module):
         super().__init__()
         self.settings = settings
         self.dtype = arithmetic(settings.dtype)
-        base = AutoModelForCausalLM.from_pretrained(directory, dtype=getattr(torch, self.dtype))
+        base = _language_model(directory, settings, getattr(torch, self.dtype))
         self.tokenizer = AutoTokenizer.from_pretrained(directory)
         layers: int = base.config.num_hidden_layers
         adapted = min(settings.adapted_layers or layers, layers)
         self.frozen_layers = layers - adapted if adapt else layers
         self.language_model: Any = base
         if adapt:
+            if settings.gradient_checkpointing:
+                base.gradient_checkpointing_enable({"use_reentrant": False})
             with torch.random.fork_rng():
                 torch.manual_seed(derive_seed(seed, "lora"))
                 self.language_model = get_peft_model(base, _lora(settings, base, adapted))
@@ -61,29 +63,28 @@ class Ranker(nn.Module):
     def _autocast(self) -> torch.autocast:
         return torch.autocast(device().type, torch.bfloat16, enabled=self.dtype == "bfloat16")
 
+    def _where(self, batch: Batch) -> dict[str, Any]:
+        """What may see what, and where everything stands, as the decoder takes it."""
+        mask = batch.mask.to(self.scale.device)
+        if self.settings.attention == "eager":  # it adds the mask to the logits
+            mask = torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, torch.finfo(torch.float32).min)
+        return {"attention_mask": mask, "position_ids": batch.positions.to(mask.device), "use_cache": False}
+
     def trunk(self, batch: Batch) -> torch.Tensor:
         """(B, L, d) states after the frozen layers; no gradient."""
-        place = self.scale.device
+        tokens = batch.tokens.to(self.scale.device)
         with torch.no_grad(), self._autocast():
             if self.frozen_layers == 0:
-                return self._causal.model.embed_tokens(batch.tokens.to(place))
-            return self._layers(0, self.frozen_layers, last=False)(
-                input_ids=batch.tokens.to(place),
-                attention_mask=batch.mask.to(place),
-                position_ids=batch.positions.to(place),
-                use_cache=False,
-            ).last_hidden_state
+                return self._causal.model.embed_tokens(tokens)
+            below = self._layers(0, self.frozen_layers, last=False)
+            return below(input_ids=tokens, **self._where(batch)).last_hidden_state
 
     def head_logits(self, batch: Batch, trunk: torch.Tensor) -> torch.Tensor:
         """(B, C) float32 logits from the trunk's states."""
         place = self.scale.device
         with self._autocast():
-            states = self._layers(self.frozen_layers, None, last=True)(
-                inputs_embeds=trunk,
-                attention_mask=batch.mask.to(place),
-                position_ids=batch.positions.to(place),
-                use_cache=False,
-            ).last_hidden_state
+            above = self._layers(self.frozen_layers, None, last=True)
+            states = above(inputs_embeds=trunk, **self._where(batch)).last_hidden_state
             if self.settings.head == "scalar":
                 chosen = states[batch.last[:, 0], batch.last[:, 1]].float()  # (B * C, d)
                 return self.linear(chosen).float().view(-1, batch.width)
@@ -125,6 +126,22 @@ class Ranker(nn.Module):
             {"params": adapters, "lr": self.settings.learning_rate},
             {"params": list(head), "lr": self.settings.head_learning_rate},
         ]
+
+
+def _language_model(directory: Path, settings: RankerSettings, dtype: torch.dtype) -> Any:
+    """The prepared model with the configured attention, in `dtype` or with its linear layers in 4 bits."""
+    options: dict[str, Any] = {"dtype": dtype, "attn_implementation": settings.attention}
+    if settings.load_in_4bit:
+        options["device_map"] = {"": device()}  # bitsandbytes packs a layer while it is moved there
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
+        )
+    model = AutoModelForCausalLM.from_pretrained(directory, **options)
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            # On such CPUs bitsandbytes repacks a layer at its first evaluation, and no gradient passes it any more.
+            module.support_avx512bf16_for_cpu = False
+    return model
 
 
 def _lora(settings: RankerSettings, base: Any, adapted: int) -> LoraConfig:

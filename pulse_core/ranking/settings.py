@@ -48,4 +48,12 @@ class RankerSettings(Settings):
     gradient_accumulation: int = Field(default=2, ge=1)
     """Forward passes before a step of the optimiser."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
-    """Precision of the language model while it ranks; `auto` as in `generation.dtype`."""
+    """Precision of the language model while it ranks, weights included; `auto` as in `generation.dtype`."""
+    load_in_4bit: bool = False
+    """Keep the frozen weights in 4 bits (NF4, bitsandbytes): a quarter of bfloat16's memory, slower, and other figures.
+    Only where the card is too small otherwise."""
+    gradient_checkpointing: bool = False
+    """Compute each adapted layer a second time on the way back instead of keeping what it made: the activations of
+    one layer instead of all, for a third more time. Changes no figure."""
+    attention: Literal["sdpa", "eager"] = "sdpa"
+    """`eager` is for models or devices that sdpa does not serve: slower, more memory, the same logits."""

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.functional import cross_entropy
+from transformers import Phi3Config
 
 from pulse_core.errors import InputError
 from pulse_core.ranking.layout import PackedQuestion, Question, collate, pack
@@ -16,10 +18,14 @@ from tests.workflow.tiny_models import save_language_model
 WORDS = ["rose cream", "oat soap", "red lipstick", "sun lotion", "mint balm", "silk mask", "nail file", "lash curler"]
 
 
+TARGETS = torch.tensor([1, 2])  # of two questions
+TEXTS = [*WORDS, "Bought, oldest first: Why: Looks for Bought next:"]
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("models") / "causal"
-    save_language_model(directory, [*WORDS, "Bought, oldest first: Why: Looks for Bought next:"])
+    save_language_model(directory, TEXTS)
     return directory
 
 
@@ -62,10 +68,7 @@ def plain_logits(ranker: Ranker, question: PackedQuestion) -> torch.Tensor:
     return torch.stack(logits)
 
 
-@pytest.mark.parametrize("head", ["likelihood", "scalar"])
-@pytest.mark.parametrize("adapted", [1, 2, None])
-def test_packed_equals_ten_plain_sequences(model: Path, head: str, adapted: int | None) -> None:
-    ranker = disturbed(model, head=head, adapted_layers=adapted)
+def check_packed_equals_plain(ranker: Ranker) -> None:
     packed = [pack(question, ranker.tokenizer, 512) for question in questions(3)]
     with torch.no_grad():
         together = ranker(collate(packed))
@@ -73,18 +76,76 @@ def test_packed_equals_ten_plain_sequences(model: Path, head: str, adapted: int 
             torch.testing.assert_close(together[row], plain_logits(ranker, question), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("head", ["likelihood", "scalar"])
+@pytest.mark.parametrize("adapted", [1, 2, None])
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_packed_equals_ten_plain_sequences(model: Path, head: str, adapted: int | None, attention: str) -> None:
+    check_packed_equals_plain(disturbed(model, head=head, adapted_layers=adapted, attention=attention))
+
+
+@pytest.mark.parametrize("head", ["likelihood", "scalar"])
+def test_packed_equals_plain_on_the_paper_models_architecture(tmp_path: Path, head: str) -> None:
+    """Phi-3: queries, keys and values are one matrix, so are gate and up."""
+    save_language_model(tmp_path / "causal", TEXTS, Phi3Config)
+    check_packed_equals_plain(disturbed(tmp_path / "causal", head=head))
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_packed_equals_plain_on_the_embedded_model(attention: str, embedded_model: Path) -> None:
+    """The true weights and a long prefix: within 1e-3."""
+    ranker = Ranker(embedded_model, settings(adapted_layers=10, attention=attention), 1).eval()
+    titles = [f"{word} number {n}, for dry hands" for n in range(3) for word in WORDS]
+    question = pack(Question(tuple(titles), "Looks for soft skin.", tuple(titles[:4])), ranker.tokenizer, 512)
+    assert len(question.prefix) > 200
+    with torch.no_grad():
+        got, want = ranker(collate([question]))[0], plain_logits(ranker, question)
+    torch.testing.assert_close(got, want, atol=1e-3, rtol=0)
+
+
 def test_gradients_through_the_packed_layout_equal_the_plain_ones(model: Path) -> None:
     ranker = disturbed(model, lora_dropout=0.0)
     packed = [pack(question, ranker.tokenizer, 512) for question in questions(2)]
-    target = torch.tensor([1, 2])
-    cross_entropy(ranker(collate(packed)), target).backward()
+    cross_entropy(ranker(collate(packed)), TARGETS).backward()
     got = {name: p.grad.clone() for name, p in ranker.named_parameters() if p.grad is not None and "lora_" in name}
     ranker.zero_grad()
-    cross_entropy(torch.stack([plain_logits(ranker, question) for question in packed]), target).backward()
+    cross_entropy(torch.stack([plain_logits(ranker, question) for question in packed]), TARGETS).backward()
     assert got
     for name, parameter in ranker.named_parameters():
         if name in got:
             torch.testing.assert_close(got[name], parameter.grad, atol=1e-5, rtol=1e-3)
+
+
+def test_checkpointing_keeps_less_and_changes_no_gradient(model: Path) -> None:
+    gradients, kept = [], []
+    for checkpointing in (False, True):
+        ranker = disturbed(model, gradient_checkpointing=checkpointing, adapted_layers=None).train()
+        sizes: list[int] = []
+        with torch.random.fork_rng(), saved_tensors_hooks(lambda t, s=sizes: s.append(t.nbytes) or t, lambda t: t):
+            torch.manual_seed(0)  # of the adapters' dropout
+            loss = cross_entropy(ranker(collate([pack(q, ranker.tokenizer, 512) for q in questions(2)])), TARGETS)
+        loss.backward()
+        gradients.append({name: p.grad for name, p in ranker.named_parameters() if p.grad is not None})
+        kept.append(sum(sizes))
+    assert kept[1] < kept[0] / 2
+    torch.testing.assert_close(gradients[1], gradients[0])
+
+
+def test_in_4_bits_it_takes_less_and_trains_and_is_saved_alike(model: Path, tmp_path: Path) -> None:
+    asked = Asked(questions(8), [n % 4 for n in range(8)])
+    ranker, whole = (Ranker(model, settings(load_in_4bit=packed), 1) for packed in (True, False))
+    size, whole_size = (sum(p.nbytes for p in r._causal.model.layers.parameters()) for r in (ranker, whole))
+    assert size < whole_size / 3
+    untrained = score(ranker, asked.questions, "test")
+    assert untrained == pytest.approx(score(whole, asked.questions, "test"), abs=0.5)
+    # After that evaluation as before it: see `_language_model` on what bitsandbytes does on a CPU.
+    cross_entropy(ranker.train()(collate([pack(asked.questions[0], ranker.tokenizer, 512)])), TARGETS[:1]).backward()
+    assert all(p.grad.any() for name, p in ranker.named_parameters() if "lora_B" in name)
+    train(ranker, asked, asked, 1)
+    save_ranker(ranker, tmp_path)
+    trained = score(ranker, asked.questions, "test")
+    assert (trained != untrained).any()
+    loaded = load_ranker(model, tmp_path, settings(load_in_4bit=True))
+    assert score(loaded, asked.questions, "test") == pytest.approx(trained, abs=1e-5)
 
 
 def test_a_candidate_does_not_see_another(model: Path) -> None:

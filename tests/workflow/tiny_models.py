@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import BertConfig, BertModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, BertConfig, BertModel, LlamaConfig, Phi3Config, PreTrainedTokenizerFast
 
 CHAT = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -29,10 +29,12 @@ def tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     return whole
 
 
-def save_language_model(directory: Path, texts: list[str]) -> None:
-    """A two-layer Llama, which is SmolLM2's architecture."""
+def save_language_model(
+    directory: Path, texts: list[str], architecture: type[LlamaConfig] | type[Phi3Config] = LlamaConfig
+) -> None:
+    """Two layers of a Llama, which is SmolLM2's architecture, or of a Phi-3, which is Phi-4-mini's."""
     words = tokenizer(texts)
-    config = LlamaConfig(
+    config = architecture(
         vocab_size=len(words),
         hidden_size=32,
         intermediate_size=64,
@@ -47,7 +49,7 @@ def save_language_model(directory: Path, texts: list[str]) -> None:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        LlamaForCausalLM(config).save_pretrained(directory)
+        AutoModelForCausalLM.from_config(config).save_pretrained(directory)
     words.save_pretrained(directory)
 
 
