@@ -6,30 +6,25 @@ disk. Memory therefore grows with the number of rows (28 bytes each) and distinc
 
 import hashlib
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pulse_core.artifacts import marked, of_corpus, read_json, whole_file, write_json, write_table
+from pulse_core.artifacts import of_corpus, read_json, write_json, write_table
 from pulse_core.data.item_table import read_items
 from pulse_core.data.kcore import earliest_of_pairs, k_core, rank_codes, sequence_order, tied_share
-from pulse_core.data.raw_reader import line_batches, parse_object, summary_of, text_of
 from pulse_core.data.recorded import check_recorded
 from pulse_core.data.review_columns import ReviewColumns, read_review_columns
+from pulse_core.data.review_texts import write_reviews
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.sources import missing_files_message
-from pulse_core.data.text import cut_at_word, plain_text
 from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
-
-REVIEW_SCHEMA = pa.schema([("user", pa.int32()), ("item", pa.int32()), ("summary", pa.string()), ("text", pa.string())])
 
 
 def corpus_source(folder: Path, default: str) -> str:
@@ -80,7 +75,7 @@ def _build(reviews: Path, metadata: Path, settings: CorpusSettings, out: Path, s
     users_column = pa.array(np.arange(len(user_ids), dtype=np.int32))
     write_table(out / "users.parquet", pa.table({"user": users_column, "user_id": pa.array(user_ids, pa.string())}))
     write_table(out / "items.parquet", item_table)
-    reviews_with_text = _write_reviews(out / "reviews.parquet", reviews, kept.rows, users, items, settings)
+    reviews_with_text = write_reviews(out / "reviews.parquet", reviews, kept.rows, users, items, settings)
 
     statistics = {
         "corpus": source,
@@ -141,45 +136,3 @@ def _figures(users: NDArray[Any], items: NDArray[Any], kept: ReviewColumns, orde
         "users_with_one_timestamp": None if times is None else int((times[starts] == times[ends]).sum()),
         "interactions_without_rating": int(np.isnan(kept.ratings).sum()),
     }
-
-
-def _surviving_lines(path: Path, rows: NDArray[np.int64]) -> Iterator[bytes]:
-    """The lines at `rows` (0-based, increasing); only these are ever looked into."""
-    start = position = 0
-    for batch in line_batches(path):
-        end = int(np.searchsorted(rows, start + len(batch)))
-        for row in (rows[position:end] - start).tolist():
-            yield batch[row]
-        start, position = start + len(batch), end
-
-
-def _write_reviews(
-    out: Path, path: Path, rows: NDArray[np.int64], users: NDArray[Any], items: NDArray[Any], settings: CorpusSettings
-) -> int:
-    """Second pass: one row a surviving interaction, in file order, written a row group at a time."""
-    with_text = 0
-    summaries: list[str] = []
-    texts: list[str] = []
-    done = 0
-    limit = settings.max_review_characters
-    with whole_file(out) as partial, pq.ParquetWriter(partial, marked(REVIEW_SCHEMA), compression="zstd") as writer:
-
-        def flush() -> None:
-            nonlocal done
-            chunk = slice(done, done + len(texts))
-            columns = [users[chunk], items[chunk], pa.array(summaries, pa.string()), pa.array(texts, pa.string())]
-            writer.write_table(pa.table(columns, schema=REVIEW_SCHEMA))
-            done += len(texts)
-            summaries.clear()
-            texts.clear()
-
-        for line in _surviving_lines(path, rows):
-            record = parse_object(line)
-            summaries.append(cut_at_word(plain_text(summary_of(record)), limit))
-            texts.append(cut_at_word(plain_text(text_of(record)), limit))
-            with_text += bool(texts[-1])
-            if len(texts) == settings.row_group:
-                flush()
-        if texts:
-            flush()
-    return with_text

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pulse_core.data.quick_lines import NO_TIME, QuickLines, Row, Row2018, Row2023, is_utf8
 from pulse_core.data.raw_reader import (
+    FIRST_MILLISECONDS,
     Malformed,
     item_id_of,
-    line_batches,
+    line_blocks,
     parse_object,
     rating_of,
     time_of,
@@ -23,7 +25,6 @@ from pulse_core.data.settings import CorpusSettings
 from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
-NO_TIME = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
@@ -61,54 +62,85 @@ class ReviewColumns:
         )
 
 
+class _Columns:
+    """The columns as they grow, and the codes given so far."""
+
+    def __init__(self, malformed: Malformed) -> None:
+        self.users, self.items, self.ratings = array("i"), array("i"), array("f")
+        self.times, self.rows = array("q"), array("q")
+        self.user_codes, self.item_codes = _Codes(), _Codes()
+        self.malformed = malformed
+        self.timeless: list[tuple[int, bytes]] = []  # quoted later, if the dump turns out to have times
+        self._lines_before = 0
+        self._quick: QuickLines[Any] = QuickLines(Row2018, Row2023)
+
+    def add(self, block: bytes) -> None:
+        """Take the rows of a block of whole lines."""
+        lines = block.split(b"\n")
+        if is_utf8(block):
+            records, without = self._quick.decode(lines, self._plain)
+        else:
+            records, without = QuickLines[Any]().decode(lines, self._plain)
+        positions = np.delete(np.arange(len(lines)), without)
+        self.users.extend(map(self.user_codes.__getitem__, [record.user for record in records]))
+        self.items.extend(map(self.item_codes.__getitem__, [record.item for record in records]))
+        self.ratings.extend([record.rating for record in records])
+        times = np.array([record.time for record in records], dtype=np.int64)
+        self.times.frombytes(np.where(times >= FIRST_MILLISECONDS, times // 1000, times).tobytes())
+        self.rows.frombytes((positions + self._lines_before).tobytes())
+        self.malformed.lines += len(records)
+        if (wanted := self.malformed.quoted_lines - len(self.timeless)) > 0:
+            for position in positions[times == NO_TIME][:wanted].tolist():
+                self.timeless.append((self._lines_before + position + 1, lines[position]))
+        self._lines_before += len(lines)
+
+    def _plain(self, position: int, line: bytes) -> Row | None:
+        """The row of a line that is not as its release means it; None for a blank or a malformed one."""
+        if not line or line.isspace():
+            return None
+        try:
+            record = parse_object(line)
+            user, item = user_id_of(record), item_id_of(record)
+            rating, time = rating_of(record), time_of(record)
+        except ValueError as error:
+            self.malformed.lines += 1
+            self.malformed.add(self._lines_before + position + 1, line, str(error))
+            return None
+        return Row(user, item, rating, NO_TIME if time is None else time)
+
+
+class _Codes(dict[str, int]):
+    """Codes of ids in order of first appearance."""
+
+    def __missing__(self, name: str) -> int:
+        self[name] = code = len(self)
+        return code
+
+
 def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     """Read who reviewed what, when and with how many stars.
 
     Raises InputError for a missing or damaged file, or when more than settings.max_malformed_share of its lines
     cannot be used. A row without a time is malformed in a dump that has times, and fine in one that has none.
     """
-    users, items, ratings, times, rows = array("i"), array("i"), array("f"), array("q"), array("q")
-    user_codes: dict[str, int] = {}
-    item_codes: dict[str, int] = {}
     malformed = Malformed(path, settings.quoted_lines)
-    timeless: list[tuple[int, bytes]] = []  # quoted later, if the dump turns out to have times
+    found = _Columns(malformed)
     digest = hashlib.sha256()
-    number = 0
-    for batch in line_batches(path, digest):
-        for line in batch:
-            number += 1
-            if not line or line.isspace():
-                continue
-            malformed.lines += 1
-            try:
-                record = parse_object(line)
-                user, item = user_id_of(record), item_id_of(record)
-                rating, time = rating_of(record), time_of(record)
-            except ValueError as error:
-                malformed.add(number, line, str(error))
-                continue
-            if time is None:
-                if len(timeless) < settings.quoted_lines:
-                    timeless.append((number, line))
-                time = NO_TIME
-            users.append(user_codes.setdefault(user, len(user_codes)))
-            items.append(item_codes.setdefault(item, len(item_codes)))
-            ratings.append(rating)
-            times.append(time)
-            rows.append(number - 1)
+    for block in line_blocks(path, digest):
+        found.add(block)
     columns = ReviewColumns(
-        np.frombuffer(users, np.int32) if users else np.empty(0, np.int32),
-        np.frombuffer(items, np.int32) if items else np.empty(0, np.int32),
-        np.frombuffer(ratings, np.float32) if ratings else np.empty(0, np.float32),
-        np.frombuffer(times, np.int64) if times else np.empty(0, np.int64),
-        np.frombuffer(rows, np.int64) if rows else np.empty(0, np.int64),
-        list(user_codes),
-        list(item_codes),
+        np.frombuffer(found.users, np.int32) if found.users else np.empty(0, np.int32),
+        np.frombuffer(found.items, np.int32) if found.items else np.empty(0, np.int32),
+        np.frombuffer(found.ratings, np.float32) if found.ratings else np.empty(0, np.float32),
+        np.frombuffer(found.times, np.int64) if found.times else np.empty(0, np.int64),
+        np.frombuffer(found.rows, np.int64) if found.rows else np.empty(0, np.int64),
+        list(found.user_codes),
+        list(found.item_codes),
         malformed.lines,
         malformed.count,
         digest.hexdigest(),
     )
-    columns = _settle_times(columns, timeless, malformed)
+    columns = _settle_times(columns, found.timeless, malformed)
     malformed.check(settings.max_malformed_share)
     if not len(columns):
         raise InputError(f"{path} holds no review: expected one JSON object a line (McAuley 2018 or 2023 names)")
