@@ -1,16 +1,17 @@
-"""Runs an iterator in a thread of its own, a bounded number of results ahead of whoever uses them."""
+"""Work done by threads beside whoever uses its results, a bounded number of them ahead; pays where it frees the GIL."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 _END: Any = object()
 
 
 def ahead(source: Iterable[T], depth: int) -> Iterator[T]:
-    """What `source` yields, made by a thread at most `depth` results ahead; worth it where the work frees the GIL.
+    """What `source` yields, made by one thread at most `depth` results ahead.
 
     An exception of the source is raised where its result would have come.
     """
@@ -22,4 +23,19 @@ def ahead(source: Iterable[T], depth: int) -> Iterator[T]:
                 coming.append(thread.submit(next, iterator, _END))
                 yield result
         finally:
-            thread.shutdown(cancel_futures=True)  # the user has left: nothing more is wanted
+            thread.shutdown(cancel_futures=True)  # whoever left early wants nothing more
+
+
+def map_ahead(function: Callable[[S], T], source: Iterable[S], threads: int) -> Iterator[T]:
+    """`function` of all that `source` yields, in its order, by several threads at most one result a thread ahead."""
+    with ThreadPoolExecutor(threads, "map") as pool:
+        coming = deque()
+        try:
+            for item in source:
+                coming.append(pool.submit(function, item))
+                if len(coming) > threads:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,125 +1,75 @@
-"""Decodes lines that are as their release means them straight into typed records; the rest go the plain way.
+"""Parses whole blocks of lines in C (Arrow's JSON reader), leaving out every line that is not as its release means it.
 
-A quick decoder skips the keys it has no field for, and refuses a line that raw_reader's functions would refuse or treat in
-a way of their own: another type, a key of the other release, an empty id, a time before 1970. Who reads the refused lines
-with those functions has the rows, counts and messages of reading every line with them. The decoders don't look at the
-encoding of what they skip, so a block that is no UTF-8 is not for them. (A number too large for a float, under a key that
-nobody reads, is the one thing they let pass and the plain way doesn't.)
+Arrow differs from the plain way (raw_reader's functions, line by line) where a dump is dirty, so what could come out
+differently is never taken from it: a line that does not begin with "{" and end with "}", a bare NaN or Infinity, a block
+that holds anything of another type than expected or is no UTF-8, a null that might have been written or be left out. Those
+lines are named, for the plain way to read. (One difference is left: an integer of over 300 digits under a key that
+nobody reads is malformed to the plain way alone.)
 """
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Annotated, Generic, NoReturn, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType, field
-from msgspec.json import Decoder
+import numpy as np
+import pyarrow as pa
+import pyarrow.json
+from numpy.typing import NDArray
 
-NO_TIME = -(1 << 63)  # the least int64
-Identifier = Annotated[str, Meta(min_length=1)]
-Time = Annotated[int, Meta(ge=0, lt=100_000_000_000_000)]  # seconds or milliseconds: to be told apart later
-Absent = UnsetType  # no JSON value is of this type: the key must not be there
-
-
-class Row(Struct, gc=False):
-    """Who reviewed what, with how many stars (NaN: none) and when (NO_TIME: unknown)."""
-
-    user: str
-    item: str
-    rating: float
-    time: int
+_WINDOW = 64  # bytes before a NaN or Infinity that tell a bare one from a word in a text
 
 
-class Row2018(Struct, gc=False):
-    """A Row in the names of the 2018 release."""
+@dataclass(frozen=True)
+class Key:
+    """Where a value stands: under `name`, or where a record has no such key, under `other`."""
 
-    user: Identifier = field(name="reviewerID")
-    item: Identifier = field(name="asin")
-    rating: float = field(name="overall", default=math.nan)
-    time: Time = field(name="unixReviewTime", default=NO_TIME)
-    other_item: Absent = field(name="parent_asin", default=UNSET)
-    other_rating: Absent = field(name="rating", default=UNSET)
-    other_time: Absent = field(name="timestamp", default=UNSET)
+    name: str
+    other: str
+    type: pa.DataType
 
 
-class Row2023(Struct, gc=False):
-    """A Row in the names of the 2023 release."""
+@dataclass(frozen=True)
+class ParsedBlock:
+    """What a block's lines hold."""
 
-    user: Identifier = field(name="user_id")
-    item: Identifier = field(name="parent_asin")
-    rating: float = field(name="rating", default=math.nan)
-    time: Time = field(name="timestamp", default=NO_TIME)
-    other_user: Absent = field(name="reviewerID", default=UNSET)
-    other_rating: Absent = field(name="overall", default=UNSET)
-    other_time: Absent = field(name="unixReviewTime", default=UNSET)
+    columns: list[pa.Array]
+    """One a key, null where a record has no value: (rows,)."""
+    positions: NDArray[np.int64]
+    """(rows,) increasing: each row's line in the block."""
+    odd: NDArray[np.int64]
+    """Increasing: the lines that the plain way has to read, blank ones among them."""
+    starts: NDArray[np.int64]
+    """(lines + 1,) as line_starts gives them."""
 
+    def line(self, block: bytes, position: int) -> bytes:
+        """A line of the block that was parsed, without its end."""
+        return block[self.starts[position] : self.starts[position + 1] - 1]
 
-class Words(Struct, gc=False):
-    """A review's headline and text as they stand."""
+    def without(self, rows: NDArray[np.bool_]) -> "ParsedBlock":
+        """The lines of `rows`, a mask, are odd as well."""
+        if not rows.any():
+            return self
+        columns = [column.filter(pa.array(~rows)) for column in self.columns]
+        odd = np.sort(np.concatenate([self.odd, self.positions[rows]]))
+        return ParsedBlock(columns, self.positions[~rows], odd, self.starts)
 
-    summary: str
-    text: str
-
-
-class Words2018(Struct, gc=False):
-    """Words in the names of the 2018 release."""
-
-    summary: str = ""
-    text: str = field(name="reviewText", default="")
-    other_summary: Absent = field(name="title", default=UNSET)
-    other_text: Absent = field(name="text", default=UNSET)
-
-
-class Words2023(Struct, gc=False):
-    """Words in the names of the 2023 release."""
-
-    summary: str = field(name="title", default="")
-    text: str = ""
-    other_summary: Absent = field(name="summary", default=UNSET)
-    other_text: Absent = field(name="reviewText", default=UNSET)
-
-
-T = TypeVar("T")
-
-
-class QuickLines(Generic[T]):
-    """Decodes lines into the first of `kinds` that fits; the kind of the last line is tried first. None: all go plain."""
-
-    def __init__(self, *kinds: type[T]) -> None:
-        self._decoders: list[Callable[[bytes], T]] = [Decoder(kind).decode for kind in kinds] or [_refuse]
-
-    def decode(self, lines: Sequence[bytes], plain: Callable[[int, bytes], T | None]) -> tuple[list[T], list[int]]:
-        """The records of the lines, and the positions of the lines that hold none.
-
-        plain(position, line): called for the lines that no quick decoder takes, in their order.
-        """
-        records: list[T] = []
-        without: list[int] = []
-        quick = self._decoders[0]
-        for position, line in enumerate(lines):
-            try:
-                records.append(quick(line))
-            except (ValueError, RecursionError):
-                record = self._other(line)
-                quick = self._decoders[0]
-                if record is None and (record := plain(position, line)) is None:
-                    without.append(position)
-                else:
-                    records.append(record)
-        return records, without
-
-    def _other(self, line: bytes) -> T | None:
-        for place in range(1, len(self._decoders)):
-            try:
-                record = self._decoders[place](line)
-            except (ValueError, RecursionError):
-                continue
-            self._decoders.insert(0, self._decoders.pop(place))
-            return record
-        return None
+    def joined(self, rows: Sequence[tuple[Any, ...]]) -> "ParsedBlock":
+        """With rows that the plain way has read: (position, value, value ...), a value a key."""
+        if not rows:
+            return self
+        places, *values = zip(*rows, strict=True)
+        positions = np.concatenate([self.positions, places])
+        order = np.argsort(positions, kind="stable")
+        columns = [
+            pa.concat_arrays([column, pa.array(more, column.type)]).take(pa.array(order))
+            for column, more in zip(self.columns, values, strict=True)
+        ]
+        return ParsedBlock(columns, positions[order], np.empty(0, np.int64), self.starts)
 
 
-def _refuse(line: bytes) -> NoReturn:
-    raise ValueError("for the plain way")
+def mask_of(values: pa.BooleanArray) -> NDArray[np.bool_]:
+    """A mask without nulls as a numpy array."""
+    return values.to_numpy(zero_copy_only=False)
 
 
 def is_utf8(block: bytes) -> bool:
@@ -131,3 +81,70 @@ def is_utf8(block: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def line_starts(block: bytes) -> NDArray[np.int64]:
+    """Where each line begins, and one behind where a line end after the last would stand: line n is
+    `block[starts[n] : starts[n + 1] - 1]`."""
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
+    return np.concatenate([[0], ends + 1, [len(block) + 1]])
+
+
+def parse_block(block: bytes, keys: Sequence[Key]) -> ParsedBlock:
+    """Parse a block of whole lines, without the last line's end."""
+    starts = line_starts(block)
+    odd = _odd_lines(block, starts)
+    table = _parse(block, starts, np.flatnonzero(odd), keys) if is_utf8(block) else None
+    positions = np.flatnonzero(~odd)
+    if table is None or table.num_rows != len(positions):
+        empty: list[pa.Array] = [pa.array([], key.type) for key in keys]
+        return ParsedBlock(empty, np.empty(0, np.int64), np.arange(len(odd)), starts)
+    columns, unclear = [], np.zeros(len(positions), dtype=bool)
+    for key in keys:
+        first, second = (table[name].combine_chunks() for name in (key.name, key.other))
+        if second.null_count == len(second):
+            columns.append(first)
+        elif f'"{key.name}"'.encode() not in block:
+            columns.append(second)
+        else:  # a null under `name` counts, a missing one gives way to `other`: Arrow does not tell which it was
+            columns.append(first)
+            unclear |= mask_of(first.is_null()) & mask_of(second.is_valid())
+    return ParsedBlock(columns, positions, np.flatnonzero(odd), starts).without(unclear)
+
+
+def _odd_lines(block: bytes, starts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(lines,) which lines don't look like one object, or may hold a number that JSON has not."""
+    content = np.frombuffer(block + b"\n", np.uint8)
+    odd = (content[starts[:-1]] != ord("{")) | (content[np.maximum(starts[1:] - 2, 0)] != ord("}"))
+    for name in (b"NaN", b"Inf"):
+        place = block.find(name)
+        while place >= 0:
+            before = block[max(place - _WINDOW, 0) : place].rstrip(b" \t\r-")
+            if not before or before[-1:] in b":,[":
+                odd[np.searchsorted(starts, place, side="right") - 1] = True
+            place = block.find(name, place + 1)
+    return odd
+
+
+def _parse(block: bytes, starts: NDArray[np.int64], odd: NDArray[np.int64], keys: Sequence[Key]) -> pa.Table | None:
+    """The table of all lines but the odd ones; None for a block that Arrow does not take.
+
+    Every line parsed begins with "{" and ends with "}": between the two no JSON text can go on from one line to the next,
+    so as many rows as lines means one row a line.
+    """
+    if len(odd):
+        blanked = bytearray(block)
+        for start, end in zip(starts[odd].tolist(), (starts[odd + 1] - 1).tolist(), strict=True):
+            blanked[start:end] = b" " * (end - start)
+        block = bytes(blanked)
+    fields: dict[str, Any] = {name: key.type for key in keys for name in (key.name, key.other)}
+    try:
+        return pyarrow.json.read_json(
+            pa.BufferReader(block),
+            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
+            parse_options=pyarrow.json.ParseOptions(
+                explicit_schema=pa.schema(list(fields.items())), unexpected_field_behavior="ignore"
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None

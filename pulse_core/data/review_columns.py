@@ -3,16 +3,21 @@
 import hashlib
 import logging
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pulse_core.data.quick_lines import NO_TIME, QuickLines, Row, Row2018, Row2023, is_utf8
+from pulse_core.data.ahead import map_ahead
+from pulse_core.data.quick_lines import Key, ParsedBlock, mask_of, parse_block
 from pulse_core.data.raw_reader import (
     FIRST_MILLISECONDS,
+    PARSERS,
     Malformed,
     item_id_of,
     line_blocks,
@@ -25,6 +30,14 @@ from pulse_core.data.settings import CorpusSettings
 from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
+NO_TIME = -(1 << 63)  # the least int64
+ROWS_A_DICTIONARY = 1 << 19
+KEYS = (
+    Key("reviewerID", "user_id", pa.string()),
+    Key("parent_asin", "asin", pa.string()),
+    Key("overall", "rating", pa.float64()),
+    Key("unixReviewTime", "timestamp", pa.int64()),
+)
 
 
 @dataclass(frozen=True)
@@ -63,58 +76,87 @@ class ReviewColumns:
 
 
 class _Columns:
-    """The columns as they grow, and the codes given so far."""
+    """The columns as they grow, a block of lines at a time."""
 
     def __init__(self, malformed: Malformed) -> None:
-        self.users, self.items, self.ratings = array("i"), array("i"), array("f")
-        self.times, self.rows = array("q"), array("q")
-        self.user_codes, self.item_codes = _Codes(), _Codes()
+        self.users, self.items = _Codes(), _Codes()
+        self.ratings, self.times, self.rows = array("f"), array("q"), array("q")
         self.malformed = malformed
         self.timeless: list[tuple[int, bytes]] = []  # quoted later, if the dump turns out to have times
         self._lines_before = 0
-        self._quick: QuickLines[Any] = QuickLines(Row2018, Row2023)
 
-    def add(self, block: bytes) -> None:
+    def add(self, block: bytes, parsed: ParsedBlock) -> None:
         """Take the rows of a block of whole lines."""
-        lines = block.split(b"\n")
-        if is_utf8(block):
-            records, without = self._quick.decode(lines, self._plain)
-        else:
-            records, without = QuickLines[Any]().decode(lines, self._plain)
-        positions = np.delete(np.arange(len(lines)), without)
-        self.users.extend(map(self.user_codes.__getitem__, [record.user for record in records]))
-        self.items.extend(map(self.item_codes.__getitem__, [record.item for record in records]))
-        self.ratings.extend([record.rating for record in records])
-        times = np.array([record.time for record in records], dtype=np.int64)
-        self.times.frombytes(np.where(times >= FIRST_MILLISECONDS, times // 1000, times).tobytes())
-        self.rows.frombytes((positions + self._lines_before).tobytes())
-        self.malformed.lines += len(records)
+        users, items, _, times = parsed.columns
+        unusual = mask_of(pc.or_(pc.less(times, 0), pc.greater_equal(times, FIRST_MILLISECONDS * 1000)).fill_null(False))
+        parsed = parsed.without(unusual | _missing(users) | _missing(items))
+        rows = parsed.joined(list(self._plain_rows(block, parsed)))
+        users, items, ratings, times = rows.columns
+        time = times.fill_null(NO_TIME).to_numpy()
+        self.users.add(users)
+        self.items.add(items)
+        self.ratings.frombytes(ratings.fill_null(np.nan).to_numpy().astype(np.float32).tobytes())
+        self.times.frombytes(np.where(time >= FIRST_MILLISECONDS, time // 1000, time).tobytes())
+        self.rows.frombytes((rows.positions + self._lines_before).tobytes())
+        self.malformed.lines += len(time)
         if (wanted := self.malformed.quoted_lines - len(self.timeless)) > 0:
-            for position in positions[times == NO_TIME][:wanted].tolist():
-                self.timeless.append((self._lines_before + position + 1, lines[position]))
-        self._lines_before += len(lines)
+            for position in rows.positions[time == NO_TIME][:wanted].tolist():
+                self.timeless.append((self._lines_before + position + 1, parsed.line(block, position)))
+        self._lines_before += len(parsed.starts) - 1
 
-    def _plain(self, position: int, line: bytes) -> Row | None:
-        """The row of a line that is not as its release means it; None for a blank or a malformed one."""
-        if not line or line.isspace():
-            return None
-        try:
-            record = parse_object(line)
-            user, item = user_id_of(record), item_id_of(record)
-            rating, time = rating_of(record), time_of(record)
-        except ValueError as error:
-            self.malformed.lines += 1
-            self.malformed.add(self._lines_before + position + 1, line, str(error))
-            return None
-        return Row(user, item, rating, NO_TIME if time is None else time)
+    def _plain_rows(self, block: bytes, parsed: ParsedBlock) -> Iterator[tuple[int, str, str, float, int | None]]:
+        """(line, user, item, rating, time) of the odd lines that can be used; the others are counted and quoted."""
+        for position in parsed.odd.tolist():
+            line = parsed.line(block, position)
+            if not line or line.isspace():
+                continue
+            try:
+                record = parse_object(line)
+                user, item = user_id_of(record), item_id_of(record)
+                rating, time = rating_of(record), time_of(record)
+            except ValueError as error:
+                self.malformed.lines += 1
+                self.malformed.add(self._lines_before + position + 1, line, str(error))
+                continue
+            yield position, user, item, rating, time
 
 
-class _Codes(dict[str, int]):
-    """Codes of ids in order of first appearance."""
+def _missing(ids: pa.Array) -> NDArray[np.bool_]:
+    return mask_of(pc.equal(pc.binary_length(ids), 0).fill_null(True))
 
-    def __missing__(self, name: str) -> int:
-        self[name] = code = len(self)
-        return code
+
+class _Codes:
+    """Codes of ids in order of first appearance. Ids wait as they stand until there are enough to be worth a look-up."""
+
+    def __init__(self) -> None:
+        self._encoded: list[pa.Array] = []
+        self._waiting: list[pa.Array] = []
+        self._rows = 0
+
+    def add(self, ids: pa.Array) -> None:
+        """Take the next rows' ids."""
+        self._waiting.append(ids)
+        self._rows += len(ids)
+        if self._rows >= ROWS_A_DICTIONARY:
+            self._encode()
+
+    def _encode(self) -> None:
+        if self._waiting:
+            self._encoded.append(pa.concat_arrays(self._waiting).dictionary_encode())
+            self._waiting, self._rows = [], 0
+
+    def finish(self) -> tuple[NDArray[np.int32], list[str]]:
+        """The code of every row so far, and the ids by code."""
+        self._encode()
+        names = pa.chunked_array([part.dictionary for part in self._encoded], pa.string()).combine_chunks()
+        known = names.dictionary_encode()
+        codes = known.indices.to_numpy()
+        out, start = [], 0
+        for part in self._encoded:
+            out.append(codes[start + part.indices.to_numpy()])
+            start += len(part.dictionary)
+        self._encoded = []
+        return np.concatenate([np.empty(0, np.int32), *out]), known.dictionary.to_pylist()
 
 
 def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
@@ -126,16 +168,18 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     malformed = Malformed(path, settings.quoted_lines)
     found = _Columns(malformed)
     digest = hashlib.sha256()
-    for block in line_blocks(path, digest):
-        found.add(block)
+    for block, parsed in map_ahead(_parsed, line_blocks(path, digest), PARSERS):
+        found.add(block, parsed)
+    users, user_ids = found.users.finish()
+    items, item_ids = found.items.finish()
     columns = ReviewColumns(
-        np.frombuffer(found.users, np.int32) if found.users else np.empty(0, np.int32),
-        np.frombuffer(found.items, np.int32) if found.items else np.empty(0, np.int32),
-        np.frombuffer(found.ratings, np.float32) if found.ratings else np.empty(0, np.float32),
-        np.frombuffer(found.times, np.int64) if found.times else np.empty(0, np.int64),
-        np.frombuffer(found.rows, np.int64) if found.rows else np.empty(0, np.int64),
-        list(found.user_codes),
-        list(found.item_codes),
+        users,
+        items,
+        np.asarray(found.ratings),
+        np.asarray(found.times),
+        np.asarray(found.rows),
+        user_ids,
+        item_ids,
         malformed.lines,
         malformed.count,
         digest.hexdigest(),
@@ -145,6 +189,10 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     if not len(columns):
         raise InputError(f"{path} holds no review: expected one JSON object a line (McAuley 2018 or 2023 names)")
     return columns
+
+
+def _parsed(block: bytes) -> tuple[bytes, ParsedBlock]:
+    return block, parse_block(block, KEYS)
 
 
 def _settle_times(columns: ReviewColumns, timeless: list[tuple[int, bytes]], malformed: Malformed) -> ReviewColumns:
