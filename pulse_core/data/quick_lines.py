@@ -7,7 +7,7 @@ lines are named, for the plain way to read. (One difference is left: an integer 
 nobody reads is malformed to the plain way alone.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,16 +114,23 @@ def parse_block(block: bytes, keys: Sequence[Key]) -> ParsedBlock:
 
 def _odd_lines(block: bytes, starts: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(lines,) which lines don't look like one object, or may hold a number that JSON has not."""
-    content = np.frombuffer(block + b"\n", np.uint8)
-    odd = (content[starts[:-1]] != ord("{")) | (content[np.maximum(starts[1:] - 2, 0)] != ord("}"))
-    for name in (b"NaN", b"Inf"):
-        place = block.find(name)
-        while place >= 0:
+    content = np.frombuffer(block or b"\n", np.uint8)
+    begins, ends = np.minimum(starts[:-1], len(content) - 1), starts[1:] - 2
+    odd = (ends <= begins) | (content[begins] != ord("{")) | (content[ends] != ord("}"))
+    for place in _bare_numbers(block, content):
+        odd[np.searchsorted(starts, place, side="right") - 1] = True
+    return odd
+
+
+def _bare_numbers(block: bytes, content: NDArray[np.uint8]) -> Iterator[int]:
+    """Where a NaN or Infinity stands that may be no word of a text."""
+    first, third = content[:-2], content[2:]
+    likely = ((first == ord("N")) & (third == ord("N"))) | ((first == ord("I")) & (third == ord("f")))
+    for place in np.flatnonzero(likely).tolist():
+        if block[place : place + 3] in (b"NaN", b"Inf"):
             before = block[max(place - _WINDOW, 0) : place].rstrip(b" \t\r-")
             if not before or before[-1:] in b":,[":
-                odd[np.searchsorted(starts, place, side="right") - 1] = True
-            place = block.find(name, place + 1)
-    return odd
+                yield place
 
 
 def _parse(block: bytes, starts: NDArray[np.int64], odd: NDArray[np.int64], keys: Sequence[Key]) -> pa.Table | None:
