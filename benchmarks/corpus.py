@@ -1,4 +1,4 @@
-"""Raw reviews to corpus, against reading the same file's lines and against pandas; peak memory as the file grows tenfold."""
+"""Raw reviews to corpus, against reading the same file's lines and against pandas; peak memory at tenfold rows."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ print(json.dumps({{"seconds": seconds, "peak_mb": peak, "rows": rows}}))
 
 
 def measure_side(side: str, folder: Path) -> dict[str, float]:
-    """One function of corpus_sides on `folder` in a fresh process: seconds, peak resident memory in MiB, rows it made."""
+    """One function of corpus_sides on `folder` in a fresh process: seconds, peak memory in MiB, rows it made."""
     command = [sys.executable, "-c", _MEASURED.format(side=side), str(folder)]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return json.loads(done.stdout)
@@ -37,7 +37,9 @@ def kept_pairs(folder: Path, side: str) -> pd.DataFrame:
     out = folder / side
     table = pd.read_parquet(out / "interactions.parquet")
     if side == "corpus":
-        table = table.merge(pd.read_parquet(out / "users.parquet")).merge(pd.read_parquet(out / "items.parquet"), on="item")
+        table = table.merge(pd.read_parquet(out / "users.parquet")).merge(
+            pd.read_parquet(out / "items.parquet"), on="item"
+        )
     return table[["user_id", "item_id", "timestamp", "rating"]].sort_values(["user_id", "item_id"], ignore_index=True)
 
 

@@ -13,8 +13,10 @@ WORDS = ("great", "lovely", "dry", "scent", "hold", "light", "rich", "buy again"
 
 
 def write_domain(folder: Path, rows: int, seed: int) -> None:
-    """`rows` reviews of about 550 bytes a line, and their items' metadata, in no order of time and without a broken line
-    (pandas would stop at one)."""
+    """`rows` reviews of about 550 bytes a line, in no order of time, and their items' metadata.
+
+    No line is broken: pandas would stop at one.
+    """
     rng = np.random.default_rng(seed)
     items = max(int(rows * ITEMS_A_ROW), 20)
     texts = [" ".join(rng.choice(WORDS, size=size)) for size in rng.integers(5, 110, size=2000)]
@@ -24,8 +26,8 @@ def write_domain(folder: Path, rows: int, seed: int) -> None:
             out.write("".join(_reviews(rng, min(BLOCK, rows - start), rows, items, texts)).encode())
     with igzip.open(folder / "metadata.jsonl.gz", "wb", compresslevel=2) as out:
         for item in range(items):
-            line = f'{{"asin": "B{item:09d}", "title": "Item {item} &amp; more", "description": ["{texts[item % 2000]}"]}}\n'
-            out.write(line.encode())
+            title, description = f"Item {item} &amp; more", texts[item % 2000]
+            out.write(f'{{"asin": "B{item:09d}", "title": "{title}", "description": ["{description}"]}}\n'.encode())
 
 
 def _reviews(rng: np.random.Generator, count: int, rows: int, items: int, texts: list[str]) -> Iterator[str]:

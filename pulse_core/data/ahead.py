@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 S = TypeVar("S")
@@ -29,7 +29,7 @@ def ahead(source: Iterable[T], depth: int) -> Iterator[T]:
 def map_ahead(function: Callable[[S], T], source: Iterable[S], threads: int) -> Iterator[T]:
     """`function` of all that `source` yields, in its order, by several threads at most one result a thread ahead."""
     with ThreadPoolExecutor(threads, "map") as pool:
-        coming = deque()
+        coming: deque[Future[T]] = deque()
         try:
             for item in source:
                 coming.append(pool.submit(function, item))

@@ -1,7 +1,7 @@
 """From raw reviews and metadata to the corpus (design: de-duplicate, iterated k-core, order in time).
 
 Two passes over the reviews: the first keeps integer columns only, the second streams the texts of surviving rows to
-disk. Memory therefore grows with the number of rows (28 bytes each) and distinct ids, never with the texts.
+disk. Memory therefore grows with the number of rows (28 bytes each) and their ids, never with the texts.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from pulse_core.artifacts import of_corpus, read_json, write_json, write_table
 from pulse_core.data.item_table import read_items
 from pulse_core.data.kcore import earliest_of_pairs, k_core, rank_codes, sequence_order, tied_share
 from pulse_core.data.recorded import check_recorded
-from pulse_core.data.review_columns import ReviewColumns, read_review_columns
+from pulse_core.data.review_columns import ReviewColumns, in_use, read_review_columns
 from pulse_core.data.review_texts import write_reviews
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.sources import missing_files_message
@@ -59,14 +59,17 @@ def build_corpus(reviews: Path, metadata: Path, settings: CorpusSettings, out: P
 def _build(reviews: Path, metadata: Path, settings: CorpusSettings, out: Path, source: str) -> dict[str, object]:
     raw = read_review_columns(reviews, settings)
     check_recorded(reviews, raw.sha256)
-    single = raw.take(earliest_of_pairs(raw.users, raw.items, raw.times))
-    kept = single.take(k_core(single.users, single.items, settings.k_core))
-    if not len(kept):
-        raise InputError(_nothing_left(reviews, single, settings.k_core))
-    log.info("%s: %d of %d rows survive the %d-core filter", reviews, len(kept), raw.lines, settings.k_core)
+    usable, raw_users, raw_items = len(raw), len(raw.user_names), len(raw.item_names)
+    single = earliest_of_pairs(raw.users, raw.items, raw.times)
+    chosen = single[k_core(raw.users[single], raw.items[single], settings.k_core)]
+    if not len(chosen):
+        raise InputError(_nothing_left(reviews, raw.take(single), settings.k_core))
+    kept, distinct = raw.take(chosen), len(single)
+    del raw, single, chosen  # most of a large dump's memory
+    log.info("%s: %d of %d rows survive the %d-core filter", reviews, len(kept), kept.lines, settings.k_core)
 
-    users, user_ids = rank_codes(kept.users, kept.user_ids)
-    items, item_ids = rank_codes(kept.items, kept.item_ids)
+    users, user_ids = rank_codes(*in_use(kept.users, kept.user_names))
+    items, item_ids = rank_codes(*in_use(kept.items, kept.item_names))
     item_table, item_figures = read_items(metadata, item_ids, settings)
     check_recorded(metadata, str(item_figures["metadata_sha256"]))
 
@@ -80,13 +83,13 @@ def _build(reviews: Path, metadata: Path, settings: CorpusSettings, out: Path, s
     statistics = {
         "corpus": source,
         "source": source,
-        "source_hash": hashlib.sha256(f"{raw.sha256}{item_figures['metadata_sha256']}".encode()).hexdigest(),
-        "reviews_sha256": raw.sha256,
-        "raw_rows": raw.lines,
-        "raw_users": len(raw.user_ids),
-        "raw_items": len(raw.item_ids),
-        "malformed_lines": raw.malformed,
-        "duplicates_removed": len(raw) - len(single),
+        "source_hash": hashlib.sha256(f"{kept.sha256}{item_figures['metadata_sha256']}".encode()).hexdigest(),
+        "reviews_sha256": kept.sha256,
+        "raw_rows": kept.lines,
+        "raw_users": raw_users,
+        "raw_items": raw_items,
+        "malformed_lines": kept.malformed,
+        "duplicates_removed": usable - distinct,
         "k_core": settings.k_core,
         "reviews_with_text": reviews_with_text,
         **item_figures,

@@ -1,10 +1,10 @@
 """Parses whole blocks of lines in C (Arrow's JSON reader), leaving out every line that is not as its release means it.
 
 Arrow differs from the plain way (raw_reader's functions, line by line) where a dump is dirty, so what could come out
-differently is never taken from it: a line that does not begin with "{" and end with "}", a bare NaN or Infinity, a block
-that holds anything of another type than expected or is no UTF-8, a null that might have been written or be left out. Those
-lines are named, for the plain way to read. (One difference is left: an integer of over 300 digits under a key that
-nobody reads is malformed to the plain way alone.)
+differently is never taken from it: a line that does not begin with "{" and end with "}", a bare NaN or Infinity, a
+block that holds anything of another type than expected or is no UTF-8, a null that might have been written or be left
+out. Those lines are named, for the plain way to read. (One difference is left: an integer of over 300 digits under a
+key that nobody reads is malformed to the plain way alone.)
 """
 
 from collections.abc import Iterator, Sequence
@@ -136,8 +136,8 @@ def _bare_numbers(block: bytes, content: NDArray[np.uint8]) -> Iterator[int]:
 def _parse(block: bytes, starts: NDArray[np.int64], odd: NDArray[np.int64], keys: Sequence[Key]) -> pa.Table | None:
     """The table of all lines but the odd ones; None for a block that Arrow does not take.
 
-    Every line parsed begins with "{" and ends with "}": between the two no JSON text can go on from one line to the next,
-    so as many rows as lines means one row a line.
+    Every line parsed begins with "{" and ends with "}": no JSON text can go on from a "}" to a "{" over a line end, so
+    as many rows as lines means one row a line.
     """
     if len(odd):
         blanked = bytearray(block)

@@ -18,7 +18,7 @@ from pulse_core.progress import progress
 log = logging.getLogger("pulse")
 
 READ_BYTES = 1 << 20
-MAX_UNPACKED_BYTES = 1 << 20  # of one step: bounds memory however well the file compresses
+MAX_UNPACKED_BYTES = 2 << 20  # of one step: bounds memory however well the file compresses
 BLOCKS_AHEAD = 4
 PARSERS = 2  # threads that parse blocks; the rule that reads asks for two
 MAX_LINE_BYTES = 64 << 20
@@ -108,7 +108,7 @@ def unpacked_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterat
                 block = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
                 # A full step may leave more inside the inflater even where it took all of the block.
                 more = bool(block) or len(unpacked) == MAX_UNPACKED_BYTES
-        except isal_zlib.error as error:
+        except isal_zlib.error as error:  # type: ignore[misc] # its stubs take the class for an instance
             raise InputError(f"{path} is damaged ({error}): delete it and fetch it again") from error
     if gzipped and not inflate.eof:
         raise InputError(f"{path} ends in the middle (a download that was cut off?): delete it and fetch it again")

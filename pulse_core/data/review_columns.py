@@ -49,14 +49,24 @@ class ReviewColumns:
     ratings: NDArray[np.float32]  # NaN where the row has none
     times: NDArray[np.int64] | None  # seconds; None for a dump in which no row has a time
     rows: NDArray[np.int64]  # 0-based line in the raw file
-    user_ids: list[str]  # by code, in order of first appearance
-    item_ids: list[str]
+    user_names: pa.Array  # ids by code, in order of first appearance
+    item_names: pa.Array
     lines: int
     malformed: int
     sha256: str
 
     def __len__(self) -> int:
         return len(self.users)
+
+    @property
+    def user_ids(self) -> list[str]:
+        """The users' ids by code."""
+        return self.user_names.to_pylist()
+
+    @property
+    def item_ids(self) -> list[str]:
+        """The items' ids by code."""
+        return self.item_names.to_pylist()
 
     def take(self, chosen: NDArray[Any]) -> "ReviewColumns":
         """The chosen rows (positions or mask); ids and counts stay."""
@@ -67,8 +77,8 @@ class ReviewColumns:
             self.ratings[chosen],
             times,
             self.rows[chosen],
-            self.user_ids,
-            self.item_ids,
+            self.user_names,
+            self.item_names,
             self.lines,
             self.malformed,
             self.sha256,
@@ -88,7 +98,9 @@ class _Columns:
     def add(self, block: bytes, parsed: ParsedBlock) -> None:
         """Take the rows of a block of whole lines."""
         users, items, _, times = parsed.columns
-        unusual = mask_of(pc.or_(pc.less(times, 0), pc.greater_equal(times, FIRST_MILLISECONDS * 1000)).fill_null(False))
+        unusual = mask_of(
+            pc.or_(pc.less(times, 0), pc.greater_equal(times, FIRST_MILLISECONDS * 1000)).fill_null(False)
+        )
         parsed = parsed.without(unusual | _missing(users) | _missing(items))
         rows = parsed.joined(list(self._plain_rows(block, parsed)))
         users, items, ratings, times = rows.columns
@@ -126,7 +138,7 @@ def _missing(ids: pa.Array) -> NDArray[np.bool_]:
 
 
 class _Codes:
-    """Codes of ids in order of first appearance. Ids wait as they stand until there are enough to be worth a look-up."""
+    """Codes of ids in order of first appearance; ids wait as they stand until there are enough for a dictionary."""
 
     def __init__(self) -> None:
         self._encoded: list[pa.Array] = []
@@ -145,7 +157,7 @@ class _Codes:
             self._encoded.append(pa.concat_arrays(self._waiting).dictionary_encode())
             self._waiting, self._rows = [], 0
 
-    def finish(self) -> tuple[NDArray[np.int32], list[str]]:
+    def finish(self) -> tuple[NDArray[np.int32], pa.Array]:
         """The code of every row so far, and the ids by code."""
         self._encode()
         names = pa.chunked_array([part.dictionary for part in self._encoded], pa.string()).combine_chunks()
@@ -156,7 +168,7 @@ class _Codes:
             out.append(codes[start + part.indices.to_numpy()])
             start += len(part.dictionary)
         self._encoded = []
-        return np.concatenate([np.empty(0, np.int32), *out]), known.dictionary.to_pylist()
+        return np.concatenate([np.empty(0, np.int32), *out]), known.dictionary
 
 
 def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
@@ -170,16 +182,16 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     digest = hashlib.sha256()
     for block, parsed in map_ahead(_parsed, line_blocks(path, digest), PARSERS):
         found.add(block, parsed)
-    users, user_ids = found.users.finish()
-    items, item_ids = found.items.finish()
+    users, user_names = found.users.finish()
+    items, item_names = found.items.finish()
     columns = ReviewColumns(
         users,
         items,
         np.asarray(found.ratings),
         np.asarray(found.times),
         np.asarray(found.rows),
-        user_ids,
-        item_ids,
+        user_names,
+        item_names,
         malformed.lines,
         malformed.count,
         digest.hexdigest(),
@@ -193,6 +205,14 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
 
 def _parsed(block: bytes) -> tuple[bytes, ParsedBlock]:
     return block, parse_block(block, KEYS)
+
+
+def in_use(codes: NDArray[np.int32], names: pa.Array) -> tuple[NDArray[np.int32], list[str]]:
+    """Codes of the ids in use alone, in the order they had, and those ids: the rest never become Python objects."""
+    used = np.flatnonzero(np.bincount(codes, minlength=len(names)))
+    new = np.full(len(names), -1, dtype=np.int32)
+    new[used] = np.arange(len(used), dtype=np.int32)
+    return new[codes], names.take(pa.array(used)).to_pylist()
 
 
 def _settle_times(columns: ReviewColumns, timeless: list[tuple[int, bytes]], malformed: Malformed) -> ReviewColumns:
