@@ -38,14 +38,16 @@ def clean_column(raw: pa.Array, limit: int) -> pa.Array:
     spaces = content == ord(" ")
     double = spaces[1:] & spaces[:-1]  # of two texts, now and then: they are looked at for nothing
     touched = np.concatenate([np.flatnonzero(_TO_CLEAN[content]), np.flatnonzero(double)])
-    dirty = ends - begins > limit
+    dirty = np.zeros(len(column), dtype=bool)
     dirty[np.searchsorted(begins, touched, side="right") - 1] = True
     some = np.flatnonzero(ends > begins)
     dirty[some] |= spaces[begins[some]] | spaces[ends[some] - 1]
-    if not dirty.any():
+    changed = dirty | (ends - begins > limit)
+    if not changed.any():
         return column
-    mask = pa.array(dirty)
-    cleaned = [cut_at_word(plain_text(text), limit) for text in column.filter(mask).to_pylist()]
+    mask = pa.array(changed)
+    texts = zip(column.filter(mask).to_pylist(), dirty[changed].tolist(), strict=True)
+    cleaned = [cut_at_word(plain_text(text) if is_dirty else text, limit) for text, is_dirty in texts]
     return pc.replace_with_mask(column, mask, pa.array(cleaned, pa.string()))
 
 
