@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.json
 from numpy.typing import NDArray
 
+_STRIDE = 1 << 16  # bytes looked at together: they and what is made of them stay in the processor's cache
 _WINDOW = 64  # bytes before a NaN or Infinity that tell a bare one from a word in a text
 
 
@@ -124,13 +125,16 @@ def _odd_lines(block: bytes, starts: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def _bare_numbers(block: bytes, content: NDArray[np.uint8]) -> Iterator[int]:
     """Where a NaN or Infinity stands that may be no word of a text."""
-    first, third = content[:-2], content[2:]
-    likely = ((first == ord("N")) & (third == ord("N"))) | ((first == ord("I")) & (third == ord("f")))
-    for place in np.flatnonzero(likely).tolist():
-        if block[place : place + 3] in (b"NaN", b"Inf"):
-            before = block[max(place - _WINDOW, 0) : place].rstrip(b" \t\r-")
-            if not before or before[-1:] in b":,[":
-                yield place
+    for start in range(0, len(content) - 2, _STRIDE):
+        first, third = content[start : start + _STRIDE][: len(content) - 2 - start], content[start + 2 :][:_STRIDE]
+        likely = ((first == ord("N")) & (third == ord("N"))) | ((first == ord("I")) & (third == ord("f")))
+        if not likely.any():
+            continue
+        for place in (start + np.flatnonzero(likely)).tolist():
+            if block[place : place + 3] in (b"NaN", b"Inf"):
+                before = block[max(place - _WINDOW, 0) : place].rstrip(b" \t\r-")
+                if not before or before[-1:] in b":,[":
+                    yield place
 
 
 def _parse(block: bytes, starts: NDArray[np.int64], odd: NDArray[np.int64], keys: Sequence[Key]) -> pa.Table | None:
