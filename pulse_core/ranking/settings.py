@@ -49,3 +49,7 @@ class RankerSettings(Settings):
     """Forward passes before a step of the optimiser."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Precision of the language model while it ranks; `auto` as in `generation.dtype`."""
+    processes: int = Field(default=1, ge=1, le=64)
+    """Training processes, one a GPU: the stage asks for that many `gpu` and divides the users of each optimiser step
+    among them. There are two rankers to a domain: on two cards they train side by side, sooner done than one after the
+    other on both. More pays where cards would idle. Results differ by rounding, and by which units dropout drops."""
