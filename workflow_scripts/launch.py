@@ -43,8 +43,8 @@ def do(job: Any, work: Work, module: str) -> None:
 
     Args:
         job: what Snakemake hands over; `stage(job)` must be open.
-        work: what every process does; only `pulse_core.processes.rank() == 0` may write.
-        module: the script's name below workflow_scripts, whose `__main__` must call `work_here(work)`.
+        work: what every process does; only the one of `pulse_core.processes.rank() == 0` may write.
+        module: the script's dotted name; run as `__main__` without Snakemake it must call `work_here(work)`.
 
     Raises:
         InputError: there are fewer GPUs than processes, or a process raised it.
@@ -57,8 +57,8 @@ def do(job: Any, work: Work, module: str) -> None:
     devices = allowed_devices() if machine_devices() else []
     if devices and len(devices) < count:
         raise InputError(
-            f"{module}.processes is {count}, but this job has {len(devices)} GPU ({', '.join(devices)}): run with "
-            f"`--resources gpu={count}`, or lower {module}.processes"
+            f"{job.rule}.processes is {count}, but this job has {len(devices)} GPU ({', '.join(devices)}): run with "
+            f"`--resources gpu={count}`, or lower {job.rule}.processes"
         )
     from pulse_core.artifacts import write_json
 
@@ -67,7 +67,7 @@ def do(job: Any, work: Work, module: str) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     write_json(directory / "job.json", _described(job, count))
-    _launch(directory, f"workflow_scripts.{module}", count)
+    _launch(directory, module, count)
     shutil.rmtree(directory)
 
 
@@ -123,15 +123,15 @@ def _failure(directory: Path, ends: dict[int, int], count: int) -> Exception:
     for failure in sorted(told, key=lambda failure: failure["process"]):
         if failure["input_error"]:
             return InputError(failure["message"])
-    for number, code in sorted(ends.items(), key=lambda end: end[1] == -signal.SIGTERM):
-        if code < 0:
+    for number, code in sorted(ends.items()):
+        if code < 0 and code != -signal.SIGTERM:  # which accelerate sends to those that are left
             return ChildProcessError(
                 f"process {number + 1} of {count} was ended by {signal.Signals(-code).name}: if nobody sent it, memory "
                 "may have run out; lower `processes`, or give the job more"
             )
     for failure in sorted(told, key=lambda failure: failure["time"]):
         return ChildProcessError(f"process {failure['process'] + 1} of {count} failed: {failure['message']}")
-    return ChildProcessError(f"processes ended without a word; exit codes by number: {ends}")
+    return ChildProcessError(f"its processes ended without a word; exit codes by number, from 0: {ends}")
 
 
 def work_here(work: Work) -> None:
@@ -170,8 +170,10 @@ def work_here(work: Work) -> None:
                 "input_error": isinstance(error, InputError),
                 "message": str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}",
             }
+            # Where another one failed before, this one only lost its connection to it.
+            first = not any(file.parent.glob("failed-*.json"))
             write_json(file.with_name(f"failed-{number}.json"), failure)
-            if not failure["input_error"]:
+            if first and not failure["input_error"]:
                 note = f"process {number + 1} of {told['processes']} failed"
                 lines.handle(log.makeRecord(log.name, logging.ERROR, "", 0, note, (), sys.exc_info()))
             raise SystemExit(1) from error

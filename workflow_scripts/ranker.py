@@ -33,7 +33,7 @@ def work(job: Any) -> None:
 def main(job: Any) -> None:
     """Train in as many processes as the settings say."""
     with stage(job):
-        do(job, work, "ranker")
+        do(job, work, "workflow_scripts.ranker")
 
 
 if "snakemake" in globals():

@@ -27,7 +27,7 @@ def work(job: Any) -> None:
 def main(job: Any) -> None:
     """Train in as many processes as the settings say."""
     with stage(job):
-        do(job, work, "thought_space")
+        do(job, work, "workflow_scripts.thought_space")
 
 
 if "snakemake" in globals():
