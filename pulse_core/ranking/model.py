@@ -30,7 +30,7 @@ class Ranker(nn.Module):
         self.frozen_layers = layers - adapted if adapt else layers
         self.language_model: Any = base
         if adapt:
-            with torch.random.fork_rng():
+            with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive_seed(seed, "lora"))
                 self.language_model = get_peft_model(base, _lora(settings, base, adapted))
         self.scale = nn.Parameter(torch.tensor(1.0))
