@@ -51,37 +51,70 @@ def end_with_driver(poll_seconds: float = 0.5) -> None:
     """
     above = psutil.Process().parents()
     driver = next((process for process in above if process.name() not in SHELLS), None)
-    if driver is None:
-        return
+    if driver is not None:
+        end_with(driver, "Snakemake process", poll_seconds)
+
+
+def end_with(above: psutil.Process, name: str, poll_seconds: float = 0.5) -> None:
+    """End this process soon after the one `above` it, called `name` in the log, has ended, however that ended."""
 
     def watch() -> None:
-        while driver.is_running() and driver.status() != psutil.STATUS_ZOMBIE:
+        while above.is_running() and above.status() != psutil.STATUS_ZOMBIE:
             threading.Event().wait(poll_seconds)
-        log.error("the Snakemake process %d has gone: this job ends, the next call takes it up again", driver.pid)
+        log.error("the %s %d has gone: this job ends, the next call takes it up again", name, above.pid)
         logging.shutdown()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="driver-watch").start()
 
 
+def job_name(job: Any) -> str:
+    """A file name that is this job's alone."""
+    return str(job.log[0]).replace("/", "-")
+
+
 def own_job(name: str) -> IO[str]:
     """Wait until no other process works at the job called `name`; the lock is held until the file is closed."""
-    file = Path(".snakemake/jobs") / (name.replace("/", "-") + ".lock")
+    file = Path(".snakemake/jobs") / f"{name}.lock"
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = file.open("a", encoding="utf-8")
     fcntl.flock(lock, fcntl.LOCK_EX)
     return lock
 
 
-def open_log(path: Path) -> list[logging.Handler]:
-    """Plain lines into the rule's log file; warnings on the terminal too."""
+@contextmanager
+def logged(path: Path, level: int = logging.INFO, *, again: bool = False) -> Iterator[logging.Handler]:
+    """Plain lines of the block into the rule's log file, or behind what it holds if `again`; warnings on the terminal.
+
+    Yields:
+        The log file's handler, for what the terminal is told in another way.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = logging.FileHandler(path, mode="w", encoding="utf-8")
+    if not again:
+        path.write_text("")
+    # Always behind what is there: the processes of one job write to one file.
+    lines = logging.FileHandler(path, mode="a", encoding="utf-8")
     lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    lines.setLevel(level)
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    terminal.setLevel(logging.WARNING)
-    return [lines, terminal]
+    terminal.setLevel(max(level, logging.WARNING))
+    terminal.addFilter(logging.Filter("pulse"))
+    root = logging.getLogger()
+    levels = log.level, root.level
+    log.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    for handler in (lines, terminal):
+        root.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        log.setLevel(levels[0])
+        root.setLevel(levels[1])
+        logging.captureWarnings(False)
+        for handler in (lines, terminal):
+            root.removeHandler(handler)
+            handler.close()
 
 
 def corpus_of_inputs(files: Iterable[str]) -> str | None:
@@ -97,38 +130,27 @@ def stage(job: Any) -> Iterator[None]:
     """Run a script's body as the stage that Snakemake's `job` describes.
 
     Raises:
-        SystemExit: with status 1 after an `InputError`, whose message is all that the user needs to read.
+        SystemExit: with status 1 after an `InputError`, whose message is all that the user needs to read, or after a
+            `ChildProcessError`, whose process has left its traceback in the log.
     """
-    lock = own_job(str(job.log[0]))
+    lock = own_job(job_name(job))
     end_with_driver()
-    handlers = open_log(Path(job.log[0]))
-    root = logging.getLogger()
-    for handler in handlers:
-        root.addHandler(handler)
-    level, root_level = log.level, root.level
-    log.setLevel(logging.INFO)
-    logging.captureWarnings(True)
-    handlers[1].addFilter(logging.Filter("pulse"))
     try:
-        threads = clamp_threads(job.threads)
-        log.info("rule %s %s, %d threads", job.rule, dict(job.wildcards.items()), threads)
-        quiet_bars()
-        from pulse_core.artifacts import of_corpus
+        with logged(Path(job.log[0])) as lines:
+            try:
+                threads = clamp_threads(job.threads)
+                log.info("rule %s %s, %d threads", job.rule, dict(job.wildcards.items()), threads)
+                quiet_bars()
+                from pulse_core.artifacts import of_corpus
 
-        with job_devices(job), of_corpus(corpus_of_inputs(job.input)):
-            yield
-        log.info("rule %s done", job.rule)
-    except InputError as error:
-        log.error("%s: %s", job.rule, error)
-        raise SystemExit(1) from None
-    except Exception:
-        handlers[0].handle(log.makeRecord(log.name, logging.ERROR, "", 0, "failed", (), sys.exc_info()))
-        raise
+                with job_devices(job), of_corpus(corpus_of_inputs(job.input)):
+                    yield
+                log.info("rule %s done", job.rule)
+            except (InputError, ChildProcessError) as error:
+                log.error("%s: %s", job.rule, error)
+                raise SystemExit(1) from None
+            except Exception:
+                lines.handle(log.makeRecord(log.name, logging.ERROR, "", 0, "failed", (), sys.exc_info()))
+                raise
     finally:
-        log.setLevel(level)
-        root.setLevel(root_level)
-        logging.captureWarnings(False)
-        for handler in handlers:
-            root.removeHandler(handler)
-            handler.close()
         lock.close()

@@ -125,6 +125,15 @@ class Wiring:
         """Threads of a torch rule in this call."""
         return torch_threads(self._workflow.resource_settings.cores, len(allowed_devices()))
 
+    def training_threads(self, section: str) -> Callable[[Any], int]:
+        """Threads of a rule that trains with the `processes` of a section: each has a torch rule's share."""
+
+        def threads(wildcards: Any) -> int:
+            wanted = self.torch_threads(wildcards) * getattr(self.settings, section).processes
+            return min(wanted, self._workflow.resource_settings.cores or wanted)
+
+        return threads
+
     def template(self, name: str) -> str:
         """Path of a prompt template of the configuration."""
         return str(self._here_or_in_checkout(getattr(self.settings.prompts, name)))
