@@ -2,8 +2,8 @@
 
 Texts are drawn by `OwnDraws` from each request's own seed: they do not depend on how vLLM schedules sequences, up to
 the floating-point noise of a batch's composition. That composition follows from a call's requests alone, too: the
-scheduler runs in this process, so it holds all requests of a call before its first step, and no call finds a prefix that
-an earlier one left in the cache. So a stage that was killed composes the batches that it would have composed.
+scheduler runs in this process, so it holds all requests of a call before its first step, and no call finds a prefix
+that an earlier one left in the cache. So a stage that was killed composes the batches that it would have composed.
 """
 
 import os
@@ -62,7 +62,7 @@ class VLLMGenerator:
 
     def _parameters(self, request: Request, sample: int) -> SamplingParams:
         return SamplingParams(
-            temperature=0.0,  # greedy over the one token that OwnDraws leaves
+            temperature=0.0,  # greedy: the token that OwnDraws raised
             max_tokens=request.sampling.max_new_tokens,
             stop_token_ids=self._stops,
             logprobs=0,  # the chosen token's alone
