@@ -24,7 +24,7 @@ from pulse_core.generation.requests import Completion, Request
 from pulse_core.generation.transformers_engine import TransformersGenerator
 from pulse_core.seeding import derive_seed
 
-USERS, TREES, BRANCHING = 64, 6, [3, 3]
+USERS, TREES, BRANCHING = 32, 4, [3, 3]
 
 
 class Apart:
@@ -67,7 +67,7 @@ def bare_tokens_per_second(engine: TransformersGenerator, chosen: Users) -> floa
 
 
 def measure_generation() -> dict[str, float]:
-    """The two ratios and the four rates behind them, two to four minutes on two cores."""
+    """The two ratios and the four rates behind them, two minutes on two cores."""
     settings = embedded_config().generation
     engine = TransformersGenerator(prepared_model(), settings.dtype, settings.batch_size)
     tokens_per_second(partial(write_base, engine, users(4, first=USERS)))  # warm-up

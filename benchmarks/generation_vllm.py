@@ -20,7 +20,7 @@ from benchmarks.embedded import embedded_config, prepared_model
 from benchmarks.writing import base_requests, tokens_per_second, users, write_base
 from tests.generation.vllm_cpu import PYTHON, ROOT, environment
 
-USERS, REPEATS = 64, 2
+USERS, REPEATS = 32, 2
 WARM_UP = users(4, first=USERS)
 
 
