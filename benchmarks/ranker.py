@@ -1,8 +1,8 @@
 """The ranker: users a second in training and scoring, packed with the kept trunk, against ten plain sequences.
 
-The embedded model and settings, but prefixes of 300 tokens. The plain side is what one would write first: a batch of
-the user's ten sequences, padded on the right, through the library's own model with its own causal attention, logits
-taken where candidates stand.
+The embedded model and settings, but prefixes of 300 tokens and candidates of 20. The plain side is what one would
+write first: a batch of the user's ten sequences, padded on the right, through the library's own model with its own
+causal attention, logits taken where candidates stand.
 """
 
 import time
@@ -17,7 +17,8 @@ from pulse_core.ranking.model import Ranker
 
 USERS = 4
 PREFIX_TOKENS = 300
-ROUNDS = 3  # the best of so many, taken in turns
+CANDIDATE_TOKENS = 20
+ROUNDS = 2  # the best of so many, taken in turns
 
 
 def measure_ranker() -> dict[str, float]:
@@ -63,12 +64,13 @@ def measure_ranker() -> dict[str, float]:
     }
 
 
-def _question(ranker: Ranker, user: int, candidates: int) -> PackedQuestion:
-    """A question whose prefix has PREFIX_TOKENS tokens: more titles than needed, cut at the front."""
+def _question(ranker: Ranker, user: int, count: int) -> PackedQuestion:
+    """Prefix and candidates of the stated lengths: more and longer titles than needed, cut."""
     reason = "First Rose Hand Cream, then Oat Soap Bar: looks for gentle, fragrance-free care for dry hands."
-    asked = Question(tuple(titles(user, 40)), reason, tuple(titles(user + 40, candidates)))
+    longer = [f"{first}, with {second}" for first, second in zip(titles(40, count), titles(60, count), strict=True)]
+    asked = Question(tuple(titles(user, 40)), reason, tuple(longer))
     whole = pack(asked, ranker.tokenizer, ranker.settings.max_tokens)
-    return PackedQuestion(whole.prefix[-PREFIX_TOKENS:], whole.candidates)
+    return PackedQuestion(whole.prefix[-PREFIX_TOKENS:], [tokens[:CANDIDATE_TOKENS] for tokens in whole.candidates])
 
 
 def _plain_logits(ranker: Ranker, question: PackedQuestion) -> torch.Tensor:
