@@ -2,8 +2,7 @@
 
 `generation_vs_engine`: new tokens a second of the stage of base rationales over those of `model.generate` on the same
 prompts, all in one batch, padded on the left, with the same sampling (but for the ban on repeated runs, which only
-ours pays for), stops, precision and limit of tokens, and with the library's own attention,
-the faster of two.
+ours pays for), stops, precision and limit of tokens, and with the library's own attention, the faster of two.
 
 `tree_prefix_sharing`: new tokens a second of trees of three children and three of each over those of the same engine
 with sharing off: every child a request of its own, and no beginning kept for all prompts.
