@@ -60,9 +60,8 @@ def bare_rate() -> float:
         max_tokens=sampling.max_new_tokens,
         stop_token_ids=chat.stops(),
     )
-    engine.generate(
-        [TokensPrompt(prompt_token_ids=chat.prompt(request)) for request in base_requests(WARM_UP)], parameters
-    )
+    warm_up = [TokensPrompt(prompt_token_ids=chat.prompt(request)) for request in base_requests(WARM_UP)]
+    engine.generate(warm_up, parameters, use_tqdm=False)
     prompts = [TokensPrompt(prompt_token_ids=chat.prompt(request)) for request in requests]
     rates = []
     for _ in range(REPEATS):
