@@ -7,7 +7,7 @@ from typing import Any
 from pulse_core.planning.plan import Plan
 from pulse_core.planning.stage_plan import StagePlan
 
-PLAUSIBLE = 5.0  # a correction beyond this (or its inverse) hardly comes from the same kind of machine
+PLAUSIBLE = 10.0  # a correction beyond this (or its inverse) hardly comes from the same kind of machine
 
 
 @dataclass(frozen=True)

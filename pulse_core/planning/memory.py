@@ -135,12 +135,12 @@ def adapter_activations(
 
     Two inputs of norms in float32; the input of every adapter and its dropout mask; queries, keys and values (repeated
     to all heads) and their mixture; gate before and after its activation and the up projection; a row of the mask.
-    `eager` attention keeps its weights too, in float32 and in the arithmetic's precision.
+    `eager` attention keeps its weights too: in float32 and, where that is another, in the arithmetic's precision.
     """
     inputs = sum(into for into, _ in linear_layers(shape))
     masks = mask_width * inputs if dropout else 0
     attention = 4 * shape.heads * shape.head_dim
-    weights = shape.heads * length * (4 + width) if eager else 0
+    weights = shape.heads * length * (4 if width == 4 else 4 + width) if eager else 0
     return 8 * shape.hidden + masks + weights + width * (inputs + attention + 3 * shape.intermediate + length)
 
 
