@@ -1,6 +1,12 @@
-"""The ranker: users a second in training and scoring, packed with the kept trunk, against ten plain sequences."""
+"""The ranker: users a second in training and scoring, packed with the kept trunk, against ten plain sequences.
+
+The embedded model and settings, but prefixes of 300 tokens and candidates of 20. The plain side is what one would
+write first: a batch of the user's ten sequences, padded on the right, through the library's own model with its own
+causal attention, logits taken where candidates stand.
+"""
 
 import time
+from collections.abc import Callable
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -11,56 +17,92 @@ from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.packing import PackedQuestion, Question, pack
 
 USERS = 4
-
-
-def _plain(question: PackedQuestion) -> list[PackedQuestion]:
-    """The same question as one sequence a candidate."""
-    return [PackedQuestion(question.prefix, [candidate]) for candidate in question.candidates]
+PREFIX_TOKENS = 300
+CANDIDATE_TOKENS = 20
+ROUNDS = 2  # the best of so many, taken in turns
 
 
 def measure_ranker() -> dict[str, float]:
-    """Users a second, and the ratios to the plain layout, in one run of the embedded settings."""
-    config = embedded_config()
-    settings = config.ranker
-    ranker = Ranker(prepared_model(), settings, 0)
-    reason = "Looks for gentle, fragrance-free care for dry hands, so Rose Hand Cream or Oat Soap Bar fits next."
-    questions = [
-        Question(tuple(titles(n, settings.history_items)), reason, tuple(titles(n + 20, config.candidates.count)))
-        for n in range(USERS)
-    ]
-    packed = [pack(question, ranker.tokenizer, settings.max_tokens) for question in questions]
-    together = collate(packed)
-    target = torch.zeros(USERS, dtype=torch.long)
+    """Users a second of both layouts and their ratios.
 
-    def seconds(work: object) -> float:
-        started = time.perf_counter()
-        work()  # type: ignore[operator]
-        return time.perf_counter() - started
+    Training counts an epoch of the configured number of epochs: the trunk is computed once for all of them.
+    """
+    config = embedded_config()
+    settings = config.ranker.model_copy(update={"max_tokens": 1024, "lora_dropout": 0.0})
+    ranker = Ranker(prepared_model(), settings, 0)
+    packed = [_question(ranker, user, config.candidates.count) for user in range(USERS)]
+    target = torch.zeros(USERS, dtype=torch.long)
+    batch = collate(packed)
+    trunk = ranker.trunk(batch)
+    _check_equal(ranker, packed)
+
+    def keep_trunk() -> None:
+        ranker.trunk(batch)
 
     def train_packed() -> None:
-        cross_entropy(ranker.head_logits(together, trunk), target).backward()
+        cross_entropy(ranker.head_logits(batch, trunk), target).backward()
 
     def train_plain() -> None:
         for question in packed:
-            logits = ranker(collate(_plain(question))).view(1, -1)
-            cross_entropy(logits, target[:1]).backward()
+            cross_entropy(_plain_logits(ranker, question)[None], target[:1]).backward()
 
-    @torch.inference_mode()
     def score_packed() -> None:
-        ranker(together)
+        ranker(batch)
 
-    @torch.inference_mode()
     def score_plain() -> None:
         for question in packed:
-            ranker(collate(_plain(question)))
+            _plain_logits(ranker, question)
 
-    trunk = ranker.trunk(together)
-    ranker.eval()
-    times = {work.__name__: min(seconds(work) for _ in range(2)) for work in (train_packed, train_plain)}
-    times |= {work.__name__: min(seconds(work) for _ in range(2)) for work in (score_packed, score_plain)}
+    training = _best((keep_trunk, train_packed, train_plain))
+    with torch.inference_mode():
+        scoring = _best((score_packed, score_plain))
+    epoch = training["train_packed"] + training["keep_trunk"] / settings.epochs
     return {
-        "ranker_train_users_per_second": USERS / times["train_packed"],
-        "ranker_score_users_per_second": USERS / times["score_packed"],
-        "ranker_packed_train": times["train_plain"] / times["train_packed"],
-        "ranker_packed_infer": times["score_plain"] / times["score_packed"],
+        "ranker_train_users_per_second": USERS / epoch,
+        "ranker_score_users_per_second": USERS / scoring["score_packed"],
+        "ranker_packed_train": training["train_plain"] / epoch,
+        "ranker_packed_infer": scoring["score_plain"] / scoring["score_packed"],
     }
+
+
+def _question(ranker: Ranker, user: int, count: int) -> PackedQuestion:
+    """Prefix and candidates of the stated lengths: more and longer titles than needed, cut."""
+    reason = "First Rose Hand Cream, then Oat Soap Bar: looks for gentle, fragrance-free care for dry hands."
+    longer = [f"{first}, with {second}" for first, second in zip(titles(40, count), titles(60, count), strict=True)]
+    asked = Question(tuple(titles(user, 40)), reason, tuple(longer))
+    whole = pack(asked, ranker.tokenizer, ranker.settings.max_tokens)
+    return PackedQuestion(whole.prefix[-PREFIX_TOKENS:], [tokens[:CANDIDATE_TOKENS] for tokens in whole.candidates])
+
+
+def _plain_logits(ranker: Ranker, question: PackedQuestion) -> torch.Tensor:
+    """(C,) logits of the head `likelihood`: one sequence a candidate."""
+    rows = [question.prefix + candidate for candidate in question.candidates]
+    longest, start = max(map(len, rows)), len(question.prefix)
+    tokens = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    seen = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    model = ranker.language_model.get_base_model()
+    with torch.autocast("cpu", torch.bfloat16, enabled=ranker.dtype == "bfloat16"):
+        states = model.model(input_ids=tokens, attention_mask=seen, use_cache=False).last_hidden_state
+        vocabulary = model.lm_head(states[:, start - 1 : -1]).float()  # (C, tokens of the longest candidate, V)
+    predicted, counted = tokens[:, start:], seen[:, start:]
+    logprobs = vocabulary.gather(-1, predicted[..., None])[..., 0] - vocabulary.logsumexp(-1)
+    return ranker.scale * (logprobs * counted).sum(-1) / counted.sum(-1)
+
+
+def _check_equal(ranker: Ranker, packed: list[PackedQuestion]) -> None:
+    """Both layouts say the same, or the comparison means nothing."""
+    with torch.inference_mode():
+        plain = torch.stack([_plain_logits(ranker, question) for question in packed])
+        torch.testing.assert_close(ranker(collate(packed)), plain, atol=0.05, rtol=0)  # bfloat16's noise
+
+
+def _best(works: tuple[Callable[[], None], ...]) -> dict[str, float]:
+    """Name of each work -> its shortest seconds."""
+    seconds: dict[str, float] = {}
+    for _ in range(ROUNDS):
+        for work in works:
+            started = time.perf_counter()
+            work()
+            name = work.__name__
+            seconds[name] = min(seconds.get(name, float("inf")), time.perf_counter() - started)
+    return seconds

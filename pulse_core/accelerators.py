@@ -13,6 +13,11 @@ def machine_devices(directory: Path = Path("/dev")) -> list[str]:
     return [str(number) for number in sorted(int(match[1]) for match in numbers if match)]
 
 
+def accelerated() -> bool:
+    """Whether this process may use a GPU of this machine."""
+    return bool(machine_devices() and allowed_devices())
+
+
 def allowed_devices() -> list[str]:
     """The devices this process may use: what CUDA_VISIBLE_DEVICES names (set by a cluster or the user), else all."""
     told = os.environ.get(VARIABLE)

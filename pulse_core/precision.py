@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pulse_core.accelerators import allowed_devices, machine_devices
+from pulse_core.accelerators import accelerated
 
 CPU_INFO = Path("/proc/cpuinfo")
 
@@ -16,8 +16,7 @@ def arithmetic(dtype: str) -> str:
     """
     if dtype != "auto":
         return dtype
-    accelerated = bool(machine_devices() and allowed_devices())
-    return "bfloat16" if accelerated or fast_bfloat16(CPU_INFO) else "float32"
+    return "bfloat16" if accelerated() or fast_bfloat16(CPU_INFO) else "float32"
 
 
 def fast_bfloat16(cpu_info: Path) -> bool:

@@ -21,6 +21,7 @@ rule hr1:
         users=rules.corpus.output.users,
         catalogue=rules.corpus.output.catalogue,
         leak=rules.neighbours.output.leak,
+        base=rules.gather_base.output,
         tree=rules.gather_tree.output,
         selected="results/{domain}/selected/thought_space.parquet",
         predictions=expand(

@@ -12,6 +12,7 @@ from pulse_core.evaluation.provenance import stage_seconds, versions
 from pulse_core.evaluation.schema import LeakAudit, WhyRecall
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.evaluation.why_recall import why_recall
+from pulse_core.generation.engine_identity import engine_of
 from workflow_scripts.stage import REPOSITORY
 
 Frames = dict[str, pd.DataFrame]
@@ -32,6 +33,7 @@ def measure(job: Any) -> None:
         versions=versions(REPOSITORY),
         stages=stage_seconds(job.params.benchmarks),
         files=files,
+        engine=engine_of(pd.read_parquet(job.input.base, columns=["model"])["model"].iloc[0]),
         **job.params.protocol,
     )
     result = assemble(

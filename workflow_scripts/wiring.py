@@ -249,7 +249,6 @@ class Wiring:
             "candidate_strategy": settings.candidates.kind,
             "behaviour": settings.selection.behaviour,
             "models": {role: self.models.roles[role].name for role in ("slm", "encoder")},
-            "engine": settings.generation.engine,
             "settings": {section: self.plain(section) for section in SETTINGS},
             "prompts": {name: file_hash(self.template(name)) for name in type(settings.prompts).model_fields},
         }

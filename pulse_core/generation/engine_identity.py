@@ -8,6 +8,11 @@ from typing import Any
 from pulse_core.code_version import code_files
 
 
+def engine_of(identity: str) -> str:
+    """The engine's name in an identity: `transformers`, `vllm` or `fake`."""
+    return identity.partition("-")[0]
+
+
 def engine_identity(
     module: str, library: str, origin: Mapping[str, Any], dtype: str, batch_size: int, device_type: str
 ) -> str:

@@ -19,9 +19,10 @@ class VLLMSettings(Settings):
 class GenerationSettings(Settings):
     """Which engine writes, and how much at a time."""
 
-    engine: Literal["transformers", "vllm", "fake"] = "transformers"
+    engine: Literal["auto", "transformers", "vllm", "fake"] = "auto"
     """`transformers` runs anywhere. `vllm` is for GPUs (`make setup TORCH=cuda`); both write the same texts, up to
-    floating-point noise. `fake` makes up text without a model; only tests may use it (`testing: true`)."""
+    floating-point noise. `auto`: vllm where it is installed and there is a GPU, else transformers. `fake` makes up text
+    without a model; only tests may use it (`testing: true`)."""
     batch_size: int = Field(default=96, ge=1)
     """Texts written side by side. Raise it on a GPU until memory is full; on a CPU 64-128 is best."""
     chunk_prompts: int = Field(default=64, ge=1)

@@ -136,8 +136,9 @@ def _language_model(directory: Path, settings: RankerSettings, dtype: torch.dtyp
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
         )
-    model = AutoModelForCausalLM.from_pretrained(directory, **options)
-    for module in model.modules():
+    model: Any = AutoModelForCausalLM.from_pretrained(directory, **options)
+    modules: list[Any] = list(model.modules())
+    for module in modules:
         if hasattr(module, "support_avx512bf16_for_cpu"):
             # On such CPUs bitsandbytes repacks a layer at its first evaluation, and no gradient passes it any more.
             module.support_avx512bf16_for_cpu = False
