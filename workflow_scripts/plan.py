@@ -21,7 +21,7 @@ from pulse_core.config import Config, load_config
 from pulse_core.errors import InputError
 from pulse_core.planning.calibrate import Comparison, compare, corrections, doubts
 from pulse_core.planning.plan import Plan, make_plan
-from pulse_core.planning.stage_plan import Planner
+from pulse_core.planning.stage_plan import Planner, planned_engine
 from pulse_core.planning.table import WIDTH, plain, render, render_comparison
 from workflow_scripts.command import CONFIG_OPTIONS, nested_values
 from workflow_scripts.plan_inputs import (
@@ -103,8 +103,9 @@ def measure(results: Path, values: Mapping[str, Any]) -> list[Comparison]:
     config, told = finished_run(results, values)
     domain = told["domain"]
     found = compare(make_plan(_planner(config, {domain: results}, {})), told["stages"])
-    engine = load_config(values).generation.engine
-    if engine != config.generation.engine:  # how fast one engine writes says nothing about the other
+    if planned_engine(load_config(values)) != planned_engine(
+        config
+    ):  # how fast one engine writes says nothing about the other
         found = [each for each in found if each.stage not in ("positive_rationales", "base_rationales", "tree")]
     return found
 

@@ -38,6 +38,13 @@ class StagePlan:
         return self.seconds + self.jobs * self.start_seconds
 
 
+def planned_engine(config: Config) -> str:
+    """The engine that writes on the machine planned for."""
+    if config.generation.engine != "auto":
+        return config.generation.engine
+    return "vllm" if config.plan.hardware.gpus else "transformers"
+
+
 @dataclass(frozen=True)
 class Planner:
     """The configuration, the machine and the models of one plan."""
@@ -60,6 +67,11 @@ class Planner:
     def carded(self) -> bool:
         """Whether there are cards."""
         return self.config.plan.hardware.gpus > 0
+
+    @property
+    def engine(self) -> str:
+        """The engine that writes; `auto` is vLLM on cards (`make setup TORCH=cuda` installs it)."""
+        return planned_engine(self.config)
 
     @property
     def mask_width(self) -> int:

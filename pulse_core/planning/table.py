@@ -12,7 +12,7 @@ from pulse_core.planning.memory import GIB
 from pulse_core.planning.plan import Plan
 from pulse_core.planning.stage_plan import StagePlan
 
-WIDTH = 118
+WIDTH = 120
 HEADINGS = ("stage", "work", "prompts", "computed", "new", "GPU", "CPU", "disk", "memory", "fits")
 
 
@@ -90,24 +90,28 @@ def _cells(plan: Plan, row: StagePlan) -> tuple[str, ...]:
 
 
 def _count(number: float) -> str:
-    if number == 0:
-        return ""
-    for limit, unit, divisor in ((1e5, "", 1.0), (1e7, " k", 1e3), (1e10, " M", 1e6)):
-        if number < limit:
-            return f"{number / divisor:,.0f}{unit}"
-    return f"{number / 1e9:,.0f} G"
+    if number < 1e5:
+        return f"{number:,.0f}" if number else ""
+    if number < 1e6:
+        return f"{number / 1e3:.0f} k"
+    if number < 1e9:
+        return f"{number / 1e6:.1f} M" if number < 1e8 else f"{number / 1e6:.0f} M"
+    return f"{number / 1e9:.1f} G"
 
 
 def _time(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s" if seconds else ""
-    return f"{seconds / 60:.0f} min" if seconds < 2 * 3600 else f"{seconds / 3600:,.1f} h"
+    hours = seconds / 3600
+    return f"{seconds / 60:.0f} min" if hours < 2 else f"{hours:.1f} h" if hours < 100 else f"{hours:,.0f} h"
 
 
 def _size(size: float) -> str:
     if size < 2**20:
         return f"{size / 2**10:.0f} KiB" if size else ""
-    return f"{size / 2**20:.0f} MiB" if size < GIB else f"{size / GIB:.1f} GiB"
+    if size < GIB:
+        return f"{size / 2**20:.0f} MiB"
+    return f"{size / GIB:.1f} GiB" if size < 100 * GIB else f"{size / GIB:,.0f} GiB"
 
 
 def plain(plan: Plan) -> dict[str, Any]:

@@ -91,18 +91,18 @@ def _stage(
     config = planner.config
     generation = config.generation
     answer = planner.answer_tokens(data, name, limit)
-    costs = [prompt_cost(requests, planner.slm_lengths, generation.engine).scaled(share) for requests in lists]
+    costs = [prompt_cost(requests, planner.slm_lengths, planner.engine).scaled(share) for requests in lists]
     requests, texts = sum(cost.requests for cost in costs), sum(cost.texts for cost in costs)
     tokens = sum(cost.tokens for cost in costs)
     computed = sum(cost.computed for cost in costs)
-    if generation.engine != "vllm":  # what the prompts of a chunk begin with is computed anew for the next chunk
+    if planner.engine != "vllm":  # what the prompts of a chunk begin with is computed anew for the next chunk
         chunks = [math.ceil(cost.requests / generation.chunk_prompts) for cost in costs]
         computed += sum(cost.shared * max(n - 1, 0) for cost, n in zip(costs, chunks, strict=True))
     width = planner.width(generation.dtype)
     prompt = tokens / max(requests, 1)
     memory = _memory(planner, costs, width, answer, limit)
     at_once = min(generation.batch_size, texts)
-    if generation.engine == "vllm":
+    if planner.engine == "vllm":
         at_once = min(at_once, memory.sequences or 1)
     else:
         at_once = min(at_once, generation.chunk_prompts * max(round(texts / max(requests, 1)), 1))
@@ -130,7 +130,7 @@ def _memory(planner: Planner, costs: Sequence[PromptCost], width: int, answer: f
     generation = config.generation
     requests, tokens = sum(cost.requests for cost in costs), sum(cost.tokens for cost in costs)
     mean = tokens / max(requests, 1) + answer
-    if generation.engine == "vllm":
+    if planner.engine == "vllm":
         return vllm_memory(
             planner.slm,
             width,
