@@ -44,8 +44,9 @@ class ForgetfulJournal(Journal):
 
 
 def filler(characters: int) -> str:
-    """Words that say nothing, this long."""
-    return " ".join(itertools.repeat("something", characters // 10 + 1))[: max(characters, 1)].strip()
+    """Words that say nothing, this long; short ones, so that a token is 3.3 characters as in prompts."""
+    words = "of a red tin and an old cup to go in it "
+    return (words * (characters // len(words) + 1))[: max(characters, 1)].strip()
 
 
 @dataclass(frozen=True, kw_only=True)

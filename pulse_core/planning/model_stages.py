@@ -113,7 +113,7 @@ def selection_stage(planner: Planner, data: DomainData, name: str) -> StagePlan:
         name=name,
         unit="texts",
         count=(leaves + 1) * data.total,
-        seconds=planner.corrected("select-thought_space", planner.machine.seconds(data.total * each, width)),
+        seconds=planner.corrected(name, planner.machine.seconds(data.total * each, width)),
         disk=data.total * leaves * (0.4 * answer * config.plan.characters_per_token + 20),
         memory=encoding_memory(shape, width, 2, config.selection.batch_size, longest),
         start_seconds=config.plan.hardware.start_seconds,

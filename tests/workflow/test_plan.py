@@ -13,6 +13,7 @@ import pytest
 
 from pulse_core.generation.chat_tokens import ChatTokens
 from pulse_core.keys import keys
+from pulse_core.planning import calibrate
 from pulse_core.rationales.prompts import PromptTemplate
 from pulse_core.rationales.texts import history_lines, shorten
 from tests.workflow.workspace import ROOT, Workspace
@@ -110,17 +111,17 @@ def test_without_tables_the_same_size_gives_the_same_counts(there: Workspace, tm
     assert any("counts it" in note for note in told["notes"])
 
 
-def test_the_plan_of_a_finished_run_corrected_by_itself_is_what_it_took(there: Workspace, tmp_path: Path) -> None:
+def test_the_plan_of_a_finished_run_corrected_by_itself_is_what_it_took(
+    there: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrate, "PLAUSIBLE", 1e15)  # models this small are nothing but overhead
     real = json.loads((there.root / "results/luxury/hr1.json").read_text())["stages"]
-    start = ["--config", "plan.hardware.start_seconds=0.1", "plan.hardware.tflops_float32=0.001"]
-    told = plan("--measured", "results/luxury", *start, file=tmp_path / "plan.json")
-    left_alone = " ".join(note for note in told["notes"] if note.startswith("not corrected"))
-    corrected = [
-        name for name, row in told["rows"].items() if name in real and name != "corpus" and name not in left_alone
-    ]
-    assert corrected
-    for name in corrected:
-        assert told["rows"][name]["seconds"] == pytest.approx(real[name]["seconds"], rel=0.01), name
+    start = ["--config", "plan.hardware.start_seconds=0.01"]
+    rows = plan("--measured", "results/luxury", *start, file=tmp_path / "plan.json")["rows"]
+    timed = {name for name in rows if name in real and real[name]["seconds"] and name not in ("corpus", "sasrec")}
+    assert {"tree", "base_rationales", "thought_space", "ranker-thought_space", "oracle_predictions"} <= timed
+    for name in timed:
+        assert rows[name]["seconds"] == pytest.approx(real[name]["seconds"], rel=0.01), name
 
 
 def test_a_stage_that_does_not_fit_ends_with_status_1(there: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,7 +156,10 @@ def test_what_cannot_be_used_is_named(
 
 
 def test_the_papers_plan_needs_no_data_no_model_and_no_torch(tmp_path: Path) -> None:
-    code = "import sys; from workflow_scripts.pulse import main; status = main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(status)"
+    code = (
+        "import sys; from workflow_scripts.pulse import main; status = main(sys.argv[1:]); "
+        "assert 'torch' not in sys.modules; sys.exit(status)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, "plan", "--configfile", str(ROOT / "config/paper.yaml"), "--json", "plan.json"],
         cwd=tmp_path,
