@@ -30,10 +30,10 @@ FOUR_BIT = 0.5 + 4 / 64
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes by part, and what to lower where they don't fit."""
+    """Bytes by part, and what to do where they don't fit."""
 
     parts: Mapping[str, int]
-    lower: str
+    advice: str
     sequences: int | None = None  # vLLM: sequences of mean length that its cache holds side by side
 
     @property
@@ -59,7 +59,7 @@ def vllm_memory(
     room = max(int(share * card) - sum(parts.values()), token * longest)
     return Memory(
         {**parts, "cache": room},
-        "generation.vllm.max_model_tokens or generation.batch_size, or name a smaller model",
+        "lower generation.vllm.max_model_tokens or generation.batch_size, or name a smaller models.slm",
         int(room // (token * mean_tokens)) if mean_tokens else None,
     )
 
@@ -80,7 +80,7 @@ def transformers_memory(
             "logits": 3 * 4 * batch * shape.vocabulary,
             "process": PROCESS,
         },
-        "generation.batch_size or rationales.history_items, or let vLLM write (generation.engine)",
+        "lower generation.batch_size or rationales.history_items, or let vLLM write (generation.engine)",
     )
 
 
@@ -115,7 +115,7 @@ def encoders_training_memory(
             "activations": int(batch * kept),
             "process": PROCESS,
         },
-        "thought_space.max_tokens or thought_space.batch_size",
+        "lower thought_space.max_tokens or thought_space.batch_size",
     )
 
 
@@ -124,7 +124,7 @@ def encoding_memory(shape: ShapeSettings, width: int, encoders: int, batch: int,
     states = batch * length * (4 * 6 * shape.hidden + 4 * 2 * shape.intermediate)
     return Memory(
         {"weights": 4 * encoders * parameters(shape), "states": states, "process": PROCESS},
-        "selection.batch_size or selection.max_tokens",
+        "lower selection.batch_size or selection.max_tokens",
     )
 
 
@@ -199,6 +199,15 @@ def ranker_memory(
         parts |= {"adapters, gradients, AdamW": 24 * adapters, "activations": int(kept)}
     else:
         parts |= {"adapters": 4 * adapters}
-    switches = [] if checkpointing or not training else ["set ranker.gradient_checkpointing: true"]
-    switches += [] if four_bit else ["ranker.load_in_4bit: true"]
-    return Memory(parts, " or ".join(["ranker.max_tokens, ranker.batch_users", *switches]))
+    return Memory(parts, _ranker_advice(training, checkpointing, four_bit))
+
+
+def _ranker_advice(training: bool, checkpointing: bool, four_bit: bool) -> str:
+    if not training:
+        return "lower ranker.max_tokens or ranker.batch_users, or name a smaller models.slm"
+    switches = [
+        *([] if checkpointing else ["ranker.gradient_checkpointing: true"]),
+        *([] if four_bit else ["ranker.load_in_4bit: true"]),
+    ]
+    advice = "lower ranker.max_tokens, ranker.title_chars or ranker.batch_users"
+    return f"{advice}, or set {' and '.join(switches)}" if switches else advice

@@ -1,6 +1,7 @@
 """The stages that train or ask a model without writing: SASRec, Thought Space, selection, rankers."""
 
 import math
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,7 @@ from pulse_core.ranking.questions import make_questions
 from pulse_core.rationales.texts import behaviour_text
 
 REVIEWS_PER_SECOND = 52_000  # of the corpus stage (docs/performance.md)
+PREFIX_WORDS = 20  # tokens of a question beside titles and rationale
 INTERACTION_BYTES = 130  # of the corpus's tables: Gift Cards 128, with texts
 
 
@@ -120,31 +122,45 @@ def selection_stage(planner: Planner, data: DomainData, name: str) -> StagePlan:
     )
 
 
-def _packed(planner: Planner, data: DomainData, *, reason: bool) -> tuple[float, int, float, int]:
-    """Tokens of a packed question: mean, longest, and of its candidates mean and longest."""
-    config, lengths = planner.config, planner.slm_lengths
+@dataclass(frozen=True)
+class _Packed:
+    """Tokens of packed questions: the sample's mean, and the longest that the settings let through."""
+
+    mean: float
+    mean_candidates: float
+    longest: int
+    longest_candidates: int
+
+
+def _packed(planner: Planner, data: DomainData, *, reason: bool) -> _Packed:
+    config, settings, lengths = planner.config, planner.config.ranker, planner.slm_lengths
     tokens = planner.answer_tokens(data, "tree", config.tree.sampling.max_new_tokens)
     told = filler(round(tokens * config.plan.characters_per_token)) + "." if reason else None
     keys = data.candidates[["user", "split", "position"]].itertuples(index=False, name=None)
     rationales = dict.fromkeys(keys, told) if told else None
-    questions = make_questions(data.sample, data.candidates, rationales, data.shop, config.ranker)
+    questions = make_questions(data.sample, data.candidates, rationales, data.shop, settings)
 
     def tokenizer(text: str, **_: object) -> dict[str, list]:
         # `pack` only counts; pieces of the right number stand for tokens where no tokenizer is.
         return {"input_ids": [0] * math.ceil(lengths.tokens(text))}
 
-    packed = [pack(question, tokenizer, config.ranker.max_tokens) for question in questions]
+    packed = [pack(question, tokenizer, settings.max_tokens) for question in questions]
     candidates = [sum(map(len, question.candidates)) for question in packed]
     whole = [len(question.prefix) + own for question, own in zip(packed, candidates, strict=True)]
-    return float(np.mean(whole)), max(whole), float(np.mean(candidates)), max(candidates)
+    # Every title as long as it may be, and as much of the history as max_tokens holds.
+    title = math.ceil(settings.title_chars / config.plan.characters_per_token) + 2
+    prefix = settings.history_items * title + PREFIX_WORDS + (config.tree.sampling.max_new_tokens if reason else 0)
+    longest_candidates = max(config.candidates.count * title, *candidates)
+    longest = max(min(prefix, settings.max_tokens - title) + longest_candidates, *whole)
+    return _Packed(float(np.mean(whole)), float(np.mean(candidates)), longest, longest_candidates)
 
 
 def ranker_stage(planner: Planner, data: DomainData, name: str, *, reason: bool) -> StagePlan:
     """One variant: training with a validation after each epoch, then scoring both held-out splits."""
     config, shape, settings = planner.config, planner.slm, planner.config.ranker
-    mean, longest, candidates, predicted = _packed(planner, data, reason=reason)
-    if settings.head == "scalar":
-        candidates, predicted = 0, 0
+    packed = _packed(planner, data, reason=reason)
+    mean = packed.mean
+    candidates, predicted = (packed.mean_candidates, packed.longest_candidates) if settings.head != "scalar" else (0, 0)
     adapted = min(settings.adapted_layers or shape.layers, shape.layers)
     frozen = shape.layers - adapted
     train, validation, test = (data.examples[split] for split in ("train", "validation", "test"))
@@ -163,7 +179,7 @@ def ranker_stage(planner: Planner, data: DomainData, name: str, *, reason: bool)
         dropout=settings.lora_dropout,
         adapted=adapted,
         users=settings.batch_users,
-        length=longest,
+        length=packed.longest,
         predicted=predicted,
         mask_width=planner.mask_width,
         training=True,
@@ -189,7 +205,8 @@ def scoring_stage(
 ) -> StagePlan:
     """The ranker asked without training: the untrained model by likelihood, or the leak audit by the trained head."""
     config, shape, settings = planner.config, planner.slm, planner.config.ranker
-    mean, longest, candidates, predicted = _packed(planner, data, reason=trained)
+    packed = _packed(planner, data, reason=trained)
+    mean, candidates, predicted = packed.mean, packed.mean_candidates, packed.longest_candidates
     if trained and settings.head == "scalar":
         candidates, predicted = 0, 0
     users = sum(data.examples[split] for split in splits)
@@ -206,7 +223,7 @@ def scoring_stage(
         disk=users * 100,
         memory=memory(
             users=settings.batch_users,
-            length=longest,
+            length=packed.longest,
             predicted=predicted,
             mask_width=planner.mask_width,
             training=False,

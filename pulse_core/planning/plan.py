@@ -35,7 +35,7 @@ class Plan:
         for row in self.rows:
             if row.memory and not self.fits(row):
                 has, wants = self.capacity / GIB, row.memory.total / GIB
-                found[row.name] = f"{row.name} wants {wants:.1f} GiB of {has:.0f}: lower {row.memory.lower}"
+                found[row.name] = f"{row.name} wants {wants:.1f} GiB of {has:.0f}: {row.memory.advice}"
         return list(found.values())
 
     def fits(self, row: StagePlan) -> bool:
