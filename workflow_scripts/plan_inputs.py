@@ -11,6 +11,8 @@ from snakemake.utils import update_config
 
 from pulse_core.artifacts import read_json
 from pulse_core.config import Config, load_config
+from pulse_core.data.examples import SPLITS
+from pulse_core.data.settings import SplitSettings
 from pulse_core.errors import InputError
 from pulse_core.keys import KEY, keys
 from pulse_core.model_settings import ModelSettings
@@ -18,7 +20,7 @@ from pulse_core.planning.counting import Lengths, PromptLengths, characters
 from pulse_core.planning.domain import DomainData, made_up_domain, neighbours_of, spread, with_target
 from pulse_core.planning.settings import PlanSettings, ShapeSettings, SizeSettings
 from pulse_core.planning.shapes import shape_of_config
-from workflow_scripts.inputs import read_sampled, read_shop
+from workflow_scripts.inputs import read_shop
 from workflow_scripts.prepared_models import PreparedModels
 
 # Stage -> the table of its texts.
@@ -122,10 +124,14 @@ def _counted(name: str, config: Config, results: Path) -> DomainData:
     statistics = read_json(corpus / "statistics.json")
     size = SizeSettings(**{key: int(statistics[key]) for key in SizeSettings.model_fields})
     shop = read_shop(*(str(corpus / f"{table}.parquet") for table in ("items", "interactions", "reviews")))
-    examples = read_sampled(str(results / "examples.parquet"))
+    notes = [f"{name}: counted from {results}"]
+    everyone = pd.read_parquet(results / "examples.parquet").sort_values(KEY, ignore_index=True)
+    examples, counts = everyone[everyone["sampled"]], wanted_examples(everyone, config.split)
+    if counts != _per_split(examples):
+        examples = everyone
+        notes.append(f"{name}: examples.parquet was sampled otherwise than configured; all its users stand for those")
     train = examples[examples["split"] == "train"]
     sample = spread(examples, config.plan.sample)
-    notes = [f"{name}: counted from {results}"]
     if (results / "candidates.parquet").is_file():
         candidates = sample[KEY].merge(pd.read_parquet(results / "candidates.parquet"), on=KEY, how="left")
     else:
@@ -140,7 +146,7 @@ def _counted(name: str, config: Config, results: Path) -> DomainData:
     return DomainData(
         name=name,
         size=size,
-        examples={split: int((examples["split"] == split).sum()) for split in ("train", "validation", "test")},
+        examples=counts,
         sample=sample,
         train_sample=spread(train, config.plan.sample),
         candidates=candidates,
@@ -149,6 +155,20 @@ def _counted(name: str, config: Config, results: Path) -> DomainData:
         notes=tuple(notes),
         answers=_answers(results),
     )
+
+
+def wanted_examples(everyone: pd.DataFrame, split: SplitSettings) -> dict[str, int]:
+    """Examples of each split that this configuration samples, of a table of all examples."""
+    rows, users = _per_split(everyone), everyone.groupby("split")["user"].nunique()
+    counts = {}
+    for name, count in rows.items():
+        limit = getattr(split.sample_users, name)
+        counts[name] = count if limit is None or limit >= users[name] else round(count * limit / users[name])
+    return counts
+
+
+def _per_split(examples: pd.DataFrame) -> dict[str, int]:
+    return {name: int((examples["split"] == name).sum()) for name in SPLITS}
 
 
 def _answers(results: Path) -> dict[str, float]:

@@ -18,7 +18,7 @@ from pulse_core.rationales.texts import behaviour_text
 
 REVIEWS_PER_SECOND = 52_000  # of the corpus stage (docs/performance.md)
 PREFIX_WORDS = 20  # tokens of a question beside titles and rationale
-INTERACTION_BYTES = 130  # of the corpus's tables: Gift Cards 128, with texts
+INTERACTION_BYTES = 50  # of the corpus's tables and examples: Gift Cards 50, with their short texts
 
 
 def corpus_stage(data: DomainData) -> StagePlan:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from pulse_core.config import load_config
 from pulse_core.generation.chat_tokens import ChatTokens
 from pulse_core.keys import keys
 from pulse_core.planning import calibrate
@@ -188,3 +189,9 @@ def test_finished_corpora_are_counted_and_the_rest_is_said(built: Workspace, tmp
     assert data.total == len(examples) and keys(data.sample) == keys(examples)
     assert sum("drawn for the plan" in note for note in data.notes) == 2
     assert not data.answers
+    # The table holds every user's examples: another sample than it marks is planned from it, too.
+    everyone = load_config({"split": {"sample_users": {"train": None, "validation": None, "test": 9}}})
+    rows = pd.read_parquet(results / "examples.parquet")["split"].value_counts()
+    planned = domain_data("luxury", everyone, results)
+    assert planned.examples == {"train": rows["train"], "validation": rows["validation"], "test": 9}
+    assert any("sampled otherwise" in note for note in planned.notes)
