@@ -12,8 +12,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from benchmarks.embedded import embedded_config, prepared_model, titles
-from pulse_core.ranking.layout import PackedQuestion, Question, collate, pack
+from pulse_core.ranking.layout import collate
 from pulse_core.ranking.model import Ranker
+from pulse_core.ranking.packing import PackedQuestion, Question, pack
 
 USERS = 4
 PREFIX_TOKENS = 300

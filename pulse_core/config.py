@@ -22,6 +22,7 @@ from pulse_core.errors import InputError
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.generation.settings import GenerationSettings
 from pulse_core.model_settings import ModelSettings
+from pulse_core.planning.settings import PlanSettings
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.rationales.settings import RationaleSettings
 from pulse_core.selection.settings import SelectionSettings
@@ -98,6 +99,7 @@ class Config(Settings):
     selection: SelectionSettings = SelectionSettings()
     ranker: RankerSettings = RankerSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    plan: PlanSettings = PlanSettings()
 
     @field_validator("domains", mode="before")
     @classmethod

@@ -67,9 +67,18 @@ def _section(settings: BaseModel, indent: str) -> list[str]:
         lines += _comment(field.description or "", indent)
         if isinstance(value, BaseModel):
             lines += [f"{indent}{name}:", *_section(value, indent + "  ")]
+        elif isinstance(value, dict) and value:
+            lines += [f"{indent}{name}:", *_named(value, indent + "  ")]
         else:
             lines.append(f"{indent}{name}: {_flow(value)}")
     return lines
+
+
+def _named(values: dict[str, BaseModel], indent: str) -> list[str]:
+    """Settings under names that the user chooses: what they hold is said once, above them."""
+    inner = type(next(iter(values.values()))).model_fields
+    lines = [line for key, field in inner.items() for line in _comment(f"{key}: {field.description}", indent)]
+    return [*lines, *(f"{indent}{key}: {_flow(value)}" for key, value in values.items())]
 
 
 def _comment(text: str, indent: str = "") -> list[str]:

@@ -56,6 +56,13 @@ def typed_values(arguments: Iterable[str]) -> dict[str, Any]:
     return values
 
 
+def here_or_in_checkout(configured: str, root: Path) -> Path:
+    """A path of the configuration: below the working directory or, if it is only there, below the checkout `root`."""
+    path = Path(configured)
+    # Relative where it can be: an absolute path would rerun stages after the checkout moves.
+    return root / path if not path.exists() and (root / path).exists() else path
+
+
 def file_hash(path: str) -> str:
     """SHA-256 of a file."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
@@ -136,13 +143,7 @@ class Wiring:
 
     def template(self, name: str) -> str:
         """Path of a prompt template of the configuration."""
-        return str(self._here_or_in_checkout(getattr(self.settings.prompts, name)))
-
-    def _here_or_in_checkout(self, configured: str) -> Path:
-        """A path of the configuration: below the working directory or, if it is only there, below the checkout."""
-        path = Path(configured)
-        # Relative where it can be: an absolute path would rerun stages after the checkout moves.
-        return self.root / path if not path.exists() and (self.root / path).exists() else path
+        return str(here_or_in_checkout(getattr(self.settings.prompts, name), self.root))
 
     def raw(self, wildcards: Any) -> dict[str, str]:
         """Raw review and metadata file of a domain.
@@ -172,7 +173,7 @@ class Wiring:
 
     def raw_root(self) -> Path:
         """The directory of real reviews."""
-        return self._here_or_in_checkout(self.settings.raw_dir)
+        return here_or_in_checkout(self.settings.raw_dir, self.root)
 
     def plain(self, section: str) -> dict[str, Any]:
         """One section as plain values for a rule's params, defaults spelt out: writing one down reruns nothing."""

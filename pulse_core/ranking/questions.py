@@ -6,7 +6,7 @@ import pandas as pd
 
 from pulse_core.errors import InputError
 from pulse_core.keys import Key, keys
-from pulse_core.ranking.layout import Question
+from pulse_core.ranking.packing import Question
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.rationales.texts import Shop
 

@@ -18,8 +18,9 @@ from torch.nn.functional import cross_entropy, pad
 from pulse_core import processes
 from pulse_core.errors import InputError
 from pulse_core.progress import progress
-from pulse_core.ranking.layout import Batch, PackedQuestion, Question, collate, pack
+from pulse_core.ranking.layout import Batch, collate
 from pulse_core.ranking.model import Ranker
+from pulse_core.ranking.packing import PackedQuestion, Question, pack
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.schedules import finite, warmup_cosine
 from pulse_core.seeding import derive_seed

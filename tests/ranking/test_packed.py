@@ -9,8 +9,9 @@ from torch.nn.functional import cross_entropy
 from transformers import Phi3Config
 
 from pulse_core.errors import InputError
-from pulse_core.ranking.layout import PackedQuestion, Question, collate, pack
+from pulse_core.ranking.layout import collate
 from pulse_core.ranking.model import Ranker
+from pulse_core.ranking.packing import PackedQuestion, Question, pack
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.ranking.training import Asked, load_ranker, save_ranker, score, train
 from tests.workflow.tiny_models import save_language_model

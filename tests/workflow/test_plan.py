@@ -1,0 +1,197 @@
+"""`pulse plan` beside finished work: what it counts is what the artifacts hold, and it says what it cannot know."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pulse_core.config import load_config
+from pulse_core.generation.chat_tokens import ChatTokens
+from pulse_core.keys import keys
+from pulse_core.planning import calibrate
+from pulse_core.rationales.prompts import PromptTemplate
+from pulse_core.rationales.texts import history_lines, shorten
+from tests.workflow.workspace import ROOT, Workspace
+from workflow_scripts.inputs import read_sampled, read_shop
+from workflow_scripts.plan_inputs import domain_data, finished_run
+from workflow_scripts.pulse import main
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture
+def there(built: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """The finished workspace as working directory."""
+    monkeypatch.chdir(built.root)
+    return built
+
+
+def plan(*arguments: str, file: Path) -> dict[str, Any]:
+    """The figures of a plan that fits."""
+    assert main(["plan", "--configfile", "tiny.yaml", *arguments, "--json", str(file)]) == 0
+    return {
+        **json.loads(file.read_text()),
+        "rows": {row["stage"]: row for row in json.loads(file.read_text())["stages"]},
+    }
+
+
+def test_prompts_and_texts_are_exactly_those_of_the_finished_run(there: Workspace, tmp_path: Path) -> None:
+    rows = plan(file=tmp_path / "plan.json")["rows"]
+    results = there.root / "results/luxury"
+    positive, base = (pd.read_parquet(results / f"rationales/{name}.parquet") for name in ("positive", "base"))
+    tree = pd.read_parquet(results / "tree.parquet")
+    assert rows["positive_rationales"]["count"] == rows["positive_rationales"]["texts"] == len(positive)
+    assert rows["base_rationales"]["count"] == rows["base_rationales"]["texts"] == len(base)
+    assert rows["tree"]["texts"] == (tree["depth"] > 0).sum()
+    assert rows["tree"]["count"] == (~tree["is_leaf"]).sum()  # one prompt each node with children
+    for stage, texts in (
+        ("positive_rationales", positive),
+        ("base_rationales", base),
+        ("tree", tree[tree["depth"] > 0]),
+    ):
+        assert rows[stage]["new_tokens"] == pytest.approx(texts["tokens"].sum())
+    selected = pd.read_parquet(results / "selected/thought_space.parquet")
+    assert rows["select-thought_space"]["count"] == tree["is_leaf"].sum() + len(selected)
+    predictions = pd.read_parquet(results / "baselines/untrained_slm/predictions.parquet")
+    assert rows["baseline-untrained_slm"]["count"] == len(predictions)
+    training = json.loads((results / "rankers/thought_space/training.json").read_text())
+    assert rows["ranker-thought_space"]["count"] == training["train_examples"] + len(predictions)
+    assert rows["thought_space"]["count"] == len(positive)
+
+
+def test_prompt_tokens_are_those_of_the_stages_own_prompts(there: Workspace, tmp_path: Path) -> None:
+    """Positive prompts, made here from the tables one by one and cut by the model's tokenizer."""
+    results, settings = there.root / "results/luxury", finished_run(Path("results/luxury"), {})[0].rationales
+    shop = read_shop(*(str(results / f"corpus/{name}.parquet") for name in ("items", "interactions", "reviews")))
+    model = next((there.root / "resources/models").glob("*causal"))
+    chat, template = ChatTokens(model), PromptTemplate(there.root / "config/prompts/positive.j2")
+    system = template.path.read_text().split("### system\n")[1].split("\n")[0]
+    longest = []
+    for row in read_sampled(str(results / "examples.parquet"), "train").itertuples():
+        opinion = shop.opinion(row.user, row.target)
+        shown = {"most": settings.history_items, "title_chars": settings.title_chars}
+        messages, start = template.render(
+            history=history_lines(shop, row.user, row.history, review_chars=settings.review_chars, **shown),
+            target=shop.brief_title(row.target, settings.title_chars),
+            stars=opinion.stars,
+            review=shorten(opinion.words, settings.target_review_chars),
+        )
+        turns = "".join(f"<|im_start|>{each.role}\n{each.content}<|im_end|>\n" for each in messages)
+        assert messages[0].content == system
+        text = f"{turns}<|im_start|>assistant\n{start}"
+        longest.append(len(chat.tokenizer(text, add_special_tokens=False)["input_ids"]))
+    stage = plan(file=tmp_path / "plan.json")["rows"]["positive_rationales"]
+    assert stage["prompt_tokens"] == sum(longest)
+    assert sum(longest) / len(longest) < stage["computed_tokens"] < sum(longest) / 2  # the examples are shared
+
+
+def test_a_sample_of_prompts_stands_for_all(there: Workspace, tmp_path: Path) -> None:
+    whole = plan(file=tmp_path / "whole.json")["rows"]
+    sampled = plan("--config", "plan.sample=5", file=tmp_path / "sampled.json")["rows"]
+    for stage in ("positive_rationales", "base_rationales", "tree"):
+        assert (sampled[stage]["count"], sampled[stage]["texts"]) == (whole[stage]["count"], whole[stage]["texts"])
+        assert sampled[stage]["prompt_tokens"] == pytest.approx(whole[stage]["prompt_tokens"], rel=0.1)
+
+
+def test_without_tables_the_same_size_gives_the_same_counts(there: Workspace, tmp_path: Path) -> None:
+    """Nothing has run: the generator's size, the sampled users and the templates alone."""
+    rows = plan(file=tmp_path / "whole.json")["rows"]
+    (tmp_path / "empty").mkdir()
+    elsewhere = ["--directory", str(tmp_path / "empty"), "--configfile", str(there.root / "tiny.yaml")]
+    assert main(["plan", *elsewhere, "--json", str(tmp_path / "assumed.json")]) == 0
+    told = json.loads((tmp_path / "assumed.json").read_text())
+    for row in told["stages"]:
+        if row["unit"] in ("prompts", "texts") or row["stage"].startswith("ranker"):
+            assert row["count"] == rows[row["stage"]]["count"], row["stage"]
+    assert any("counts it" in note for note in told["notes"])
+
+
+def test_the_plan_of_a_finished_run_corrected_by_itself_is_what_it_took(
+    there: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrate, "PLAUSIBLE", 1e15)  # models this small are nothing but overhead
+    real = json.loads((there.root / "results/luxury/hr1.json").read_text())["stages"]
+    start = ["--config", "plan.hardware.start_seconds=0.01"]
+    rows = plan("--measured", "results/luxury", *start, file=tmp_path / "plan.json")["rows"]
+    timed = {name for name in rows if name in real and real[name]["seconds"] and name not in ("corpus", "sasrec")}
+    assert {"tree", "base_rationales", "thought_space", "ranker-thought_space", "oracle_predictions"} <= timed
+    for name in timed:
+        assert rows[name]["seconds"] == pytest.approx(real[name]["seconds"], rel=0.01), name
+
+
+def test_a_stage_that_does_not_fit_ends_with_status_1(there: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--configfile", "tiny.yaml", "--config", "plan.hardware.memory_gb=0.5"]) == 1
+    told = capsys.readouterr().out
+    assert "Does not fit: tree wants" in told and "lower generation.batch_size" in told
+    assert max(map(len, told.split("Does not fit")[0].splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config", "domains={mine: {source: files}}"], "how large is 'mine'? Build its examples"),
+        (["--config", "domains={mine: {source: files}}"], "plan.domains.mine: {users: ..., items: ..."),
+        (["--config", "ranker.epochs=one"], "ranker.epochs: got 'one', wants a whole number"),
+        (["--config", "seed"], "--config: got 'seed', wants key=value"),
+        (["--configfile", "nowhere.yaml"], "--configfile: nowhere.yaml is not there"),
+        (["--measured", "results/luxury"], "--measured: results/luxury/hr1.json is not there"),
+        (["--config", "models.slm={package: null, hub: a/b, revision: c}"], "the shape of a/b is not known"),
+    ],
+)
+def test_what_cannot_be_used_is_named(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", *arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_the_papers_plan_needs_no_data_no_model_and_no_torch(tmp_path: Path) -> None:
+    code = (
+        "import sys; from workflow_scripts.pulse import main; status = main(sys.argv[1:]); "
+        "assert 'torch' not in sys.modules; sys.exit(status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "plan", "--configfile", str(ROOT / "config/paper.yaml"), "--json", "plan.json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "plan.json").read_text())
+    assert {row["domain"] for row in told["stages"]} == {"models", "luxury", "pantry", "games"}
+    assert all(row["fits"] for row in told["stages"]) and told["card_bytes"] == 24 * 2**30
+    trees = {row["domain"]: row["texts"] for row in told["stages"] if row["stage"] == "tree"}
+    assert trees["luxury"] == 3 * 2028 * (3 + 9)  # every user's three examples
+    assert any(note.startswith("prompt tokens: assumed") for note in told["notes"])
+
+
+def test_finished_corpora_are_counted_and_the_rest_is_said(built: Workspace, tmp_path: Path) -> None:
+    """Corpus and examples alone: real histories, items of similar users and candidates drawn for the plan."""
+    results = tmp_path / "luxury"
+    shutil.copytree(built.root / "results/luxury/corpus", results / "corpus")
+    shutil.copy(built.root / "results/luxury/examples.parquet", results)
+    config, _ = finished_run(built.root / "results/luxury", {})
+    data = domain_data("luxury", config, results)
+    examples = read_sampled(str(results / "examples.parquet"))
+    assert data.total == len(examples) and keys(data.sample) == keys(examples)
+    assert sum("drawn for the plan" in note for note in data.notes) == 2
+    assert not data.answers
+    # The table holds every user's examples: another sample than it marks is planned from it, too.
+    everyone = load_config({"split": {"sample_users": {"train": None, "validation": None, "test": 9}}})
+    rows = pd.read_parquet(results / "examples.parquet")["split"].value_counts()
+    planned = domain_data("luxury", everyone, results)
+    assert planned.examples == {"train": rows["train"], "validation": rows["validation"], "test": 9}
+    assert any("sampled otherwise" in note for note in planned.notes)

@@ -1,0 +1,19 @@
+"""The `pulse` command: what is done with the workflow beside running it."""
+
+import argparse
+from collections.abc import Sequence
+
+from workflow_scripts import plan
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the subcommand; its exit status."""
+    parser = argparse.ArgumentParser(prog="pulse", description="PULSE beside its workflow (`snakemake` runs that).")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    plan.add_command(commands)
+    given = parser.parse_args(arguments)
+    return int(given.run(given))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
