@@ -13,6 +13,7 @@ from typing import IO, Any
 import psutil
 
 from pulse_core.errors import InputError
+from workflow_scripts import driver
 from workflow_scripts.devices import job_devices
 
 log = logging.getLogger("pulse")
@@ -45,19 +46,26 @@ def quiet_bars() -> None:
 
 
 def end_with_driver(poll_seconds: float = 0.5) -> None:
-    """End this process soon after the Snakemake process above it: an orphan would write beside the next call's job.
+    """End this process soon after its driver: an orphan would write beside the next call's job.
 
-    A killed driver cannot tell its jobs; a shell may stand between, so the signal for a dead parent is not enough.
+    A killed driver cannot tell its jobs. On one machine it is the Snakemake process above this one (a shell may stand
+    between, so the signal for a dead parent is not enough). A cluster's job has a Snakemake of its own above it: it may
+    work on alone, and ends when the next driver takes over the working directory.
     """
     above = psutil.Process().parents()
-    driver = next((process for process in above if process.name() not in SHELLS), None)
-    if driver is None:
-        return
+    parent = next((process for process in above if process.name() not in SHELLS), None)
+
+    def why_to_end() -> str | None:
+        if other := driver.successor():
+            return f"process {other} has taken over"
+        if parent and not (parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE):
+            return f"the Snakemake process {parent.pid} has gone"
+        return None
 
     def watch() -> None:
-        while driver.is_running() and driver.status() != psutil.STATUS_ZOMBIE:
+        while not (reason := why_to_end()):
             threading.Event().wait(poll_seconds)
-        log.error("the Snakemake process %d has gone: this job ends, the next call takes it up again", driver.pid)
+        log.error("%s: this job ends, the next call takes it up again", reason)
         logging.shutdown()
         os._exit(1)
 
