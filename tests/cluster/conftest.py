@@ -1,0 +1,29 @@
+"""A real Slurm for the tests of this directory, brought up if it can be."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[None]:
+    """One node with two counted GPUs. Taken down at the end, unless it was up before.
+
+    Where it cannot be brought up (`make setup-slurm` not run, no root, a Slurm of somebody else's) the tests are skipped
+    with that reason, or fail under PULSE_CLUSTER=required, which CI sets.
+    """
+    was_up = subprocess.run([HERE / "slurm-up.sh", "--check"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    up = subprocess.run(
+        [HERE / "slurm-up.sh"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
+    )
+    if up.returncode:
+        reason = f"no Slurm here: {up.stdout[-1500:].strip()}"
+        pytest.fail(reason) if os.environ.get("PULSE_CLUSTER") == "required" else pytest.skip(reason)
+    yield
+    if was_up.returncode:
+        subprocess.run([HERE / "slurm-down.sh"], check=True, timeout=120)
