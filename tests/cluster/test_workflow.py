@@ -10,12 +10,12 @@ import yaml
 
 from tests.cluster.slurm import PROFILE, Job, SlurmWorkspace
 from tests.workflow.test_interrupted import figures, tables
+from tests.workflow.test_profiles import GPU_RULES
 from tests.workflow.workspace import Workspace
 
 pytestmark = pytest.mark.cluster
 SHARDS = 3
 SCATTERED = ("positive_rationales", "base_rationales", "tree")
-GPU_RULES = {*SCATTERED, "thought_space", "select", "ranker", "oracle_predictions", "untrained_slm"}
 CPU_RULES = {
     *("synthetic_raw", "corpus", "examples", "model", "sasrec", "candidates", "neighbours"),
     *("gather_positive", "gather_base", "gather_tree", "counting_baseline", "sasrec_baseline", "hr1"),
