@@ -23,7 +23,7 @@ import yaml
 
 from pulse_core.accelerators import allowed_devices, machine_devices
 from pulse_core.errors import InputError
-from workflow_scripts.stage import clamp_threads, corpus_of_inputs, end_with, job_name, logged
+from workflow_scripts.stage import clamp_threads, corpus_of_inputs, end_when, gone, job_name, logged
 
 log = logging.getLogger("pulse")
 Work = Callable[[Any], None]
@@ -145,7 +145,8 @@ def work_here(work: Work) -> None:
     number = int(os.environ["RANK"])
     if os.getppid() != told["script"]:
         raise SystemExit("the script that started this process has gone")
-    end_with(psutil.Process(told["script"]), "script, process")
+    script = psutil.Process(told["script"])
+    end_when(lambda: gone(script, "script, process"))
     clamp_threads(told["threads"])
     job = SimpleNamespace(rule=told["rule"], **{part: Files(**told[part]) for part in ("input", "output", "params")})
     # Of all processes the first one's lines are enough; errors matter from each.

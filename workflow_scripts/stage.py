@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -13,6 +13,7 @@ from typing import IO, Any
 import psutil
 
 from pulse_core.errors import InputError
+from workflow_scripts import driver
 from workflow_scripts.devices import job_devices
 
 log = logging.getLogger("pulse")
@@ -45,23 +46,36 @@ def quiet_bars() -> None:
 
 
 def end_with_driver(poll_seconds: float = 0.5) -> None:
-    """End this process soon after the Snakemake process above it: an orphan would write beside the next call's job.
+    """End this process soon after its driver: an orphan would write beside the next call's job.
 
-    A killed driver cannot tell its jobs; a shell may stand between, so the signal for a dead parent is not enough.
+    A killed driver cannot tell its jobs. On one machine it is the Snakemake process above this one (a shell may stand
+    between, so the signal for a dead parent is not enough). A cluster's job has a Snakemake of its own above it: it may
+    work on alone, and ends when the next driver takes over the working directory.
     """
     above = psutil.Process().parents()
-    driver = next((process for process in above if process.name() not in SHELLS), None)
-    if driver is not None:
-        end_with(driver, "Snakemake process", poll_seconds)
+    parent = next((process for process in above if process.name() not in SHELLS), None)
+
+    def reason() -> str | None:
+        if other := driver.successor():
+            return f"process {other} has taken over"
+        return gone(parent, "Snakemake process") if parent else None
+
+    end_when(reason, poll_seconds)
 
 
-def end_with(above: psutil.Process, name: str, poll_seconds: float = 0.5) -> None:
-    """End this process soon after the one `above` it, called `name` in the log, has ended, however that ended."""
+def gone(process: psutil.Process, name: str) -> str | None:
+    """What to say of a process, called `name`, that has ended, however it ended; None while it runs."""
+    alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return None if alive else f"the {name} {process.pid} has gone"
+
+
+def end_when(reason: Callable[[], str | None], poll_seconds: float = 0.5) -> None:
+    """End this process soon after there is a `reason` to, with that in the log."""
 
     def watch() -> None:
-        while above.is_running() and above.status() != psutil.STATUS_ZOMBIE:
+        while not (told := reason()):
             threading.Event().wait(poll_seconds)
-        log.error("the %s %d has gone: this job ends, the next call takes it up again", name, above.pid)
+        log.error("%s: this job ends, the next call takes it up again", told)
         logging.shutdown()
         os._exit(1)
 

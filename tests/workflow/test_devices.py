@@ -116,6 +116,7 @@ def test_a_cluster_call_without_cores_can_be_asked_for_threads() -> None:
         basedir=str(ROOT),
         config_settings=ConfigSettings(),
         resource_settings=ResourceSettings(nodes=20),
+        is_main_process=True,
     )
     assert Wiring({}, workflow).torch_threads({}) == DEFAULT_THREADS
 
