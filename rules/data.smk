@@ -30,7 +30,7 @@ rule download:
     params:
         code=wiring.code("download"),
         domains=[name for name, domain in settings.domains.items() if domain.source == "amazon-2018"],
-        raw_dir=str(wiring.raw_root()),
+        raw_dir=str(wiring.raw.root()),
         settings=wiring.plain("download"),
     script:
         "../workflow_scripts/download.py"
@@ -38,7 +38,7 @@ rule download:
 
 rule corpus:
     input:
-        unpack(wiring.raw),
+        unpack(wiring.raw.files),
     output:
         interactions="results/{domain}/corpus/interactions.parquet",
         users="results/{domain}/corpus/users.parquet",

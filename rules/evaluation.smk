@@ -13,8 +13,8 @@ TIMED = [
 
 rule hr1:
     input:
-        unpack(wiring.truth),
-        unpack(wiring.leak_audit),
+        unpack(wiring.evaluation.truth),
+        unpack(wiring.evaluation.leak_audit),
         examples=rules.examples.output,
         candidates=rules.candidates.output,
         statistics=rules.corpus.output.statistics,
@@ -41,10 +41,10 @@ rule hr1:
     params:
         code=wiring.code("hr1"),
         settings=wiring.plain("evaluation"),
-        protocol=wiring.protocol(),
+        protocol=wiring.evaluation.protocol(),
         seed=settings.seed,
         systems={"thought_space": "pulse"},
-        benchmarks=lambda wildcards: wiring.benchmarks(
+        benchmarks=lambda wildcards: wiring.evaluation.benchmarks(
             wildcards, TIMED, {stage: gather.shards(f"{stage}-{{scatteritem}}") for stage in SCATTERED}
         ),
     script:

@@ -6,7 +6,7 @@ rule ranker:
         interactions=rules.corpus.output.interactions,
         catalogue=rules.corpus.output.catalogue,
         reviews=rules.corpus.output.reviews,
-        rationales=wiring.selected,
+        rationales=wiring.scorers.selected,
         model=wiring.models.weights("slm"),
     output:
         adapter="results/{domain}/rankers/{variant}/adapter/adapter_model.safetensors",

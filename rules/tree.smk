@@ -45,7 +45,7 @@ use rule gather_positive as gather_tree with:
 
 rule select:
     input:
-        models=wiring.scorer_models,
+        models=wiring.scorers.weights,
         tree=rules.gather_tree.output,
         examples=rules.examples.output,
         interactions=rules.corpus.output.interactions,
@@ -65,9 +65,9 @@ rule select:
         mem_mb=8000,
     params:
         code=wiring.code("select"),
-        settings=wiring.selection,
+        settings=wiring.scorers.settings,
         rationales=wiring.part("rationales", *BEHAVIOUR_TEXTS),
-        source=wiring.scorer_source,
-        scorer=wiring.scorer,
+        source=wiring.scorers.source,
+        scorer=wiring.scorers.name,
     script:
         "../workflow_scripts/select.py"

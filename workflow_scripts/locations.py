@@ -1,0 +1,66 @@
+"""Where the configuration's own files lie: prompt templates and raw reviews."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from snakemake.exceptions import WorkflowError
+
+from pulse_core.config import Config
+from pulse_core.data.raw_reader import find_raw
+from pulse_core.data.sources import missing_files_message
+from pulse_core.errors import InputError
+
+RAW_FILES = ("reviews", "metadata")
+
+
+def readable(function: Callable[..., Any], *arguments: Any) -> Any:
+    """`function`'s errors that a user can mend, as Snakemake shows them without a traceback."""
+    try:
+        return function(*arguments)
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def here_or_in_checkout(configured: str, root: Path) -> Path:
+    """A path of the configuration: below the working directory or, if it is only there, below the checkout `root`."""
+    path = Path(configured)
+    # Relative where it can be: an absolute path would rerun stages after the checkout moves.
+    return root / path if not path.exists() and (root / path).exists() else path
+
+
+class RawFiles:
+    """The raw reviews of every domain."""
+
+    def __init__(self, settings: Config, root: Path) -> None:
+        self._settings, self._root = settings, root
+
+    def files(self, wildcards: Any) -> dict[str, str]:
+        """Raw review and metadata file of a domain.
+
+        Raises:
+            WorkflowError: the domain reads real reviews and they are not there; says what to fetch, and whereto.
+        """
+        return readable(self._files, str(wildcards.domain))
+
+    def _files(self, domain: str) -> dict[str, str]:
+        directory, source = self.directory(domain), self._settings.domains[domain].source
+        if source == "synthetic":
+            return {name: str(directory / f"{name}.jsonl.gz") for name in RAW_FILES}
+        found = {name: find_raw(directory, name) for name in RAW_FILES}
+        if not all(file.exists() for file in found.values()):
+            command = "`snakemake --cores 1 download`, with the same --configfile, --config and --directory,"
+            fetch = f"\n{command} fetches them, too." if source == "amazon-2018" else ""
+            raise InputError(missing_files_message(domain, directory.parent, source) + fetch)
+        declared = directory / "source.json"
+        beside = {"declared": str(declared)} if declared.exists() else {}
+        return {**{name: str(file) for name, file in found.items()}, **beside}
+
+    def directory(self, domain: str) -> Path:
+        """Where the raw files of a domain lie."""
+        synthetic = self._settings.domains[domain].source == "synthetic"
+        return (Path("resources/synthetic") if synthetic else self.root()) / domain
+
+    def root(self) -> Path:
+        """The directory of real reviews."""
+        return here_or_in_checkout(self._settings.raw_dir, self._root)
