@@ -11,8 +11,9 @@ import psutil
 from tests.workflow.workspace import TARGET, Workspace
 
 PROFILE = "profiles/slurm"
-# What the lab differs in from a cluster: no accounting database, and nobody waits forty seconds for a job of five.
-OVERLAY = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "6", "--latency-wait", "5")
+# What the lab differs in from a cluster: no accounting database, and jobs of eight seconds, whose end the first poll
+# should just see (the plugin waits ten seconds longer before the next).
+OVERLAY = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "10", "--latency-wait", "5")
 
 
 @dataclass(frozen=True)
