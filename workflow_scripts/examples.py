@@ -11,17 +11,17 @@ def main(job: Any) -> None:
         import pandas as pd
 
         from pulse_core.artifacts import write_table
-        from pulse_core.data.examples import examples_table, make_examples
+        from pulse_core.data.examples import examples_table
         from pulse_core.data.settings import SplitSettings
 
         users = pd.read_parquet(job.input.users).sort_values("user")
-        examples = make_examples(
+        examples = examples_table(
             pd.read_parquet(job.input.interactions),
             SplitSettings.model_validate(job.params.settings),
             job.params.seed,
             users["user_id"].tolist(),
         )
-        write_table(job.output[0], examples_table(examples))
+        write_table(job.output[0], examples)
 
 
 if "snakemake" in globals():

@@ -4,28 +4,39 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.launch import do, work_here
 from workflow_scripts.stage import stage
 
 
-def main(job: Any) -> None:
+def work(job: Any) -> None:
     """Write the adapter, the predictions and the training record of one variant."""
-    with stage(job):
-        from pulse_core.artifacts import whole_directory, write_json, write_table
-        from pulse_core.ranking.model import Ranker
-        from pulse_core.ranking.settings import RankerSettings
-        from pulse_core.ranking.training import save_ranker, train
-        from workflow_scripts.questions import ask, predict
+    from pulse_core import processes
+    from pulse_core.artifacts import whole_directory, write_json, write_table
+    from pulse_core.ranking.model import Ranker
+    from pulse_core.ranking.settings import RankerSettings
+    from pulse_core.ranking.training import save_ranker, train
+    from workflow_scripts.questions import ask, predict
 
-        settings = RankerSettings.model_validate(job.params.settings)
-        rationales = job.input.get("rationales")
-        splits = {name: ask(job, name, settings, rationales) for name in ("train", "validation", "test")}
-        ranker = Ranker(Path(job.input.model).parent, settings, job.params.seed)
-        record = train(ranker, splits["train"].asked, splits["validation"].asked, job.params.seed)
+    settings = RankerSettings.model_validate(job.params.settings)
+    rationales = job.input.get("rationales")
+    splits = {name: ask(job, name, settings, rationales) for name in ("train", "validation", "test")}
+    ranker = Ranker(Path(job.input.model).parent, settings, job.params.seed)
+    record = train(ranker, splits["train"].asked, splits["validation"].asked, job.params.seed)
+    predictions = predict(ranker, [splits["validation"], splits["test"]])
+    if processes.rank() == 0:
         with whole_directory(Path(job.output.adapter).parent) as partial:
             save_ranker(ranker, partial)
-        write_table(job.output.predictions, predict(ranker, [splits["validation"], splits["test"]]))
+        write_table(job.output.predictions, predictions)
         write_json(job.output.training, {**asdict(record), "settings": settings.model_dump()})
+
+
+def main(job: Any) -> None:
+    """Train in as many processes as the settings say."""
+    with stage(job):
+        do(job, work, "workflow_scripts.ranker")
 
 
 if "snakemake" in globals():
     main(globals()["snakemake"])
+elif __name__ == "__main__":
+    work_here(work)

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -13,6 +13,7 @@ from typing import IO, Any
 import psutil
 
 from pulse_core.errors import InputError
+from workflow_scripts import driver
 from workflow_scripts.devices import job_devices
 
 log = logging.getLogger("pulse")
@@ -45,43 +46,89 @@ def quiet_bars() -> None:
 
 
 def end_with_driver(poll_seconds: float = 0.5) -> None:
-    """End this process soon after the Snakemake process above it: an orphan would write beside the next call's job.
+    """End this process soon after its driver: an orphan would write beside the next call's job.
 
-    A killed driver cannot tell its jobs; a shell may stand between, so the signal for a dead parent is not enough.
+    A killed driver cannot tell its jobs. On one machine it is the Snakemake process above this one (a shell may stand
+    between, so the signal for a dead parent is not enough). A cluster's job has a Snakemake of its own above it: it may
+    work on alone, and ends when the next driver takes over the working directory.
     """
     above = psutil.Process().parents()
-    driver = next((process for process in above if process.name() not in SHELLS), None)
-    if driver is None:
-        return
+    parent = next((process for process in above if process.name() not in SHELLS), None)
+
+    def reason() -> str | None:
+        if other := driver.successor():
+            return f"process {other} has taken over"
+        return gone(parent, "Snakemake process") if parent else None
+
+    end_when(reason, poll_seconds)
+
+
+def gone(process: psutil.Process, name: str) -> str | None:
+    """What to say of a process, called `name`, that has ended, however it ended; None while it runs."""
+    alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return None if alive else f"the {name} {process.pid} has gone"
+
+
+def end_when(reason: Callable[[], str | None], poll_seconds: float = 0.5) -> None:
+    """End this process soon after there is a `reason` to, with that in the log."""
 
     def watch() -> None:
-        while driver.is_running() and driver.status() != psutil.STATUS_ZOMBIE:
+        while not (told := reason()):
             threading.Event().wait(poll_seconds)
-        log.error("the Snakemake process %d has gone: this job ends, the next call takes it up again", driver.pid)
+        log.error("%s: this job ends, the next call takes it up again", told)
         logging.shutdown()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="driver-watch").start()
 
 
+def job_name(job: Any) -> str:
+    """A file name that is this job's alone."""
+    return str(job.log[0]).replace("/", "-")
+
+
 def own_job(name: str) -> IO[str]:
     """Wait until no other process works at the job called `name`; the lock is held until the file is closed."""
-    file = Path(".snakemake/jobs") / (name.replace("/", "-") + ".lock")
+    file = Path(".snakemake/jobs") / f"{name}.lock"
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = file.open("a", encoding="utf-8")
     fcntl.flock(lock, fcntl.LOCK_EX)
     return lock
 
 
-def open_log(path: Path) -> list[logging.Handler]:
-    """Plain lines into the rule's log file; warnings on the terminal too."""
+@contextmanager
+def logged(path: Path, level: int = logging.INFO, *, again: bool = False) -> Iterator[logging.Handler]:
+    """Plain lines of the block into the rule's log file, or behind what it holds if `again`; warnings on the terminal.
+
+    Yields:
+        The log file's handler, for what the terminal is told in another way.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = logging.FileHandler(path, mode="w", encoding="utf-8")
+    if not again:
+        path.write_text("")
+    # Always behind what is there: the processes of one job write to one file.
+    lines = logging.FileHandler(path, mode="a", encoding="utf-8")
     lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    lines.setLevel(level)
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    terminal.setLevel(logging.WARNING)
-    return [lines, terminal]
+    terminal.setLevel(max(level, logging.WARNING))
+    terminal.addFilter(logging.Filter("pulse"))
+    root = logging.getLogger()
+    levels = log.level, root.level
+    log.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    for handler in (lines, terminal):
+        root.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        log.setLevel(levels[0])
+        root.setLevel(levels[1])
+        logging.captureWarnings(False)
+        for handler in (lines, terminal):
+            root.removeHandler(handler)
+            handler.close()
 
 
 def corpus_of_inputs(files: Iterable[str]) -> str | None:
@@ -97,38 +144,27 @@ def stage(job: Any) -> Iterator[None]:
     """Run a script's body as the stage that Snakemake's `job` describes.
 
     Raises:
-        SystemExit: with status 1 after an `InputError`, whose message is all that the user needs to read.
+        SystemExit: with status 1 after an `InputError`, whose message is all that the user needs to read, or after a
+            `ChildProcessError`, whose process has left its traceback in the log.
     """
-    lock = own_job(str(job.log[0]))
+    lock = own_job(job_name(job))
     end_with_driver()
-    handlers = open_log(Path(job.log[0]))
-    root = logging.getLogger()
-    for handler in handlers:
-        root.addHandler(handler)
-    level, root_level = log.level, root.level
-    log.setLevel(logging.INFO)
-    logging.captureWarnings(True)
-    handlers[1].addFilter(logging.Filter("pulse"))
     try:
-        threads = clamp_threads(job.threads)
-        log.info("rule %s %s, %d threads", job.rule, dict(job.wildcards.items()), threads)
-        quiet_bars()
-        from pulse_core.artifacts import of_corpus
+        with logged(Path(job.log[0])) as lines:
+            try:
+                threads = clamp_threads(job.threads)
+                log.info("rule %s %s, %d threads", job.rule, dict(job.wildcards.items()), threads)
+                quiet_bars()
+                from pulse_core.artifacts import of_corpus
 
-        with job_devices(job), of_corpus(corpus_of_inputs(job.input)):
-            yield
-        log.info("rule %s done", job.rule)
-    except InputError as error:
-        log.error("%s: %s", job.rule, error)
-        raise SystemExit(1) from None
-    except Exception:
-        handlers[0].handle(log.makeRecord(log.name, logging.ERROR, "", 0, "failed", (), sys.exc_info()))
-        raise
+                with job_devices(job), of_corpus(corpus_of_inputs(job.input)):
+                    yield
+                log.info("rule %s done", job.rule)
+            except (InputError, ChildProcessError) as error:
+                log.error("%s: %s", job.rule, error)
+                raise SystemExit(1) from None
+            except Exception:
+                lines.handle(log.makeRecord(log.name, logging.ERROR, "", 0, "failed", (), sys.exc_info()))
+                raise
     finally:
-        log.setLevel(level)
-        root.setLevel(root_level)
-        logging.captureWarnings(False)
-        for handler in handlers:
-            root.removeHandler(handler)
-            handler.close()
         lock.close()

@@ -3,24 +3,34 @@
 from pathlib import Path
 from typing import Any
 
+from workflow_scripts.launch import do, work_here
 from workflow_scripts.stage import stage
 
 
-def main(job: Any) -> None:
+def work(job: Any) -> None:
     """Train on one domain, or on several that share one space; each input is a list with one file a domain."""
-    with stage(job):
-        from pulse_core.thought_space.settings import ThoughtSpaceSettings
-        from pulse_core.thought_space.training import train_thought_space
-        from workflow_scripts.behaviour import read_training_examples
+    from pulse_core import processes
+    from pulse_core.thought_space.settings import ThoughtSpaceSettings
+    from pulse_core.thought_space.training import train_thought_space
+    from workflow_scripts.behaviour import read_training_examples
 
-        trained = train_thought_space(
-            read_training_examples(job),
-            ThoughtSpaceSettings.model_validate(job.params.settings),
-            job.params.seed,
-            Path(job.input.model).parent,
-        )
+    trained = train_thought_space(
+        read_training_examples(job),
+        ThoughtSpaceSettings.model_validate(job.params.settings),
+        job.params.seed,
+        Path(job.input.model).parent,
+    )
+    if processes.rank() == 0:
         trained.save(Path(job.output.training).parent)
+
+
+def main(job: Any) -> None:
+    """Train in as many processes as the settings say."""
+    with stage(job):
+        do(job, work, "workflow_scripts.thought_space")
 
 
 if "snakemake" in globals():
     main(globals()["snakemake"])
+elif __name__ == "__main__":
+    work_here(work)

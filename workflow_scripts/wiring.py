@@ -5,7 +5,6 @@ Nothing here imports torch: every Snakemake call, dry runs too, pays for these i
 
 import contextlib
 import copy
-import fcntl
 import hashlib
 import os
 import sys
@@ -23,6 +22,7 @@ from pulse_core.config import Config, load_config
 from pulse_core.data.raw_reader import find_raw
 from pulse_core.data.sources import missing_files_message
 from pulse_core.errors import InputError
+from workflow_scripts import driver
 from workflow_scripts.prepared_models import PreparedModels
 
 SCRIPTS = "workflow_scripts"
@@ -74,6 +74,8 @@ class Wiring:
     def __init__(self, config: dict[str, Any], workflow: Any) -> None:
         self.root = Path(workflow.basedir)
         self._workflow = workflow
+        if not workflow.is_main_process:
+            self._readable(driver.refuse_orphan)
         # Jobs import the pulse_core and workflow_scripts of this checkout, installed or not.
         others = [
             path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(self.root))
@@ -105,16 +107,7 @@ class Wiring:
         Raises:
             WorkflowError: another call is at work here.
         """
-        file = Path(".snakemake/driver.lock")
-        self._lock = file.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = file.read_text(encoding="utf-8").strip()
-            raise WorkflowError(f"process {owner} is running this workflow in {Path.cwd()}: let it end first") from None
-        self._lock.truncate(0)
-        self._lock.write(f"{os.getpid()}\n")
-        self._lock.flush()
+        self._lock = self._readable(driver.take_working_directory)
 
     @staticmethod
     def _readable(function: Any, *arguments: Any) -> Any:
@@ -131,6 +124,15 @@ class Wiring:
     def torch_threads(self, _wildcards: Any) -> int:
         """Threads of a torch rule in this call."""
         return torch_threads(self._workflow.resource_settings.cores, len(allowed_devices()))
+
+    def training_threads(self, section: str) -> Callable[[Any], int]:
+        """Threads of a rule that trains with the `processes` of a section: each has a torch rule's share."""
+
+        def threads(wildcards: Any) -> int:
+            wanted = self.torch_threads(wildcards) * getattr(self.settings, section).processes
+            return min(wanted, self._workflow.resource_settings.cores or wanted)
+
+        return threads
 
     def template(self, name: str) -> str:
         """Path of a prompt template of the configuration."""

@@ -1,35 +1,30 @@
 """From raw reviews and metadata to the corpus (design: de-duplicate, iterated k-core, order in time).
 
 Two passes over the reviews: the first keeps integer columns only, the second streams the texts of surviving rows to
-disk. Memory therefore grows with the number of rows (28 bytes each) and distinct ids, never with the texts.
+disk. Memory therefore grows with the number of rows (28 bytes each) and their ids, never with the texts.
 """
 
 import hashlib
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pulse_core.artifacts import marked, of_corpus, read_json, whole_file, write_json, write_table
+from pulse_core.artifacts import of_corpus, read_json, write_json, write_table
 from pulse_core.data.item_table import read_items
 from pulse_core.data.kcore import earliest_of_pairs, k_core, rank_codes, sequence_order, tied_share
-from pulse_core.data.raw_reader import line_batches, parse_object, summary_of, text_of
 from pulse_core.data.recorded import check_recorded
-from pulse_core.data.review_columns import ReviewColumns, read_review_columns
+from pulse_core.data.review_columns import ReviewColumns, in_use, read_review_columns
+from pulse_core.data.review_texts import write_reviews
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.sources import missing_files_message
-from pulse_core.data.text import cut_at_word, plain_text
 from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
-
-REVIEW_SCHEMA = pa.schema([("user", pa.int32()), ("item", pa.int32()), ("summary", pa.string()), ("text", pa.string())])
 
 
 def corpus_source(folder: Path, default: str) -> str:
@@ -64,14 +59,17 @@ def build_corpus(reviews: Path, metadata: Path, settings: CorpusSettings, out: P
 def _build(reviews: Path, metadata: Path, settings: CorpusSettings, out: Path, source: str) -> dict[str, object]:
     raw = read_review_columns(reviews, settings)
     check_recorded(reviews, raw.sha256)
-    single = raw.take(earliest_of_pairs(raw.users, raw.items, raw.times))
-    kept = single.take(k_core(single.users, single.items, settings.k_core))
-    if not len(kept):
-        raise InputError(_nothing_left(reviews, single, settings.k_core))
-    log.info("%s: %d of %d rows survive the %d-core filter", reviews, len(kept), raw.lines, settings.k_core)
+    usable, raw_users, raw_items = len(raw), len(raw.user_names), len(raw.item_names)
+    single = earliest_of_pairs(raw.users, raw.items, raw.times)
+    chosen = single[k_core(raw.users[single], raw.items[single], settings.k_core)]
+    if not len(chosen):
+        raise InputError(_nothing_left(reviews, raw.take(single), settings.k_core))
+    kept, distinct = raw.take(chosen), len(single)
+    del raw, single, chosen  # most of a large dump's memory
+    log.info("%s: %d of %d rows survive the %d-core filter", reviews, len(kept), kept.lines, settings.k_core)
 
-    users, user_ids = rank_codes(kept.users, kept.user_ids)
-    items, item_ids = rank_codes(kept.items, kept.item_ids)
+    users, user_ids = rank_codes(*in_use(kept.users, kept.user_names))
+    items, item_ids = rank_codes(*in_use(kept.items, kept.item_names))
     item_table, item_figures = read_items(metadata, item_ids, settings)
     check_recorded(metadata, str(item_figures["metadata_sha256"]))
 
@@ -80,18 +78,18 @@ def _build(reviews: Path, metadata: Path, settings: CorpusSettings, out: Path, s
     users_column = pa.array(np.arange(len(user_ids), dtype=np.int32))
     write_table(out / "users.parquet", pa.table({"user": users_column, "user_id": pa.array(user_ids, pa.string())}))
     write_table(out / "items.parquet", item_table)
-    reviews_with_text = _write_reviews(out / "reviews.parquet", reviews, kept.rows, users, items, settings)
+    reviews_with_text = write_reviews(out / "reviews.parquet", reviews, kept.rows, users, items, settings)
 
     statistics = {
         "corpus": source,
         "source": source,
-        "source_hash": hashlib.sha256(f"{raw.sha256}{item_figures['metadata_sha256']}".encode()).hexdigest(),
-        "reviews_sha256": raw.sha256,
-        "raw_rows": raw.lines,
-        "raw_users": len(raw.user_ids),
-        "raw_items": len(raw.item_ids),
-        "malformed_lines": raw.malformed,
-        "duplicates_removed": len(raw) - len(single),
+        "source_hash": hashlib.sha256(f"{kept.sha256}{item_figures['metadata_sha256']}".encode()).hexdigest(),
+        "reviews_sha256": kept.sha256,
+        "raw_rows": kept.lines,
+        "raw_users": raw_users,
+        "raw_items": raw_items,
+        "malformed_lines": kept.malformed,
+        "duplicates_removed": usable - distinct,
         "k_core": settings.k_core,
         "reviews_with_text": reviews_with_text,
         **item_figures,
@@ -141,45 +139,3 @@ def _figures(users: NDArray[Any], items: NDArray[Any], kept: ReviewColumns, orde
         "users_with_one_timestamp": None if times is None else int((times[starts] == times[ends]).sum()),
         "interactions_without_rating": int(np.isnan(kept.ratings).sum()),
     }
-
-
-def _surviving_lines(path: Path, rows: NDArray[np.int64]) -> Iterator[bytes]:
-    """The lines at `rows` (0-based, increasing); only these are ever looked into."""
-    start = position = 0
-    for batch in line_batches(path):
-        end = int(np.searchsorted(rows, start + len(batch)))
-        for row in (rows[position:end] - start).tolist():
-            yield batch[row]
-        start, position = start + len(batch), end
-
-
-def _write_reviews(
-    out: Path, path: Path, rows: NDArray[np.int64], users: NDArray[Any], items: NDArray[Any], settings: CorpusSettings
-) -> int:
-    """Second pass: one row a surviving interaction, in file order, written a row group at a time."""
-    with_text = 0
-    summaries: list[str] = []
-    texts: list[str] = []
-    done = 0
-    limit = settings.max_review_characters
-    with whole_file(out) as partial, pq.ParquetWriter(partial, marked(REVIEW_SCHEMA), compression="zstd") as writer:
-
-        def flush() -> None:
-            nonlocal done
-            chunk = slice(done, done + len(texts))
-            columns = [users[chunk], items[chunk], pa.array(summaries, pa.string()), pa.array(texts, pa.string())]
-            writer.write_table(pa.table(columns, schema=REVIEW_SCHEMA))
-            done += len(texts)
-            summaries.clear()
-            texts.clear()
-
-        for line in _surviving_lines(path, rows):
-            record = parse_object(line)
-            summaries.append(cut_at_word(plain_text(summary_of(record)), limit))
-            texts.append(cut_at_word(plain_text(text_of(record)), limit))
-            with_text += bool(texts[-1])
-            if len(texts) == settings.row_group:
-                flush()
-        if texts:
-            flush()
-    return with_text

@@ -34,7 +34,12 @@ EXAMPLE_SCHEMA = pa.schema(
 def make_examples(
     interactions: pd.DataFrame, settings: SplitSettings, seed: int, user_ids: Sequence[str]
 ) -> pd.DataFrame:
-    """All examples, ordered by (user, position); columns as in EXAMPLE_SCHEMA, histories as int32 arrays.
+    """What examples_table gives, as a frame whose histories are int32 arrays."""
+    return examples_table(interactions, settings, seed, user_ids).to_pandas()
+
+
+def examples_table(interactions: pd.DataFrame, settings: SplitSettings, seed: int, user_ids: Sequence[str]) -> pa.Table:
+    """All examples, ordered by (user, position), as an Arrow table of EXAMPLE_SCHEMA.
 
     interactions: the corpus table (user, item, timestamp), sorted by user and time; user_ids: ids by user code, from
     which the sample is drawn. An example needs at least one earlier item; a user too short for a split has none in it.
@@ -65,16 +70,18 @@ def make_examples(
     row, begin, split = row[order], begin[order], split[order]
     _refuse_empty(split, settings)
     cut = np.maximum(begin, row - settings.max_history)
-    return pd.DataFrame(
-        {
-            "user": users[row],
-            "split": split,
-            "position": (row - begin).astype(np.int32),
-            "history": [items[a:b] for a, b in zip(cut.tolist(), row.tolist(), strict=True)],
-            "target": items[row],
-            "sampled": _sampled(users[row], split, settings.sample_users, seed, user_ids),
-        }
-    )
+    offsets = np.concatenate([[0], np.cumsum(row - cut)])
+    # The k-th item of a history stands k places after the history's first in the sequence of all interactions.
+    places = np.arange(offsets[-1]) + np.repeat(cut - offsets[:-1], row - cut)
+    columns = {
+        "user": users[row],
+        "split": split,
+        "position": (row - begin).astype(np.int32),
+        "history": pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(items[places])),
+        "target": items[row],
+        "sampled": _sampled(users[row], split, settings.sample_users, seed, user_ids),
+    }
+    return pa.table(columns, schema=EXAMPLE_SCHEMA)
 
 
 def _targets_by_date(
@@ -138,16 +145,6 @@ def _sampled(
         if limit is not None and limit < len(eligible):
             sampled[here] = rank[users[here]] <= eligible[limit - 1]
     return sampled
-
-
-def examples_table(examples: pd.DataFrame) -> pa.Table:
-    """The examples as an Arrow table of EXAMPLE_SCHEMA (histories joined through offsets, not row by row)."""
-    lengths = examples["history"].str.len().to_numpy(np.int64)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values = np.concatenate([*examples["history"], np.empty(0, np.int32)]).astype(np.int32)
-    columns = {name: examples[name] for name in EXAMPLE_SCHEMA.names}
-    columns["history"] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
-    return pa.table({name: pa.array(column) for name, column in columns.items()}, schema=EXAMPLE_SCHEMA)
 
 
 def training_sequences(interactions: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -12,11 +14,18 @@ def earliest_of_pairs(users: NDArray[Any], items: NDArray[Any], times: NDArray[A
     users, items: int32 codes (rows,); times: int64 seconds (rows,), or None where the order of rows is the order.
     """
     pair = users.astype(np.int64) * (int(items.max(initial=0)) + 1) + items
-    order = np.argsort(pair, kind="stable") if times is None else np.lexsort((times, pair))  # both stable
-    sorted_pair = pair[order]
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = sorted_pair[1:] != sorted_pair[:-1]
-    return np.sort(order[first])
+    in_order = np.sort(pair)
+    repeated = pa.array(in_order[1:][in_order[1:] == in_order[:-1]])
+    del in_order
+    kept = np.ones(len(pair), dtype=bool)
+    # Few pairs stand twice, so only their rows are put in an order that keeps hold of which row is which.
+    rows = np.flatnonzero(pc.is_in(pa.array(pair), value_set=repeated).to_numpy(zero_copy_only=False))
+    pair = pair[rows]
+    order = np.argsort(pair, kind="stable") if times is None else np.lexsort((times[rows], pair))  # both stable
+    later = np.zeros(len(rows), dtype=bool)
+    later[1:] = pair[order[1:]] == pair[order[:-1]]
+    kept[rows[order[later]]] = False
+    return np.flatnonzero(kept)
 
 
 def k_core(users: NDArray[Any], items: NDArray[Any], k: int) -> NDArray[np.bool_]:
@@ -24,13 +33,11 @@ def k_core(users: NDArray[Any], items: NDArray[Any], k: int) -> NDArray[np.bool_
 
     The fixed point is unique, so the order in which users and items are dropped does not matter.
     """
-    kept = np.ones(len(users), dtype=bool)
-    size = -1
-    n_users, n_items = int(users.max(initial=-1)) + 1, int(items.max(initial=-1)) + 1
-    while size != (size := int(kept.sum())):
-        enough_users = np.bincount(users[kept], minlength=n_users) >= k
-        enough_items = np.bincount(items[kept], minlength=n_items) >= k
-        kept &= enough_users[users] & enough_items[items]
+    kept = np.zeros(len(users), dtype=bool)
+    rows = np.arange(len(users))
+    while not (enough := (np.bincount(users) >= k)[users] & (np.bincount(items) >= k)[items]).all():
+        rows, users, items = rows[enough], users[enough], items[enough]
+    kept[rows] = True
     return kept
 
 
@@ -48,7 +55,9 @@ def rank_codes(codes: NDArray[Any], ids: list[str]) -> tuple[NDArray[np.int32], 
 
 def sequence_order(users: NDArray[Any], times: NDArray[Any] | None, rows: NDArray[Any]) -> NDArray[np.int64]:
     """The order (user, time, original row); without times (user, original row)."""
-    return np.lexsort((rows, users)) if times is None else np.lexsort((rows, times, users))
+    keys = (users,) if times is None else (times, users)
+    in_row_order = bool((rows[1:] > rows[:-1]).all())  # then the sort, which is stable, has no need of them
+    return np.lexsort(keys if in_row_order else (rows, *keys))
 
 
 def tied_share(users: NDArray[Any], times: NDArray[Any]) -> float:

@@ -3,21 +3,24 @@
 import hashlib
 import logging
 import math
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
+from isal import isal_zlib  # zlib's interface, at two to three times its speed
 
+from pulse_core.data.ahead import ahead
 from pulse_core.errors import InputError
 from pulse_core.progress import progress
 
 log = logging.getLogger("pulse")
 
 READ_BYTES = 1 << 20
-MAX_UNPACKED_BYTES = 4 << 20  # of one step: bounds memory however well the file compresses
+MAX_UNPACKED_BYTES = 2 << 20  # of one step: bounds memory however well the file compresses
+BLOCKS_AHEAD = 4
+PARSERS = 2  # threads that parse blocks; the rule that reads asks for two
 MAX_LINE_BYTES = 64 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 # Later than any date in seconds, earlier than any since 1974 in milliseconds: the 2023 release counts milliseconds.
@@ -85,7 +88,7 @@ def unpacked_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterat
     `digest` is fed the file's bytes as they lie on disk. A damaged or cut-off gzip file raises InputError.
     """
     gzipped: bool | None = None
-    inflate = zlib.decompressobj(31)
+    inflate = isal_zlib.decompressobj(31)
     for block in _raw_blocks(path, digest):
         if gzipped is None:
             gzipped = block.startswith(GZIP_MAGIC)
@@ -93,38 +96,48 @@ def unpacked_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterat
             yield block
             continue
         try:
-            while block:
+            more = True
+            while more:
                 if inflate.eof:  # a further member, or the zero padding that some tools leave at the end
                     block = block.lstrip(b"\0")
                     if not block:
                         break
-                    inflate = zlib.decompressobj(31)
+                    inflate = isal_zlib.decompressobj(31)
                 if unpacked := inflate.decompress(block, MAX_UNPACKED_BYTES):
                     yield unpacked
                 block = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
-        except zlib.error as error:
+                # A full step may leave more inside the inflater even where it took all of the block.
+                more = bool(block) or len(unpacked) == MAX_UNPACKED_BYTES
+        except isal_zlib.error as error:  # type: ignore[misc] # its stubs take the class for an instance
             raise InputError(f"{path} is damaged ({error}): delete it and fetch it again") from error
     if gzipped and not inflate.eof:
         raise InputError(f"{path} ends in the middle (a download that was cut off?): delete it and fetch it again")
 
 
-def line_batches(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[list[bytes]]:
-    """The file's lines, many at a time, without their ends; blank lines stay, so that positions are line numbers."""
-    rest = b""
+def line_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[bytes]:
+    """The file's content in blocks that end where a line ends, read and unpacked in a thread beside the caller's."""
+    rest: list[bytes] = []  # of a line that has not ended yet
+    size = 0
     first = True
-    for block in unpacked_blocks(path, digest):
+    for block in ahead(unpacked_blocks(path, digest), BLOCKS_AHEAD):
         if first:
             block = block.removeprefix(b"\xef\xbb\xbf")
             first = False
-        lines = block.split(b"\n")
-        lines[0] = rest + lines[0]
-        rest = lines.pop()
-        if len(rest) > MAX_LINE_BYTES:
+        if end := block.rfind(b"\n") + 1:
+            yield b"".join([*rest, block[: end - 1]])
+            rest, size = [], 0
+        rest.append(block[end:])
+        size += len(block) - end
+        if size > MAX_LINE_BYTES:
             raise InputError(f"{path} has a line of over {MAX_LINE_BYTES >> 20} MiB: it does not hold JSON lines")
-        if lines:
-            yield lines
-    if rest:
-        yield [rest]
+    if size:
+        yield b"".join(rest)
+
+
+def line_batches(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[list[bytes]]:
+    """The file's lines, many at a time, without their ends; blank lines stay, so that positions are line numbers."""
+    for block in line_blocks(path, digest):
+        yield block.split(b"\n")
 
 
 def parse_object(line: bytes) -> Record:

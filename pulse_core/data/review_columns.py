@@ -3,17 +3,24 @@
 import hashlib
 import logging
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pulse_core.data.ahead import map_ahead
+from pulse_core.data.quick_lines import Key, ParsedBlock, mask_of, parse_block
 from pulse_core.data.raw_reader import (
+    FIRST_MILLISECONDS,
+    PARSERS,
     Malformed,
     item_id_of,
-    line_batches,
+    line_blocks,
     parse_object,
     rating_of,
     time_of,
@@ -23,7 +30,14 @@ from pulse_core.data.settings import CorpusSettings
 from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
-NO_TIME = np.iinfo(np.int64).min
+NO_TIME = -(1 << 63)  # the least int64
+ROWS_A_DICTIONARY = 1 << 19
+KEYS = (
+    Key("reviewerID", "user_id", pa.string()),
+    Key("parent_asin", "asin", pa.string()),
+    Key("overall", "rating", pa.float64()),
+    Key("unixReviewTime", "timestamp", pa.int64()),
+)
 
 
 @dataclass(frozen=True)
@@ -35,14 +49,24 @@ class ReviewColumns:
     ratings: NDArray[np.float32]  # NaN where the row has none
     times: NDArray[np.int64] | None  # seconds; None for a dump in which no row has a time
     rows: NDArray[np.int64]  # 0-based line in the raw file
-    user_ids: list[str]  # by code, in order of first appearance
-    item_ids: list[str]
+    user_names: pa.Array  # ids by code, in order of first appearance
+    item_names: pa.Array
     lines: int
     malformed: int
     sha256: str
 
     def __len__(self) -> int:
         return len(self.users)
+
+    @property
+    def user_ids(self) -> list[str]:
+        """The users' ids by code."""
+        return self.user_names.to_pylist()
+
+    @property
+    def item_ids(self) -> list[str]:
+        """The items' ids by code."""
+        return self.item_names.to_pylist()
 
     def take(self, chosen: NDArray[Any]) -> "ReviewColumns":
         """The chosen rows (positions or mask); ids and counts stay."""
@@ -53,12 +77,98 @@ class ReviewColumns:
             self.ratings[chosen],
             times,
             self.rows[chosen],
-            self.user_ids,
-            self.item_ids,
+            self.user_names,
+            self.item_names,
             self.lines,
             self.malformed,
             self.sha256,
         )
+
+
+class _Columns:
+    """The columns as they grow, a block of lines at a time."""
+
+    def __init__(self, malformed: Malformed) -> None:
+        self.users, self.items = _Codes(), _Codes()
+        self.ratings, self.times, self.rows = array("f"), array("q"), array("q")
+        self.malformed = malformed
+        self.timeless: list[tuple[int, bytes]] = []  # quoted later, if the dump turns out to have times
+        self._lines_before = 0
+
+    def add(self, block: bytes, parsed: ParsedBlock) -> None:
+        """Take the rows of a block of whole lines."""
+        users, items, _, times = parsed.columns
+        unusual = mask_of(
+            pc.or_(pc.less(times, 0), pc.greater_equal(times, FIRST_MILLISECONDS * 1000)).fill_null(False)
+        )
+        parsed = parsed.without(unusual | _missing(users) | _missing(items))
+        rows = parsed.joined(list(self._plain_rows(block, parsed)))
+        users, items, ratings, times = rows.columns
+        time = times.fill_null(NO_TIME).to_numpy()
+        self.users.add(users)
+        self.items.add(items)
+        self.ratings.frombytes(ratings.fill_null(np.nan).to_numpy().astype(np.float32).tobytes())
+        self.times.frombytes(np.where(time >= FIRST_MILLISECONDS, time // 1000, time).tobytes())
+        self.rows.frombytes((rows.positions + self._lines_before).tobytes())
+        self.malformed.lines += len(time)
+        if (wanted := self.malformed.quoted_lines - len(self.timeless)) > 0:
+            for position in rows.positions[time == NO_TIME][:wanted].tolist():
+                self.timeless.append((self._lines_before + position + 1, parsed.line(block, position)))
+        self._lines_before += len(parsed.starts) - 1
+
+    def _plain_rows(self, block: bytes, parsed: ParsedBlock) -> Iterator[tuple[int, str, str, float, int | None]]:
+        """(line, user, item, rating, time) of the odd lines that can be used; the others are counted and quoted."""
+        for position in parsed.odd.tolist():
+            line = parsed.line(block, position)
+            if not line or line.isspace():
+                continue
+            try:
+                record = parse_object(line)
+                user, item = user_id_of(record), item_id_of(record)
+                rating, time = rating_of(record), time_of(record)
+            except ValueError as error:
+                self.malformed.lines += 1
+                self.malformed.add(self._lines_before + position + 1, line, str(error))
+                continue
+            yield position, user, item, rating, time
+
+
+def _missing(ids: pa.Array) -> NDArray[np.bool_]:
+    return mask_of(pc.equal(pc.binary_length(ids), 0).fill_null(True))
+
+
+class _Codes:
+    """Codes of ids in order of first appearance; ids wait as they stand until there are enough for a dictionary."""
+
+    def __init__(self) -> None:
+        self._encoded: list[pa.Array] = []
+        self._waiting: list[pa.Array] = []
+        self._rows = 0
+
+    def add(self, ids: pa.Array) -> None:
+        """Take the next rows' ids."""
+        self._waiting.append(ids)
+        self._rows += len(ids)
+        if self._rows >= ROWS_A_DICTIONARY:
+            self._encode()
+
+    def _encode(self) -> None:
+        if self._waiting:
+            self._encoded.append(pa.concat_arrays(self._waiting).dictionary_encode())
+            self._waiting, self._rows = [], 0
+
+    def finish(self) -> tuple[NDArray[np.int32], pa.Array]:
+        """The code of every row so far, and the ids by code."""
+        self._encode()
+        names = pa.chunked_array([part.dictionary for part in self._encoded], pa.string()).combine_chunks()
+        known = names.dictionary_encode()
+        codes = known.indices.to_numpy()
+        out, start = [], 0
+        for part in self._encoded:
+            out.append(codes[start + part.indices.to_numpy()])
+            start += len(part.dictionary)
+        self._encoded = []
+        return np.concatenate([np.empty(0, np.int32), *out]), known.dictionary
 
 
 def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
@@ -67,52 +177,42 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     Raises InputError for a missing or damaged file, or when more than settings.max_malformed_share of its lines
     cannot be used. A row without a time is malformed in a dump that has times, and fine in one that has none.
     """
-    users, items, ratings, times, rows = array("i"), array("i"), array("f"), array("q"), array("q")
-    user_codes: dict[str, int] = {}
-    item_codes: dict[str, int] = {}
     malformed = Malformed(path, settings.quoted_lines)
-    timeless: list[tuple[int, bytes]] = []  # quoted later, if the dump turns out to have times
+    found = _Columns(malformed)
     digest = hashlib.sha256()
-    number = 0
-    for batch in line_batches(path, digest):
-        for line in batch:
-            number += 1
-            if not line or line.isspace():
-                continue
-            malformed.lines += 1
-            try:
-                record = parse_object(line)
-                user, item = user_id_of(record), item_id_of(record)
-                rating, time = rating_of(record), time_of(record)
-            except ValueError as error:
-                malformed.add(number, line, str(error))
-                continue
-            if time is None:
-                if len(timeless) < settings.quoted_lines:
-                    timeless.append((number, line))
-                time = NO_TIME
-            users.append(user_codes.setdefault(user, len(user_codes)))
-            items.append(item_codes.setdefault(item, len(item_codes)))
-            ratings.append(rating)
-            times.append(time)
-            rows.append(number - 1)
+    for block, parsed in map_ahead(_parsed, line_blocks(path, digest), PARSERS):
+        found.add(block, parsed)
+    users, user_names = found.users.finish()
+    items, item_names = found.items.finish()
     columns = ReviewColumns(
-        np.frombuffer(users, np.int32) if users else np.empty(0, np.int32),
-        np.frombuffer(items, np.int32) if items else np.empty(0, np.int32),
-        np.frombuffer(ratings, np.float32) if ratings else np.empty(0, np.float32),
-        np.frombuffer(times, np.int64) if times else np.empty(0, np.int64),
-        np.frombuffer(rows, np.int64) if rows else np.empty(0, np.int64),
-        list(user_codes),
-        list(item_codes),
+        users,
+        items,
+        np.asarray(found.ratings),
+        np.asarray(found.times),
+        np.asarray(found.rows),
+        user_names,
+        item_names,
         malformed.lines,
         malformed.count,
         digest.hexdigest(),
     )
-    columns = _settle_times(columns, timeless, malformed)
+    columns = _settle_times(columns, found.timeless, malformed)
     malformed.check(settings.max_malformed_share)
     if not len(columns):
         raise InputError(f"{path} holds no review: expected one JSON object a line (McAuley 2018 or 2023 names)")
     return columns
+
+
+def _parsed(block: bytes) -> tuple[bytes, ParsedBlock]:
+    return block, parse_block(block, KEYS)
+
+
+def in_use(codes: NDArray[np.int32], names: pa.Array) -> tuple[NDArray[np.int32], list[str]]:
+    """Codes of the ids in use alone, in the order they had, and those ids: the rest never become Python objects."""
+    used = np.flatnonzero(np.bincount(codes, minlength=len(names)))
+    new = np.full(len(names), -1, dtype=np.int32)
+    new[used] = np.arange(len(used), dtype=np.int32)
+    return new[codes], names.take(pa.array(used)).to_pylist()
 
 
 def _settle_times(columns: ReviewColumns, timeless: list[tuple[int, bytes]], malformed: Malformed) -> ReviewColumns:

@@ -17,13 +17,16 @@ _SCRIPT = re.compile(r"getTime\s*\(|\bvar\s+\w+\s*=|\bfunction\s*\(|ue_t0|aPageS
 _PRICE = re.compile(r"^\s*[$£€]?\s*(\d[\d,]*(?:\.\d+)?)(?![\w.])")
 
 
-def plain_text(raw: object) -> str:
-    """Clean one-line text of a JSON value (string, list of strings or nothing); "" where there is none."""
+def as_text(raw: object) -> str:
+    """The words of a JSON value (string, list of strings or nothing) as they stand; "" where there are none."""
     if isinstance(raw, list):
         raw = " ".join(part for part in raw if isinstance(part, str))
-    if not isinstance(raw, str):
-        return ""
-    text = raw
+    return raw if isinstance(raw, str) else ""
+
+
+def plain_text(raw: object) -> str:
+    """Clean one-line text of a JSON value (string, list of strings or nothing); "" where there is none."""
+    text = as_text(raw)
     if "&" in text:
         # Twice, because some dumps escape what was escaped already: "&amp;quot;" -> "&quot;" -> '"'.
         text = html.unescape(text)

@@ -20,11 +20,15 @@ def uniforms(seed: int, sample: int, count: int) -> torch.Tensor:
 
 def repeating(tokens: Sequence[int], length: int) -> list[int]:
     """The tokens that would write a run of `length` tokens a second time; none for `length` 0."""
-    tail = list(tokens[len(tokens) - length + 1 :]) if length else []
     if not length or len(tokens) < length:
         return []
-    starts = range(len(tokens) - length + 1)
-    return [tokens[start + length - 1] for start in starts if list(tokens[start : start + length - 1]) == tail]
+    tail = tokens[len(tokens) - length + 1 :]
+    # Asked for every sequence at every step: most places fail on the one token before, without a slice.
+    return [
+        tokens[end]
+        for end in range(length - 1, len(tokens))
+        if length == 1 or (tokens[end - 1] == tail[-1] and tokens[end - length + 1 : end] == tail)
+    ]
 
 
 def draw(logits: torch.Tensor, uniform: torch.Tensor, sampling: Sampling) -> torch.Tensor:

@@ -1,9 +1,12 @@
 """The engine for GPUs: vLLM, offline and batched, with every shared prefix computed once (automatic prefix caching).
 
 Texts are drawn by `OwnDraws` from each request's own seed: they do not depend on how vLLM schedules sequences, up to
-the floating-point noise of a batch's composition. The journal's chunks are submitted one at a time, in order.
+the floating-point noise of a batch's composition. That composition follows from a call's requests alone, too: the
+scheduler runs in this process, so it holds all requests of a call before its first step, and no call finds a prefix
+that an earlier one left in the cache. So a stage that was killed composes the batches that it would have composed.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +28,8 @@ class VLLMGenerator:
 
     def __init__(self, directory: Path, settings: GenerationSettings) -> None:
         dtype, place = arithmetic(settings.dtype), device().type
+        # In a process of its own the scheduler would start on the requests that happen to have reached it.
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         self._chat = ChatTokens(directory)
         self._stops = self._chat.stops()
         self._engine = LLM(
@@ -45,6 +50,7 @@ class VLLMGenerator:
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
         """See `TextGenerator`. The samples of a request are sequences with one prompt, which is computed once."""
+        self._engine.reset_prefix_cache()
         prompts, parameters = [], []
         for request in requests:
             prompt = TokensPrompt(prompt_token_ids=self._chat.prompt(request))
@@ -56,7 +62,7 @@ class VLLMGenerator:
 
     def _parameters(self, request: Request, sample: int) -> SamplingParams:
         return SamplingParams(
-            temperature=0.0,  # greedy over the one token that OwnDraws leaves
+            temperature=0.0,  # greedy: the token that OwnDraws raised
             max_tokens=request.sampling.max_new_tokens,
             stop_token_ids=self._stops,
             logprobs=0,  # the chosen token's alone

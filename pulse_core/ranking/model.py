@@ -32,7 +32,7 @@ class Ranker(nn.Module):
         if adapt:
             if settings.gradient_checkpointing:
                 base.gradient_checkpointing_enable({"use_reentrant": False})
-            with torch.random.fork_rng():
+            with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(derive_seed(seed, "lora"))
                 self.language_model = get_peft_model(base, _lora(settings, base, adapted))
         self.scale = nn.Parameter(torch.tensor(1.0))

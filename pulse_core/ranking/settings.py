@@ -57,3 +57,7 @@ class RankerSettings(Settings):
     one layer instead of all, for a third more time. Changes no figure."""
     attention: Literal["sdpa", "eager"] = "sdpa"
     """`eager` is for models or devices that sdpa does not serve: slower, more memory, the same logits."""
+    processes: int = Field(default=1, ge=1, le=64)
+    """Training processes, one a GPU: the stage asks for that many `gpu` and divides the users of each optimiser step
+    among them. There are two rankers to a domain: on two cards they train side by side, sooner done than one after the
+    other on both. More pays where cards would idle. Results differ by rounding, and by which units dropout drops."""

@@ -6,7 +6,7 @@ epochs then cost the top layers alone. The result equals computing everything an
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy, pad
 
+from pulse_core import processes
 from pulse_core.errors import InputError
 from pulse_core.progress import progress
 from pulse_core.ranking.layout import Batch, collate
@@ -51,21 +52,24 @@ class TrainingRecord:
 
 
 def score(ranker: Ranker, questions: Sequence[Question], what: str) -> np.ndarray:
-    """(n, C) float32 scores, in the order of `questions`."""
+    """(n, C) float32 scores, in the order of `questions`; processes that run together share the work and get all."""
     packed = [pack(question, ranker.tokenizer, ranker.settings.max_tokens) for question in questions]
     scores = np.zeros((len(packed), len(questions[0].candidates) if questions else 0), dtype=np.float32)
     ranker.eval()
-    with progress(what, len(packed), "users") as meter, torch.inference_mode():
-        for rows in _length_batches(packed, ranker.settings.batch_users):
+    batches = processes.own(_length_batches(packed, ranker.settings.batch_users))
+    with progress(what, sum(map(len, batches)), "users") as meter, torch.inference_mode():
+        for rows in batches:
             scores[rows] = ranker(collate([packed[row] for row in rows])).cpu().numpy()
             meter.advance(len(rows))
-    return scores
+    return processes.total(scores)
 
 
 def train(ranker: Ranker, training: Asked, validation: Asked, seed: int) -> TrainingRecord:
     """Fit the adapters and the head; the ranker ends with the weights of its best validation HR@1.
 
     Before any step counts as epoch 0: a ranker that training made worse falls back to it, and training.json shows it.
+    Processes that train together (`pulse_core.processes`) must all call this with the same arguments: the users of each
+    step are shared out among them, and they decide everything from common numbers.
 
     Raises:
         InputError: no training or no validation examples.
@@ -78,6 +82,7 @@ def train(ranker: Ranker, training: Asked, validation: Asked, seed: int) -> Trai
     packed = [pack(question, ranker.tokenizer, settings.max_tokens) for question in training.questions]
     places = torch.tensor(list(training.places))
     optimiser = torch.optim.AdamW(ranker.parameter_groups(), weight_decay=settings.weight_decay)
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
     batches = math.ceil(len(packed) / settings.batch_users)
     total_steps = settings.epochs * math.ceil(batches / settings.gradient_accumulation)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -89,25 +94,29 @@ def train(ranker: Ranker, training: Asked, validation: Asked, seed: int) -> Trai
     _validate(ranker, held_validation, validation.places, record)
     best = ranker.trained_state()
     held = _Held(ranker, training.questions, "ranker: training trunk")
-    # Dropout draws from torch's global generator: lend it a seed and give it back.
-    with torch.random.fork_rng(), progress("ranker: training", settings.epochs * len(packed), "users") as meter:
-        torch.manual_seed(derive_seed(seed, "ranker-dropout"))
+    dropout = processes.seeded_dropout(derive_seed(seed, "ranker-dropout"), ranker.scale.device)
+    with progress("ranker: training", settings.epochs * len(packed), "users") as meter, dropout:
         for epoch in range(1, settings.epochs + 1):
             ranker.train()
-            losses = []
+            losses: list[float] = []
             rows = _shuffled_batches(packed, settings.batch_users, order)
-            for number, chosen in enumerate(rows, start=1):
-                batch, trunk = held.batch(chosen)
-                loss = cross_entropy(ranker.head_logits(batch, trunk), places[chosen].to(trunk.device))
-                (loss / settings.gradient_accumulation).backward()
-                losses.append(finite(float(loss.detach()), "the ranker", "ranker.learning_rate"))
-                if number % settings.gradient_accumulation == 0 or number == len(rows):
-                    torch.nn.utils.clip_grad_norm_([p for g in optimiser.param_groups for p in g["params"]], 1.0)
-                    optimiser.step()
-                    optimiser.zero_grad()
-                    schedule.step()
-                    record.steps += 1
-                meter.advance(len(chosen), f"loss {np.mean(losses):.3f}")
+            for start in range(0, len(rows), settings.gradient_accumulation):
+                window = rows[start : start + settings.gradient_accumulation]
+                found = np.zeros(len(window))
+                for number, chosen, share in _own_share(window):
+                    batch, trunk = held.batch(chosen)
+                    loss = share * cross_entropy(ranker.head_logits(batch, trunk), places[chosen].to(trunk.device))
+                    (loss / settings.gradient_accumulation).backward()
+                    found[number] = float(loss.detach())
+                found = processes.total(found)
+                losses += [finite(loss, "the ranker", "ranker.learning_rate") for loss in found.tolist()]
+                processes.sum_gradients(parameters)
+                torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+                optimiser.step()
+                optimiser.zero_grad()
+                schedule.step()
+                record.steps += 1
+                meter.advance(sum(map(len, window)), f"loss {np.mean(losses):.3f}")
             record.training_loss.append(float(np.mean(losses)))
             if _validate(ranker, held_validation, validation.places, record):
                 record.best_epoch, best = epoch, ranker.trained_state()
@@ -116,6 +125,20 @@ def train(ranker: Ranker, training: Asked, validation: Asked, seed: int) -> Trai
     ranker.load_trained_state(best)
     record.scale, record.arithmetic = float(ranker.scale.detach()), ranker.dtype
     return record
+
+
+def _own_share(window: Sequence[list[int]]) -> Iterator[tuple[int, list[int], float]]:
+    """This process's users of one step: (number of the batch, its rows that are this process's, their share of it).
+
+    A batch's loss is the mean over its users, so a part counts by its share. One process has every batch, whole.
+    """
+    mine = processes.own_slice(sum(map(len, window)))
+    before = 0  # users in earlier batches
+    for number, rows in enumerate(window):
+        own = rows[max(mine.start - before, 0) : max(mine.stop - before, 0)]
+        if own:
+            yield number, own, len(own) / len(rows)
+        before += len(rows)
 
 
 def save_ranker(ranker: Ranker, directory: Path) -> None:
@@ -145,6 +168,7 @@ def load_ranker(model: Path, directory: Path, settings: RankerSettings) -> Ranke
 class _Held:
     """The trunk's states of many questions, (L_i, d) each, computed once and kept off the accelerator.
 
+    Processes that train together compute a part each and keep all: who needs which changes from epoch to epoch.
     With no frozen layer there is nothing to save: the states are then made anew for every batch.
     """
 
@@ -155,13 +179,19 @@ class _Held:
         if ranker.frozen_layers == 0:
             return
         ranker.eval()
-        with progress(what, len(self.packed), "users") as meter:
-            for rows in _length_batches(self.packed, ranker.settings.batch_users):
+        batches = _length_batches(self.packed, ranker.settings.batch_users)
+        mine = processes.own(batches)
+        with progress(what, sum(map(len, mine)), "users") as meter:
+            for rows in mine:
                 states = ranker.trunk(collate([self.packed[row] for row in rows]))
                 for row, state in zip(rows, states, strict=True):
                     # The copy lets go of the padding.
                     self.states[row] = state[: _length(self.packed[row])].clone().cpu()
                 meter.advance(len(rows))
+        for number, rows in enumerate(batches):
+            held = processes.from_owner([self.states[row] for row in rows], processes.owner(number))
+            for row, state in zip(rows, held, strict=True):
+                self.states[row] = state
 
     def batch(self, rows: Sequence[int]) -> tuple[Batch, torch.Tensor]:
         """The rows' batch and their states, (B, L, d)."""
@@ -178,14 +208,16 @@ def _validate(ranker: Ranker, held: _Held, places: Sequence[int], record: Traini
     ranker.eval()
     hits, losses = 0, 0.0
     target = torch.tensor(list(places))
-    with progress("ranker: validation", len(held.packed), "users") as meter, torch.inference_mode():
-        for rows in _length_batches(held.packed, ranker.settings.batch_users):
+    batches = processes.own(_length_batches(held.packed, ranker.settings.batch_users))
+    with progress("ranker: validation", sum(map(len, batches)), "users") as meter, torch.inference_mode():
+        for rows in batches:
             batch, trunk = held.batch(rows)
             logits = ranker.head_logits(batch, trunk).cpu()
             own = logits.gather(1, target[rows][:, None])
             hits += int(((logits >= own).sum(1) == 1).sum())
             losses += float(cross_entropy(logits, target[rows], reduction="sum"))
             meter.advance(len(rows))
+    hits, losses = processes.total(np.array([hits, losses])).tolist()
     hr1, loss = hits / len(places), losses / len(places)
     log.info("ranker: validation HR@1 %.4f, loss %.4f", hr1, loss)
     # Among equal hit rates (they move in steps of one user) the lower loss is the better ranker.

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pulse_core import processes
 from pulse_core.artifacts import whole_directory
 from pulse_core.errors import InputError
 from pulse_core.models import device
@@ -108,22 +109,24 @@ class Encoder:
         """Embeddings of the texts in evaluation mode, (n, dim) float32 unit-norm.
 
         Each distinct text is read once, in batches of similar length (little padding). The batches depend on the set
-        of texts, not on their order or number of repeats: neither do the embeddings.
+        of texts, not on their order or number of repeats: neither do the embeddings. Processes that train together
+        share the batches out, and all of them get all embeddings.
         """
         distinct = sorted(set(texts))
         if not distinct:
             return np.zeros((0, self.dim), dtype=np.float32)
         token_ids = self.tokens(distinct)
         order = sorted(range(len(distinct)), key=lambda index: len(token_ids[index]))
-        vectors = np.empty((len(distinct), self.dim), dtype=np.float32)
+        mine = processes.own([order[start : start + batch_size] for start in range(0, len(order), batch_size)])
+        vectors = np.zeros((len(distinct), self.dim), dtype=np.float32)
         training = self.model.training
         self.model.eval()
-        with progress("encoding", len(order), "texts") as meter, torch.inference_mode():
-            for start in range(0, len(order), batch_size):
-                rows = order[start : start + batch_size]
+        with progress("encoding", sum(map(len, mine)), "texts") as meter, torch.inference_mode():
+            for rows in mine:
                 vectors[rows] = self.embed([token_ids[row] for row in rows]).cpu().numpy()
                 meter.advance(len(rows))
         self.model.train(training)
+        vectors = processes.total(vectors)
         where = {text: row for row, text in enumerate(distinct)}
         return vectors[[where[text] for text in texts]]
 

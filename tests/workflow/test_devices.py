@@ -116,5 +116,18 @@ def test_a_cluster_call_without_cores_can_be_asked_for_threads() -> None:
         basedir=str(ROOT),
         config_settings=ConfigSettings(),
         resource_settings=ResourceSettings(nodes=20),
+        is_main_process=True,
     )
     assert Wiring({}, workflow).torch_threads({}) == DEFAULT_THREADS
+
+
+def test_a_training_of_two_processes_takes_the_threads_of_two_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = SimpleNamespace(
+        basedir=str(ROOT),
+        config_settings=ConfigSettings(),
+        resource_settings=ResourceSettings(cores=8),
+    )
+    wiring = Wiring({"ranker": {"processes": 2}}, workflow)
+    for devices, threads in ((["0", "1"], [8, 4]), (["0", "1", "2", "3"], [4, 2]), ([], [8, 8])):
+        monkeypatch.setattr("workflow_scripts.wiring.allowed_devices", lambda found=devices: found)
+        assert [wiring.training_threads(section)({}) for section in ("ranker", "thought_space")] == threads

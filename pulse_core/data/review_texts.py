@@ -1,0 +1,127 @@
+"""Second pass over the reviews: headlines and texts of the rows that survived, as plain text, streamed to disk."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pulse_core.artifacts import marked, whole_file
+from pulse_core.data.ahead import map_ahead
+from pulse_core.data.quick_lines import Key, line_starts, parse_block
+from pulse_core.data.raw_reader import PARSERS, line_blocks, parse_object, summary_of, text_of
+from pulse_core.data.settings import CorpusSettings
+from pulse_core.data.text import as_text, cut_at_word, plain_text
+from pulse_core.errors import InputError
+
+REVIEW_SCHEMA = pa.schema([("user", pa.int32()), ("item", pa.int32()), ("summary", pa.string()), ("text", pa.string())])
+KEYS = (Key("summary", "title", pa.string()), Key("reviewText", "text", pa.string()))
+# Bytes that plain_text may have something to do about: whatever is not ASCII or no printable, and what begins an
+# entity, a tag or one of the shop's marks.
+_TO_CLEAN = np.ones(256, dtype=bool)
+_TO_CLEAN[ord(" ") : ord("~") + 1] = False
+_TO_CLEAN[list(b"&<[")] = True
+
+
+def clean_column(raw: pa.Array, limit: int) -> pa.Array:
+    """Each text as `cut_at_word(plain_text(text), limit)`, "" for null. Those that stay as they are, by the look of
+    their bytes, are never taken out one by one."""
+    column = raw.fill_null("")
+    offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
+    content = np.frombuffer(column.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    begins, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
+    spaces = content == ord(" ")
+    double = spaces[1:] & spaces[:-1]  # of two texts, now and then: they are looked at for nothing
+    touched = np.concatenate([np.flatnonzero(_TO_CLEAN[content]), np.flatnonzero(double)])
+    dirty = np.zeros(len(column), dtype=bool)
+    dirty[np.searchsorted(begins, touched, side="right") - 1] = True
+    some = np.flatnonzero(ends > begins)
+    dirty[some] |= spaces[begins[some]] | spaces[ends[some] - 1]
+    changed = dirty | (ends - begins > limit)
+    if not changed.any():
+        return column
+    mask = pa.array(changed)
+    texts = zip(column.filter(mask).to_pylist(), dirty[changed].tolist(), strict=True)
+    cleaned = [cut_at_word(plain_text(text) if is_dirty else text, limit) for text, is_dirty in texts]
+    return pc.replace_with_mask(column, mask, pa.array(cleaned, pa.string()))
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Surviving lines of one block, joined, and their numbers (1-based) in the file."""
+
+    block: bytes
+    numbers: NDArray[np.int64]
+
+
+def _surviving_lines(path: Path, rows: NDArray[np.int64]) -> Iterator[_Lines]:
+    """The lines at `rows` (0-based, increasing), many at a time; the others are never looked into."""
+    before = position = 0
+    for block in line_blocks(path):
+        starts = line_starts(block)
+        end = int(np.searchsorted(rows, before + len(starts) - 1))
+        if end > position:
+            chosen = rows[position:end] - before
+            pieces = zip(starts[chosen].tolist(), (starts[chosen + 1] - 1).tolist(), strict=True)
+            yield _Lines(b"\n".join([block[a:b] for a, b in pieces]), rows[position:end] + 1)
+        before, position = before + len(starts) - 1, end
+
+
+def _words(path: Path, lines: _Lines, limit: int) -> list[pa.Array]:
+    """[summaries, texts] of the lines as plain text."""
+    parsed = parse_block(lines.block, KEYS)
+    plain = []
+    for position in parsed.odd.tolist():
+        try:
+            record = parse_object(parsed.line(lines.block, position))
+        except ValueError as error:
+            number = lines.numbers[position]
+            raise InputError(f"{path}, line {number} could be read once and cannot be read again: {error}") from error
+        plain.append((position, as_text(summary_of(record)), as_text(text_of(record))))
+    return [clean_column(column, limit) for column in parsed.joined(plain).columns]
+
+
+def _row_groups(words: Iterable[list[pa.Array]], size: int) -> Iterator[list[pa.Array]]:
+    """The same columns, `size` rows at a time."""
+    waiting: list[list[pa.Array]] = []
+    rows = 0
+    for columns in words:
+        waiting.append(columns)
+        rows += len(columns[0])
+        if rows < size:
+            continue
+        whole = [pa.concat_arrays(parts) for parts in zip(*waiting, strict=True)]
+        full = rows - rows % size
+        yield from ([column.slice(start, size) for column in whole] for start in range(0, full, size))
+        waiting, rows = [[column.slice(full) for column in whole]], rows - full
+    if rows:
+        yield [pa.concat_arrays(parts) for parts in zip(*waiting, strict=True)]
+
+
+def write_reviews(
+    out: Path, path: Path, rows: NDArray[np.int64], users: NDArray[Any], items: NDArray[Any], settings: CorpusSettings
+) -> int:
+    """One row a surviving interaction, in file order, a row group at a time; returns how many have a text.
+
+    rows: 0-based lines of the raw file `path`, increasing; users, items: their codes. All (interactions,). Raises
+    InputError where a line is not what it was when its row was read.
+    """
+    with_text = done = 0
+    found = map_ahead(
+        lambda lines: _words(path, lines, settings.max_review_characters), _surviving_lines(path, rows), PARSERS
+    )
+    with (
+        whole_file(out) as partial,
+        pq.ParquetWriter(partial, marked(REVIEW_SCHEMA), compression="zstd") as writer,
+    ):
+        for summaries, texts in _row_groups(found, settings.row_group):
+            chunk = slice(done, done + len(texts))
+            writer.write_table(pa.table([users[chunk], items[chunk], summaries, texts], schema=REVIEW_SCHEMA))
+            done = chunk.stop
+            with_text += pc.sum(pc.greater(pc.binary_length(texts), 0)).as_py()
+    return with_text

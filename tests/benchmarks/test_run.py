@@ -1,0 +1,33 @@
+"""The table of `make bench`: a bar is met or missed, and a missed one fails nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import run
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "reached"),
+    [("noop_seconds", 4.0, True), ("noop_seconds", 4.1, False), ("generation_vs_engine", 0.9, True),
+     ("generation_vs_engine", 0.89, False)],
+)  # fmt: skip
+def test_bars_are_limits_from_their_own_side(name: str, figure: float, reached: bool) -> None:
+    assert run.met(name, figure) is reached
+    assert run.table({name: figure}).endswith(" met" if reached else " MISSED")
+
+
+def test_figures_are_kept_with_the_machine_and_a_missed_bar_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps({"corpus_vs_floor": 2.5, "noop_seconds": 1.0, "machine": {"cores": 64}}))
+    monkeypatch.setattr(run, "RESULTS", results)
+    monkeypatch.setattr(run, "measure", lambda name: {"noop_seconds": 9.0, "other": 2.0})
+    run.main(["orchestration"])
+    told = json.loads(results.read_text())
+    assert told.pop("machine") == run.machine()
+    assert told == {"corpus_vs_floor": 2.5, "noop_seconds": 9.0, "other": 2.0}
+    printed = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
+    assert printed["noop_seconds"].endswith("MISSED") and "met" not in printed["other"]

