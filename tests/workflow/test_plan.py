@@ -1,10 +1,12 @@
 """`pulse plan` beside finished work: what it counts is what the artifacts hold, and it says what it cannot know."""
 
+import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +178,12 @@ def test_the_papers_plan_needs_no_data_no_model_and_no_torch(tmp_path: Path) -> 
     trees = {row["domain"]: row["texts"] for row in told["stages"] if row["stage"] == "tree"}
     assert trees["luxury"] == 3 * 2028 * (3 + 9)  # every user's three examples
     assert any(note.startswith("prompt tokens: assumed") for note in told["notes"])
+
+
+def test_the_installed_command_is_this_one() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    module, function = scripts["pulse"].split(":")
+    assert getattr(importlib.import_module(module), function) is main
 
 
 def test_finished_corpora_are_counted_and_the_rest_is_said(built: Workspace, tmp_path: Path) -> None:
