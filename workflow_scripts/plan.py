@@ -104,9 +104,8 @@ def measure(results: Path, values: Mapping[str, Any]) -> list[Comparison]:
     config, told = finished_run(results, values)
     domain = told["domain"]
     found = compare(make_plan(_planner(config, {domain: results}, {})), told["stages"])
-    if planned_engine(load_config(values)) != planned_engine(
-        config
-    ):  # how fast one engine writes says nothing about the other
+    if planned_engine(load_config(values)) != planned_engine(config):
+        # How fast one engine writes says nothing about the other.
         found = [each for each in found if each.stage not in ("positive_rationales", "base_rationales", "tree")]
     return found
 

@@ -4,6 +4,7 @@ The activation formulas count what autograd keeps for the backward pass; tests/p
 Numbers are `width` bytes wide: 2 in bfloat16, 4 in float32.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -97,10 +98,19 @@ def encoder_activations(shape: ShapeSettings, width: int, length: int, mask_widt
 
 
 def encoders_training_memory(
-    shape: ShapeSettings, width: int, batch: int, rationale: int, behaviour: int, mask_width: int, *, fused: bool
+    shape: ShapeSettings,
+    width: int,
+    batch: int,
+    rationale: int,
+    behaviour: int,
+    mask_width: int,
+    *,
+    fused: bool,
+    processes: int = 1,
 ) -> Memory:
     """E1 and E2 in float32 with gradients and AdamW's two moments, the best epoch's weights twice while they change
-    hands, bfloat16 copies under autocast, and one batch of both texts padded to their longest."""
+    hands, bfloat16 copies under autocast, and one batch of both texts padded to their longest. Of several processes
+    each holds all of this but for its rows of the batch, and the gradients twice more as the message they send."""
     weights = 2 * parameters(shape)
     kept = sum(
         shape.layers * length * encoder_activations(shape, width, length, mask_width, fused=fused)
@@ -112,7 +122,8 @@ def encoders_training_memory(
             "weights, gradients, AdamW": 16 * weights,
             "best epoch": 8 * weights,
             "bfloat16 copies": 2 * weights if width == 2 else 0,
-            "activations": int(batch * kept),
+            "activations": int(math.ceil(batch / processes) * kept),
+            "gradients as a message": 8 * weights if processes > 1 else 0,
             "process": PROCESS,
         },
         "lower thought_space.max_tokens or thought_space.batch_size",

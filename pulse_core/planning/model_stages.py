@@ -95,7 +95,9 @@ def thought_space_stage(planner: Planner, data: DomainData) -> StagePlan:
             behaviour[1],
             planner.mask_width,
             fused=planner.carded,
+            processes=settings.processes,
         ),
+        jobs=settings.processes,
         start_seconds=planner.config.plan.hardware.start_seconds,
     )
 
@@ -195,6 +197,7 @@ def ranker_stage(planner: Planner, data: DomainData, name: str, *, reason: bool)
         seconds=planner.corrected(name, planner.machine.seconds(operations, width)),
         disk=4 * lora_parameters(shape, settings.lora_r, adapted) + (validation + test) * 100,
         memory=memory,
+        jobs=settings.processes,
         start_seconds=config.plan.hardware.start_seconds,
         prompt_tokens=mean * (train + validation + test),
     )

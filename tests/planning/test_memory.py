@@ -177,6 +177,15 @@ def test_a_cache_with_no_room_for_one_sequence_is_more_than_the_card() -> None:
     assert small.parts["cache"] == 8192 * 131_072
 
 
+def test_processes_divide_the_batch_and_send_gradients() -> None:
+    one, two = (
+        encoders_training_memory(DISTILBERT, 4, 32, 128, 512, 1, fused=True, processes=count) for count in (1, 2)
+    )
+    assert two.parts["activations"] == one.parts["activations"] // 2
+    assert two.parts["gradients as a message"] == 2 * 4 * 2 * 66_362_880
+    assert two.parts["weights, gradients, AdamW"] == one.parts["weights, gradients, AdamW"]
+
+
 def test_larger_models_hold_more() -> None:
     double = ShapeSettings(**{**PHI.model_dump(), "layers": 64})
     assert parameters(double) - parameters(PHI) == 32 * layer_parameters(PHI)
