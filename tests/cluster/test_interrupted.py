@@ -10,7 +10,7 @@ from tests.workflow.workspace import Workspace
 
 pytestmark = pytest.mark.cluster
 RULE, TARGET = "base_rationales", "results/luxury/shards/base/1-of-1.parquet"
-# A round of polls that finds nothing finished makes the next ten seconds longer, and failed is not finished: begin early.
+# After a round of polls that finds nothing finished the next comes ten seconds later than that, so begin early.
 POLLS = ("--slurm-init-seconds-before-status-checks", "3")
 # One prompt a chunk, and texts long enough that a job is still writing when it is found.
 SETTINGS = {
