@@ -132,7 +132,8 @@ def _language_model(directory: Path, settings: RankerSettings, dtype: torch.dtyp
     """The prepared model with the configured attention, in `dtype` or with its linear layers in 4 bits."""
     options: dict[str, Any] = {"dtype": dtype, "attn_implementation": settings.attention}
     if settings.load_in_4bit:
-        options["device_map"] = {"": device()}  # bitsandbytes packs a layer while it is moved there
+        # bitsandbytes packs a layer while it is moved to its place.
+        options["device_map"] = {"": torch.cuda.current_device() if device().type == "cuda" else "cpu"}
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
         )

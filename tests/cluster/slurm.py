@@ -50,7 +50,7 @@ class Job:
             memory_mb=int(told["MinMemoryNode"].removesuffix("M")),
             minutes=(int(days or 0) * 24 + hours) * 60 + minutes,
             gpus=told.get("TresPerJob", ""),
-            nodes=int(told["NumNodes"]),
+            nodes=int(told["NumNodes"].split("-")[0]),  # a range until the job has started
             submitted=_time(told["SubmitTime"]),
             started=_time(told["StartTime"]),
             ended=_time(told["EndTime"]),

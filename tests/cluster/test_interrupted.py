@@ -9,7 +9,9 @@ from tests.workflow.test_interrupted import journalled, kill_driver, unfinished,
 from tests.workflow.workspace import Workspace
 
 pytestmark = pytest.mark.cluster
-RULE, TARGET = "base_rationales", "results/luxury/rationales/base.parquet"
+RULE, TARGET = "base_rationales", "results/luxury/shards/base/1-of-1.parquet"
+# After a round of polls that finds nothing finished the next comes ten seconds later than that, so begin early.
+POLLS = ("--slurm-init-seconds-before-status-checks", "3")
 # One prompt a chunk, and texts long enough that a job is still writing when it is found.
 SETTINGS = {
     "generation": {"engine": "transformers", "batch_size": 4, "chunk_prompts": 1, "dtype": "float32"},
@@ -45,7 +47,7 @@ def check_same(workspace: Workspace, undisturbed: Workspace, kept: dict[Path, in
 def test_a_job_killed_on_its_node_is_retried_and_goes_on_from_its_journal(
     workspace: SlurmWorkspace, built: Workspace, undisturbed: Workspace
 ) -> None:
-    driver = workspace.start(target=TARGET)
+    driver = workspace.start(*POLLS, target=TARGET)
     kept = wait_for(lambda: journalled(workspace, RULE, built), driver)
     script = workspace.script_on_the_node(RULE)
     assert script is not None
@@ -58,13 +60,13 @@ def test_a_job_killed_on_its_node_is_retried_and_goes_on_from_its_journal(
 def test_jobs_of_a_killed_driver_live_on_until_the_next_call_takes_over(
     workspace: SlurmWorkspace, built: Workspace, undisturbed: Workspace
 ) -> None:
-    driver = workspace.start(target=TARGET)
+    driver = workspace.start(*POLLS, target=TARGET)
     kept = wait_for(lambda: journalled(workspace, RULE, built), driver)
     kill_driver(driver)
     script = workspace.script_on_the_node(RULE)
     assert script is not None, "Slurm's job does not die with the driver"
     script.suspend()  # so that it is still at work when the next call has submitted the same, however slow this machine
-    driver = workspace.start(target=TARGET)
+    driver = workspace.start(*POLLS, target=TARGET)
     wait_for(lambda: len(writers(workspace)) == 2, driver)
     script.resume()
     assert driver.wait(timeout=180) == 0, (workspace.root / "driver.txt").read_text()[-3000:]
