@@ -17,8 +17,8 @@ import torch
 from safetensors.torch import save_file
 from torch import distributed
 
-from pulse_core.ranking.layout import Question
 from pulse_core.ranking.model import Ranker
+from pulse_core.ranking.packing import Question
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.ranking.training import Asked, score, train
 from pulse_core.thought_space.examples import TrainingExample

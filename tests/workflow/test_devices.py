@@ -124,6 +124,7 @@ def test_a_cluster_call_without_cores_can_be_asked_for_threads() -> None:
 def test_a_training_of_two_processes_takes_the_threads_of_two_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     workflow = SimpleNamespace(
         basedir=str(ROOT),
+        is_main_process=True,
         config_settings=ConfigSettings(),
         resource_settings=ResourceSettings(cores=8),
     )
