@@ -46,8 +46,9 @@ demo: setup
 	$(RUN) results/luxury/hr1.json
 	$(BIN)/python -m workflow_scripts.demo_summary results/luxury
 
+# Two tests at a time, a thread of torch each: most of them wait for processes they have started.
 test: setup
-	$(BIN)/python -m pytest -r s
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -r s -n 2 --dist loadgroup
 
 lint: setup
 	$(BIN)/ruff check .

@@ -1,23 +1,32 @@
-"""Parses whole blocks of lines in C (Arrow's JSON reader), leaving out every line that is not as its release means it.
+"""Parses whole blocks of lines in C (msgspec, which builds the keys that are asked for and skips the rest).
 
-Arrow differs from the plain way (raw_reader's functions, line by line) where a dump is dirty, so what could come out
-differently is never taken from it: a line that does not begin with "{" and end with "}", a bare NaN or Infinity, a
-block that holds anything of another type than expected or is no UTF-8, a null that might have been written or be left
-out. Those lines are named, for the plain way to read. (One difference is left: an integer of over 300 digits under a
-key that nobody reads is malformed to the plain way alone.)
+msgspec differs from the plain way (raw_reader's functions, line by line) where a dump is dirty, so what could come out
+differently is never taken from it: a line that does not begin with "{" and end with "}", one that is no UTF-8, an
+escape of half a character, a number beyond a float's range, anything of another type than expected. Those lines are
+named, for the plain way to read. (One difference is left: an integer of over 300 digits under a key that nobody reads
+is malformed to the plain way alone.)
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from operator import attrgetter
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.json
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
+# A number beyond these is no int64.
+_INTEGER = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 _STRIDE = 1 << 16  # bytes looked at together: they and what is made of them stay in the processor's cache
-_WINDOW = 64  # bytes before a NaN or Infinity that tell a bare one from a word in a text
+_WINDOW = 64  # bytes before an exponent that tell a number from a word in a text
+_HUGE = re.compile(rb"(^|[\[:,]\s*-?)[0-9.]+[eE]\+?[0-9]{3}")
+_TYPES: dict[pa.DataType, Any] = {pa.string(): str, pa.float64(): float, pa.int64(): _INTEGER}
 
 
 @dataclass(frozen=True)
@@ -91,71 +100,84 @@ def line_starts(block: bytes) -> NDArray[np.int64]:
     return np.concatenate([[0], ends + 1, [len(block) + 1]])
 
 
+@cache
+def _decoder(keys: tuple[Key, ...]) -> msgspec.json.Decoder:
+    """Of lines to records whose attributes are each key's name and other name, UNSET where a line has no such key."""
+    names = dict.fromkeys(name for key in keys for name in (key.name, key.other))
+    types = {name: _TYPES[key.type] for key in keys for name in (key.name, key.other)}
+    fields = [(name, types[name] | None | UnsetType, UNSET) for name in names]
+    return msgspec.json.Decoder(msgspec.defstruct("Line", fields, gc=False))
+
+
 def parse_block(block: bytes, keys: Sequence[Key]) -> ParsedBlock:
     """Parse a block of whole lines, without the last line's end."""
     starts = line_starts(block)
-    odd = _odd_lines(block, starts)
-    table = _parse(block, starts, np.flatnonzero(odd), keys) if is_utf8(block) else None
-    positions = np.flatnonzero(~odd)
-    if table is None or table.num_rows != len(positions):
-        empty: list[pa.Array] = [pa.array([], key.type) for key in keys]
-        return ParsedBlock(empty, np.empty(0, np.int64), np.arange(len(odd)), starts)
-    columns, unclear = [], np.zeros(len(positions), dtype=bool)
-    for key in keys:
-        first, second = (table[name].combine_chunks() for name in (key.name, key.other))
-        if second.null_count == len(second):
-            columns.append(first)
-        elif f'"{key.name}"'.encode() not in block:
-            columns.append(second)
-        else:  # a null under `name` counts, a missing one gives way to `other`: Arrow does not tell which it was
-            columns.append(first)
-            unclear |= mask_of(first.is_null()) & mask_of(second.is_valid())
-    return ParsedBlock(columns, positions, np.flatnonzero(odd), starts).without(unclear)
+    decoder = _decoder(tuple(keys))
+    records, odd = _whole(block, starts, decoder), np.empty(0, np.int64)
+    if records is None:
+        found = [_record(line, decoder) for line in block.split(b"\n")]
+        odd = np.array([position for position, record in enumerate(found) if record is None], dtype=np.int64)
+        records = [record for record in found if record is not None]
+    positions = np.delete(np.arange(len(starts) - 1), odd)
+    return ParsedBlock([_column(records, key) for key in keys], positions, odd, starts)
 
 
-def _odd_lines(block: bytes, starts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(lines,) which lines don't look like one object, or may hold a number that JSON has not."""
+def _whole(block: bytes, starts: NDArray[np.int64], decoder: msgspec.json.Decoder) -> list[Any] | None:
+    """The records of all lines; None for a block that has any odd line.
+
+    Every line begins with "{" and ends with "}": between the two no JSON text can go on from one line to the next, so
+    as many records as lines means one record a line.
+    """
     content = np.frombuffer(block or b"\n", np.uint8)
     begins, ends = np.minimum(starts[:-1], len(content) - 1), starts[1:] - 2
-    odd = (ends <= begins) | (content[begins] != ord("{")) | (content[ends] != ord("}"))
-    for place in _bare_numbers(block, content):
-        odd[np.searchsorted(starts, place, side="right") - 1] = True
-    return odd
-
-
-def _bare_numbers(block: bytes, content: NDArray[np.uint8]) -> Iterator[int]:
-    """Where a NaN or Infinity stands that may be no word of a text."""
-    for start in range(0, len(content) - 2, _STRIDE):
-        first, third = content[start : start + _STRIDE][: len(content) - 2 - start], content[start + 2 :][:_STRIDE]
-        likely = ((first == ord("N")) & (third == ord("N"))) | ((first == ord("I")) & (third == ord("f")))
-        if not likely.any():
-            continue
-        for place in (start + np.flatnonzero(likely)).tolist():
-            if block[place : place + 3] in (b"NaN", b"Inf"):
-                before = block[max(place - _WINDOW, 0) : place].rstrip(b" \t\r-")
-                if not before or before[-1:] in b":,[":
-                    yield place
-
-
-def _parse(block: bytes, starts: NDArray[np.int64], odd: NDArray[np.int64], keys: Sequence[Key]) -> pa.Table | None:
-    """The table of all lines but the odd ones; None for a block that Arrow does not take.
-
-    Every line parsed begins with "{" and ends with "}": no JSON text can go on from a "}" to a "{" over a line end, so
-    as many rows as lines means one row a line.
-    """
-    if len(odd):
-        blanked = bytearray(block)
-        for start, end in zip(starts[odd].tolist(), (starts[odd + 1] - 1).tolist(), strict=True):
-            blanked[start:end] = b" " * (end - start)
-        block = bytes(blanked)
-    fields: dict[str, Any] = {name: key.type for key in keys for name in (key.name, key.other)}
-    try:
-        return pyarrow.json.read_json(
-            pa.BufferReader(block),
-            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
-            parse_options=pyarrow.json.ParseOptions(
-                explicit_schema=pa.schema(list(fields.items())), unexpected_field_behavior="ignore"
-            ),
-        )
-    except pa.ArrowInvalid:
+    if not ((ends > begins) & (content[begins] == ord("{")) & (content[ends] == ord("}"))).all():
         return None
+    if not _readable(block) or _holds_huge_number(block):
+        return None
+    try:
+        records = decoder.decode_lines(block)
+    except msgspec.MsgspecError:
+        return None
+    return records if len(records) == len(begins) else None
+
+
+def _record(line: bytes, decoder: msgspec.json.Decoder) -> Any:
+    """One line's record; None for an odd one."""
+    if not (line.startswith(b"{") and line.endswith(b"}") and _readable(line)) or _holds_huge_number(line):
+        return None
+    try:
+        return decoder.decode(line)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _readable(text: bytes) -> bool:
+    """Whether nothing is there that msgspec skips unseen under keys nobody reads, and the plain way refuses."""
+    return is_utf8(text) and (b"\\u" not in text or (b"\\ud" not in text and b"\\uD" not in text))
+
+
+def _holds_huge_number(block: bytes) -> bool:
+    """Whether a number with an exponent of three digits may stand anywhere outside a text."""
+    content = np.frombuffer(block, np.uint8)
+    for start in range(0, len(content) - 4, _STRIDE):
+        part = content[start : start + _STRIDE + 4]
+        digit = part - ord("0") < 10
+        exponent = (digit[2:-2] | (part[2:-2] == ord("+"))) & digit[3:-1] & digit[4:]
+        likely = digit[:-4] & ((part[1:-3] | 32) == ord("e")) & exponent
+        for place in (np.flatnonzero(likely) + start).tolist():
+            if _HUGE.search(block[max(place - _WINDOW, 0) : place + 6]):
+                return True
+    return False
+
+
+def _column(records: list[Any], key: Key) -> pa.Array:
+    """The records' values of a key. A null under `name` counts, a missing one gives way to `other`."""
+    values: list[Any] = list(map(attrgetter(key.name), records))
+    others: Iterable[Any] = map(attrgetter(key.other), records)
+    if values and values[0] is UNSET and values.count(UNSET) == len(values):  # a dump of the other release
+        values, others = list(others), ()
+    try:
+        return pa.array(values, key.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # UNSET is among them
+        known = [other if v is UNSET else v for v, other in itertools.zip_longest(values, others, fillvalue=UNSET)]
+        return pa.array([None if value is UNSET else value for value in known], key.type)

@@ -20,7 +20,6 @@ log = logging.getLogger("pulse")
 READ_BYTES = 1 << 20
 MAX_UNPACKED_BYTES = 2 << 20  # of one step: bounds memory however well the file compresses
 BLOCKS_AHEAD = 4
-PARSERS = 2  # threads that parse blocks; the rule that reads asks for two
 MAX_LINE_BYTES = 64 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 # Later than any date in seconds, earlier than any since 1974 in milliseconds: the 2023 release counts milliseconds.

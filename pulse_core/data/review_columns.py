@@ -13,11 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pulse_core.data.ahead import map_ahead
 from pulse_core.data.quick_lines import Key, ParsedBlock, mask_of, parse_block
 from pulse_core.data.raw_reader import (
     FIRST_MILLISECONDS,
-    PARSERS,
     Malformed,
     item_id_of,
     line_blocks,
@@ -180,8 +178,8 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     malformed = Malformed(path, settings.quoted_lines)
     found = _Columns(malformed)
     digest = hashlib.sha256()
-    for block, parsed in map_ahead(_parsed, line_blocks(path, digest), PARSERS):
-        found.add(block, parsed)
+    for block in line_blocks(path, digest):
+        found.add(block, parse_block(block, KEYS))
     users, user_names = found.users.finish()
     items, item_names = found.items.finish()
     columns = ReviewColumns(
@@ -201,10 +199,6 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     if not len(columns):
         raise InputError(f"{path} holds no review: expected one JSON object a line (McAuley 2018 or 2023 names)")
     return columns
-
-
-def _parsed(block: bytes) -> tuple[bytes, ParsedBlock]:
-    return block, parse_block(block, KEYS)
 
 
 def in_use(codes: NDArray[np.int32], names: pa.Array) -> tuple[NDArray[np.int32], list[str]]:

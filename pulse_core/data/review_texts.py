@@ -12,9 +12,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pulse_core.artifacts import marked, whole_file
-from pulse_core.data.ahead import map_ahead
 from pulse_core.data.quick_lines import Key, line_starts, parse_block
-from pulse_core.data.raw_reader import PARSERS, line_blocks, parse_object, summary_of, text_of
+from pulse_core.data.raw_reader import line_blocks, parse_object, summary_of, text_of
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.text import as_text, cut_at_word, plain_text
 from pulse_core.errors import InputError
@@ -112,9 +111,7 @@ def write_reviews(
     InputError where a line is not what it was when its row was read.
     """
     with_text = done = 0
-    found = map_ahead(
-        lambda lines: _words(path, lines, settings.max_review_characters), _surviving_lines(path, rows), PARSERS
-    )
+    found = (_words(path, lines, settings.max_review_characters) for lines in _surviving_lines(path, rows))
     with (
         whole_file(out) as partial,
         pq.ParquetWriter(partial, marked(REVIEW_SCHEMA), compression="zstd") as writer,
