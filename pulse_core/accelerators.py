@@ -1,5 +1,6 @@
 """The GPUs of this machine. Imports no torch: asking it would take seconds and start CUDA."""
 
+import itertools
 import os
 import re
 from pathlib import Path
@@ -21,4 +22,7 @@ def accelerated() -> bool:
 def allowed_devices() -> list[str]:
     """The devices this process may use: what CUDA_VISIBLE_DEVICES names (set by a cluster or the user), else all."""
     told = os.environ.get(VARIABLE)
-    return machine_devices() if told is None else [name.strip() for name in told.split(",") if name.strip()]
+    if told is None:
+        return machine_devices()
+    named = (name.strip() for name in told.split(","))
+    return list(itertools.takewhile(lambda name: name not in ("", "-1"), named))  # CUDA sees none behind an invalid one

@@ -21,12 +21,11 @@ rule ranker:
     threads: wiring.training_threads("ranker")
     resources:
         gpu=settings.ranker.processes,
-        mem_mb=16000 * settings.ranker.processes,
+        mem_mb=32000 * settings.ranker.processes,
     params:
         code=wiring.code("ranker"),
         settings=wiring.plain("ranker"),
         seed=settings.seed,
-        work="results/{domain}/.work/ranker-{variant}",
     script:
         "../workflow_scripts/ranker.py"
 

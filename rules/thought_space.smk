@@ -24,7 +24,7 @@ rule thought_space:
     threads: wiring.training_threads("thought_space")
     resources:
         gpu=settings.thought_space.processes,
-        mem_mb=12000 * settings.thought_space.processes,
+        mem_mb=16000 * settings.thought_space.processes,
     params:
         code=wiring.code("thought_space"),
         settings=wiring.plain("thought_space"),

@@ -33,7 +33,9 @@ def measure(job: Any) -> None:
         versions=versions(REPOSITORY),
         stages=stage_seconds(job.params.benchmarks),
         files=files,
-        engine=engine_of(pd.read_parquet(job.input.base, columns=["model"])["model"].iloc[0]),
+        engine="+".join(
+            sorted({engine_of(name) for name in pd.read_parquet(job.input.base, columns=["model"])["model"]})
+        ),
         **job.params.protocol,
     )
     result = assemble(

@@ -94,9 +94,9 @@ def domain_data(name: str, config: Config, results: Path) -> DomainData:
     Raises:
         InputError: nothing tells the size of the domain.
     """
-    if (results / "examples.parquet").is_file() and (results / "corpus/statistics.json").is_file():
-        return _counted(name, config, results)
     source = config.domains[name].source
+    if _holds(results, source):
+        return _counted(name, config, results)
     build = f"`snakemake --cores 2 results/{name}/examples.parquet` counts it"
     if source == "synthetic":
         made = config.synthetic
@@ -119,12 +119,20 @@ def domain_data(name: str, config: Config, results: Path) -> DomainData:
     )
 
 
+def _holds(results: Path, source: str) -> bool:
+    """Whether examples of the configured source lie there, and not those of a synthetic domain of the same name."""
+    statistics = results / "corpus/statistics.json"
+    if not (statistics.is_file() and (results / "examples.parquet").is_file()):
+        return False
+    return (read_json(statistics)["corpus"] == "synthetic") == (source == "synthetic")
+
+
 def _counted(name: str, config: Config, results: Path) -> DomainData:
     corpus = results / "corpus"
     statistics = read_json(corpus / "statistics.json")
     size = SizeSettings(**{key: int(statistics[key]) for key in SizeSettings.model_fields})
     shop = read_shop(*(str(corpus / f"{table}.parquet") for table in ("items", "interactions", "reviews")))
-    notes = [f"{name}: counted from {results}"]
+    notes = [f"{name}: counted from {results}, whose candidates and texts were made with the settings of that time"]
     everyone = pd.read_parquet(results / "examples.parquet").sort_values(KEY, ignore_index=True)
     examples, counts = everyone[everyone["sampled"]], wanted_examples(everyone, config.split)
     if counts != _per_split(examples):

@@ -65,7 +65,10 @@ def end_with_driver(poll_seconds: float = 0.5) -> None:
 
 def gone(process: psutil.Process, name: str) -> str | None:
     """What to say of a process, called `name`, that has ended, however it ended; None while it runs."""
-    alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    try:
+        alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        alive = False
     return None if alive else f"the {name} {process.pid} has gone"
 
 

@@ -57,10 +57,14 @@ def vllm_memory(
         "process and graphs": PROCESS + VLLM_GRAPHS,
     }
     token = cache_bytes(shape, width)
-    room = max(int(share * card) - sum(parts.values()), token * longest)
+    room = int(share * card) - sum(parts.values())
+    if room < token * longest:  # vLLM does not start, however much of the card it leaves alone
+        room = token * longest
+        parts["left alone by vLLM"] = int((1 - share) * card)
     return Memory(
         {**parts, "cache": room},
-        "lower generation.vllm.max_model_tokens or generation.batch_size, or name a smaller models.slm",
+        "lower generation.vllm.max_model_tokens or generation.batch_size, raise generation.vllm.gpu_memory_share, or "
+        "name a smaller models.slm",
         int(room // (token * mean_tokens)) if mean_tokens else None,
     )
 

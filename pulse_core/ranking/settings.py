@@ -54,7 +54,7 @@ class RankerSettings(Settings):
     Only where the card is too small otherwise."""
     gradient_checkpointing: bool = False
     """Compute each adapted layer a second time on the way back instead of keeping what it made: the activations of
-    one layer instead of all, for a third more time. Changes no figure."""
+    one layer instead of all, for half as much time again. Changes no figure."""
     attention: Literal["sdpa", "eager"] = "sdpa"
     """`eager` is for models or devices that sdpa does not serve: slower, more memory, the same logits."""
     processes: int = Field(default=1, ge=1, le=64)
