@@ -11,6 +11,11 @@ from tests.workflow.tiny import tiny_config
 from tests.workflow.workspace import Workspace
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test first: of two workers neither waits for it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+
+
 @pytest.fixture(scope="session")
 def embedded_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The embedded language model's safetensors copy: made once, it takes half a minute."""

@@ -1,6 +1,7 @@
 """The table of `make bench`: a bar is met or missed, and a missed one fails nothing."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def test_figures_are_kept_with_the_machine_and_a_missed_bar_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results = tmp_path / "results.json"
-    results.write_text(json.dumps({"corpus_vs_floor": 2.5, "noop_seconds": 1.0, "machine": {"cores": 64}}))
+    results.write_text(json.dumps({"corpus_vs_floor": 2.5, "noop_seconds": 1.0, "machine": run.machine()}))
     monkeypatch.setattr(run, "RESULTS", results)
     monkeypatch.setattr(run, "measure", lambda name: {"noop_seconds": 9.0, "other": 2.0})
     run.main(["orchestration"])
@@ -31,3 +32,25 @@ def test_figures_are_kept_with_the_machine_and_a_missed_bar_is_told(
     assert told == {"corpus_vs_floor": 2.5, "noop_seconds": 9.0, "other": 2.0}
     printed = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
     assert printed["noop_seconds"].endswith("MISSED") and "met" not in printed["other"]
+
+
+def test_figures_of_another_machine_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps({"corpus_vs_floor": 2.5, "machine": {"cores": 64}}))
+    monkeypatch.setattr(run, "RESULTS", results)
+    monkeypatch.setattr(run, "measure", lambda name: {"noop_seconds": 1.0})
+    run.main(["orchestration"])
+    assert json.loads(results.read_text()) == {"noop_seconds": 1.0, "machine": run.machine()}
+
+
+def test_one_that_fails_costs_only_its_own_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(name: str) -> dict[str, float]:
+        if name == "corpus":
+            raise subprocess.CalledProcessError(1, name)
+        return {"noop_seconds": 1.0}
+
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "results.json")
+    monkeypatch.setattr(run, "measure", measure)
+    with pytest.raises(SystemExit, match="corpus"):
+        run.main(["corpus", "orchestration"])
+    assert json.loads((tmp_path / "results.json").read_text())["noop_seconds"] == 1.0

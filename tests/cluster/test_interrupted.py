@@ -8,7 +8,7 @@ from tests.cluster.slurm import Job, SlurmWorkspace
 from tests.workflow.test_interrupted import journalled, kill_driver, unfinished, wait_for
 from tests.workflow.workspace import Workspace
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]  # one Slurm, one process
+pytestmark = pytest.mark.cluster
 RULE, TARGET = "base_rationales", "results/luxury/shards/base/1-of-1.parquet"
 # After a round of polls that finds nothing finished the next comes ten seconds later than that, so begin early.
 POLLS = ("--slurm-init-seconds-before-status-checks", "3")

@@ -13,7 +13,7 @@ from tests.workflow.test_interrupted import figures, tables
 from tests.workflow.test_profiles import GPU_RULES
 from tests.workflow.workspace import Workspace
 
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("cluster")]  # one Slurm, one process
+pytestmark = pytest.mark.cluster
 SHARDS = 3
 SCATTERED = ("positive_rationales", "base_rationales", "tree")
 CPU_RULES = {

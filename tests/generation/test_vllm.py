@@ -20,7 +20,7 @@ from pulse_core.models import prepare_model
 from tests.generation import vllm_probe
 from tests.generation.vllm_cpu import PYTHON, ROOT, environment
 
-pytestmark = [pytest.mark.vllm, pytest.mark.xdist_group("vllm")]
+pytestmark = pytest.mark.vllm
 KILL_AFTER = 4  # chunks of 8: Phase I, base, the tree's first level and part of its second
 Tables = dict[str, list[dict[str, Any]]]
 
