@@ -206,6 +206,7 @@ def finished_run(results: Path, values: Mapping[str, Any]) -> tuple[Config, dict
     own = copy.deepcopy(dict(values))
     update_config(own, told["settings"])
     own["domains"] = {told["domain"]: {"source": "files"}}
+    own["thought_space"] = {**own.get("thought_space", {}), "domains": []}  # the others' results may not be here
     own["models"] = {role: _named(name) for role, name in told["models"].items()}
     own["generation"] = {**own.get("generation", {}), "engine": told["protocol"]["engine"]}
     own["testing"] = own["generation"]["engine"] == "fake"

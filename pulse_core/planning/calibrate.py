@@ -33,7 +33,9 @@ def compare(plan: Plan, stages: Mapping[str, Mapping[str, Any]]) -> list[Compari
 
 def _correction(row: StagePlan, real: float, jobs: int) -> float | None:
     """Real work over planned work, both without what the jobs take to start."""
-    work = real - jobs * row.start_seconds
+    # The processes of a training work at the same time: its seconds are those of each.
+    processes = row.jobs if row.name.startswith(("thought_space", "ranker")) else 1
+    work = processes * (real - jobs * row.start_seconds)
     return work / row.seconds if work > 0 else None
 
 

@@ -139,7 +139,7 @@ def encoding_memory(shape: ShapeSettings, width: int, encoders: int, batch: int,
     states = batch * length * (4 * 6 * shape.hidden + 4 * 2 * shape.intermediate)
     return Memory(
         {"weights": 4 * encoders * parameters(shape), "states": states, "process": PROCESS},
-        "lower selection.batch_size or selection.max_tokens",
+        "lower selection.batch_size, or thought_space.max_tokens",
     )
 
 
