@@ -26,7 +26,7 @@ from pulse_core.ranking.packing import PackedQuestion
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.thought_space.encoder import Encoder
 from tests.planning.test_shapes import paper_shape
-from tests.workflow.tiny_models import tokenizer
+from tests.workflow.tiny_models import save_language_model, tokenizer
 
 TOLERANCE = 0.15
 PHI = paper_shape("microsoft/Phi-4-mini-instruct")
@@ -51,23 +51,9 @@ def kept_bytes(work: Callable[[], torch.Tensor], parameters: list[torch.nn.Param
 @pytest.fixture(scope="module", params=[LlamaConfig, Phi3Config], ids=["llama", "phi3"])
 def language_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six layers, wide enough that states outweigh copies of adapters."""
-    from transformers import AutoModelForCausalLM
-
     directory = tmp_path_factory.mktemp("wide")
-    words = tokenizer(["rose cream"])
-    config = request.param(
-        vocab_size=len(words),
-        hidden_size=256,
-        intermediate_size=704,
-        num_hidden_layers=6,
-        num_attention_heads=8,
-        num_key_value_heads=4,
-        pad_token_id=0,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    AutoModelForCausalLM.from_config(config).save_pretrained(directory)
-    words.save_pretrained(directory)
+    sizes = {"hidden_size": 256, "intermediate_size": 704, "num_hidden_layers": 6}
+    save_language_model(directory, ["rose cream"], request.param, **sizes, num_attention_heads=8, num_key_value_heads=4)
     return directory
 
 

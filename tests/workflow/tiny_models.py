@@ -30,22 +30,22 @@ def tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
 
 
 def save_language_model(
-    directory: Path, texts: list[str], architecture: type[LlamaConfig] | type[Phi3Config] = LlamaConfig
+    directory: Path,
+    texts: list[str],
+    architecture: type[LlamaConfig] | type[Phi3Config] = LlamaConfig,
+    **sizes: int,
 ) -> None:
-    """Two layers of a Llama, which is SmolLM2's architecture, or of a Phi-3, which is Phi-4-mini's."""
+    """Two layers of a Llama, which is SmolLM2's architecture, or a Phi-3, which is Phi-4-mini's; `sizes` change it."""
     words = tokenizer(texts)
+    tiny = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = architecture(
         vocab_size=len(words),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
         max_position_embeddings=2048,
         tie_word_embeddings=True,
         pad_token_id=words.pad_token_id,
         bos_token_id=words.bos_token_id,
         eos_token_id=words.eos_token_id,
+        **{**tiny, "num_key_value_heads": 1, **sizes},
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
