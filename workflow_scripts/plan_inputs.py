@@ -200,12 +200,12 @@ def finished_run(results: Path, values: Mapping[str, Any]) -> tuple[Config, dict
     if not file.is_file():
         raise InputError(f"--measured: {file} is not there: give the results of a domain that is finished")
     told = read_json(file)
-    missing = [key for key in ("settings", "models", "stages", "domain", "protocol") if key not in told]
+    missing = [key for key in ("settings", "models", "stages", "domain", "corpus", "protocol") if key not in told]
     if missing:
         raise InputError(f"--measured: {file} lacks {', '.join(missing)}: make it anew (snakemake {file})")
     own = copy.deepcopy(dict(values))
     update_config(own, told["settings"])
-    own["domains"] = {told["domain"]: {"source": "files"}}
+    own["domains"] = {told["domain"]: {"source": "synthetic" if told["corpus"] == "synthetic" else "files"}}
     own["thought_space"] = {**own.get("thought_space", {}), "domains": []}  # the others' results may not be here
     own["models"] = {role: _named(name) for role, name in told["models"].items()}
     own["generation"] = {**own.get("generation", {}), "engine": told["protocol"]["engine"]}
