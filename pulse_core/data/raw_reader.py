@@ -1,6 +1,7 @@
 """Streams McAuley JSON lines: gzip or plain, names of the 2018 and the 2023 release, bad lines counted and quoted."""
 
 import hashlib
+import json
 import logging
 import math
 from collections.abc import Iterator
@@ -140,11 +141,38 @@ def line_batches(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[
 
 
 def parse_object(line: bytes) -> Record:
-    """One line's JSON object; ValueError for anything else."""
-    record = orjson.loads(line)
+    """One line's JSON object; ValueError for anything else.
+
+    Halves of a character (an emoji that some page cut in two) become U+FFFD; a number beyond a float's is infinite.
+    """
+    try:
+        record = orjson.loads(line)
+    except ValueError as error:
+        record = _parse_leniently(line, error)
     if not isinstance(record, dict):
         raise ValueError("not a JSON object")
     return record
+
+
+def _parse_leniently(line: bytes, error: ValueError) -> object:
+    try:
+        return _whole_characters(json.loads(line.decode(), parse_constant=_no_constant))
+    except (ValueError, RecursionError):
+        raise error from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _whole_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole_characters(each) for each in value]
+    if isinstance(value, dict):
+        return {_whole_characters(key): _whole_characters(each) for key, each in value.items()}
+    return value
 
 
 def item_id_of(record: Record) -> str:
