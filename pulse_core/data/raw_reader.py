@@ -124,7 +124,7 @@ def line_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[b
             block = block.removeprefix(b"\xef\xbb\xbf")
             first = False
         if end := block.rfind(b"\n") + 1:
-            yield b"".join([*rest, block[: end - 1]])
+            yield b"".join([*rest, memoryview(block)[: end - 1]])
             rest, size = [], 0
         rest.append(block[end:])
         size += len(block) - end

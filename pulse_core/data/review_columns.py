@@ -154,6 +154,7 @@ class _Codes:
         if self._waiting:
             self._encoded.append(pa.concat_arrays(self._waiting).dictionary_encode())
             self._waiting, self._rows = [], 0
+            pa.default_memory_pool().release_unused()  # it would keep what many small arrays have freed
 
     def finish(self) -> tuple[NDArray[np.int32], pa.Array]:
         """The code of every row so far, and the ids by code."""

@@ -67,21 +67,22 @@ class Encoder:
     ) -> None:
         from transformers import AutoModel, AutoTokenizer
 
-        path = Path(path)
+        path, self.device = Path(path), device()
+        # On a CPU torch has no fused attention with dropout, and what it does instead takes twice as long as this.
+        attention = "eager" if self.device.type == "cpu" else None
         if not (path / "config.json").is_file():
             raise InputError(f"encoder: {path} holds no config.json; give a directory in Hugging Face layout")
         try:
             # Loading may initialise weights that a checkpoint lacks (BERT's unused pooler): never from a global seed.
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
-                model: Any = AutoModel.from_pretrained(path, dtype=torch.float32)
+                model: Any = AutoModel.from_pretrained(path, dtype=torch.float32, attn_implementation=attention)
             self.tokenizer: Any = AutoTokenizer.from_pretrained(path)
         except (OSError, ValueError) as error:
             raise InputError(f"encoder: cannot load {path}: {error}") from error
         longest = getattr(model.config, "max_position_embeddings", None) or max_tokens
         if max_tokens > longest:
             raise InputError(f"encoder: max_tokens {max_tokens} is more than the {longest} tokens that {path} can read")
-        self.device = device()
         self.model: nn.Module = model.eval().to(self.device)
         self.max_tokens, self.pooling, self.dtype = max_tokens, pooling, arithmetic(dtype)
         self.dim: int = model.config.hidden_size

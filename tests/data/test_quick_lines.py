@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pulse_core.data import raw_reader, review_columns, review_texts
@@ -170,6 +171,27 @@ def test_clean_column_on_real_texts():
     assert clean_column(pa.array(texts, pa.string()), 400).to_pylist() == [
         cut_at_word(plain_text(t), 400) for t in texts
     ]
+
+
+def test_half_a_character_and_a_huge_number_cost_no_line(tmp_path, caplog):
+    """Pages cut texts in the middle of an emoji; in an id, half a character is kept apart as U+FFFD too."""
+    texts = [r'"so \ud83d"', r'"\ude0a so"', r'"\ud83d\ude0a"', r'"a\\ud83d"', "1e400"]
+    lines = [
+        f'{{"reviewerID": "U{n}", "asin": "I1", "unixReviewTime": 5, "vote": 1e400, "reviewText": {text}}}'
+        for n, text in enumerate(texts)
+    ]
+    lines.append(r'{"reviewerID": "U\ud83d", "asin": "I1", "unixReviewTime": 5}')
+    path = write_lines(tmp_path / "reviews.jsonl", lines, packed=False)
+    found = read_and_write(path, tmp_path / "out.parquet", caplog)
+    assert found[7] == 0 and found[4] == ["U0", "U1", "U2", "U3", "U4", "U\ufffd"]
+    written = pq.read_table(tmp_path / "out.parquet")["text"].to_pylist()
+    assert written == ["so \ufffd", "\ufffd so", "\U0001f60a", r"a\ud83d", "", ""]
+
+
+def test_nesting_beyond_any_parser_is_malformed(tmp_path):
+    lines = [review("U1", "I1", 5), '{"reviewerID": "U2", "asin": "I1", "x": ' + "[" * 100_000 + "]" * 100_000 + "}"]
+    columns = read_review_columns(write_lines(tmp_path / "reviews.jsonl", lines, packed=False), SETTINGS)
+    assert columns.user_ids == ["U1"] and columns.malformed == 1
 
 
 def test_a_file_that_changed_between_the_two_readings_is_named(tmp_path):
