@@ -159,15 +159,14 @@ class _Codes:
     def finish(self) -> tuple[NDArray[np.int32], pa.Array]:
         """The code of every row so far, and the ids by code."""
         self._encode()
-        names = pa.chunked_array([part.dictionary for part in self._encoded], pa.string()).combine_chunks()
-        known = names.dictionary_encode()
-        codes = known.indices.to_numpy()
-        out, start = [], 0
-        for part in self._encoded:
-            out.append(codes[start + part.indices.to_numpy()])
-            start += len(part.dictionary)
-        self._encoded = []
-        return np.concatenate([np.empty(0, np.int32), *out]), known.dictionary
+        parts, self._encoded = self._encoded, []
+        if not parts:
+            return np.empty(0, np.int32), pa.array([], pa.string())
+        names = pa.chunked_array([part.dictionary for part in parts], pa.string()).dictionary_encode()  # one for all
+        codes = [
+            known.indices.to_numpy()[part.indices.to_numpy()] for known, part in zip(names.chunks, parts, strict=True)
+        ]
+        return np.concatenate(codes), names.chunk(0).dictionary
 
 
 def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
