@@ -151,7 +151,7 @@ class _Codes:
             self._encode()
 
     def _encode(self) -> None:
-        if self._waiting:
+        if self._rows:
             self._encoded.append(pa.concat_arrays(self._waiting).dictionary_encode())
             self._waiting, self._rows = [], 0
             pa.default_memory_pool().release_unused()  # it would keep what many small arrays have freed
