@@ -78,7 +78,7 @@ def test_partition_memory_and_time_are_those_of_the_profile(clustered: SlurmWork
     for job in jobs:
         asked = {**default, **own.get(job.rule, {})}
         assert (job.partition, job.minutes, job.nodes) == (asked["slurm_partition"], asked["runtime"], 1), job
-        if job.rule in own:
+        if "mem_mb" in own.get(job.rule, {}):  # the other rules ask by themselves, a training for each process
             assert job.memory_mb == asked["mem_mb"], job
     assert {job.partition for job in of_gpus(jobs)} == {"gpu"}
 
