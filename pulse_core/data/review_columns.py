@@ -4,6 +4,7 @@ import hashlib
 import logging
 from array import array
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,11 +136,19 @@ def _missing(ids: pa.Array) -> NDArray[np.bool_]:
     return mask_of(pc.equal(pc.binary_length(ids), 0).fill_null(True))
 
 
+def _encoded(arrays: list[pa.Array]) -> pa.Array:
+    encoded = pa.concat_arrays(arrays).dictionary_encode()
+    arrays.clear()
+    pa.default_memory_pool().release_unused()  # it would keep what many small arrays have freed
+    return encoded
+
+
 class _Codes:
     """Codes of ids in order of first appearance; ids wait as they stand until there are enough for a dictionary."""
 
     def __init__(self) -> None:
-        self._encoded: list[pa.Array] = []
+        self._thread = ThreadPoolExecutor(1, "codes")  # encoding frees the GIL
+        self._encoded: list[Future[pa.Array]] = []
         self._waiting: list[pa.Array] = []
         self._rows = 0
 
@@ -152,14 +161,14 @@ class _Codes:
 
     def _encode(self) -> None:
         if self._rows:
-            self._encoded.append(pa.concat_arrays(self._waiting).dictionary_encode())
+            self._encoded.append(self._thread.submit(_encoded, self._waiting))
             self._waiting, self._rows = [], 0
-            pa.default_memory_pool().release_unused()  # it would keep what many small arrays have freed
 
     def finish(self) -> tuple[NDArray[np.int32], pa.Array]:
         """The code of every row so far, and the ids by code."""
         self._encode()
-        parts, self._encoded = self._encoded, []
+        parts, self._encoded = [part.result() for part in self._encoded], []
+        self._thread.shutdown()
         if not parts:
             return np.empty(0, np.int32), pa.array([], pa.string())
         names = pa.chunked_array([part.dictionary for part in parts], pa.string()).dictionary_encode()  # one for all

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pulse_core.artifacts import marked, whole_file
+from pulse_core.data.ahead import ahead
 from pulse_core.data.quick_lines import Key, line_starts, parse_block
 from pulse_core.data.raw_reader import line_blocks, parse_object, summary_of, text_of
 from pulse_core.data.settings import CorpusSettings
@@ -116,7 +117,7 @@ def write_reviews(
         whole_file(out) as partial,
         pq.ParquetWriter(partial, marked(REVIEW_SCHEMA), compression="zstd") as writer,
     ):
-        for summaries, texts in _row_groups(found, settings.row_group):
+        for summaries, texts in ahead(_row_groups(found, settings.row_group), 1):  # writing frees the GIL
             chunk = slice(done, done + len(texts))
             writer.write_table(pa.table([users[chunk], items[chunk], summaries, texts], schema=REVIEW_SCHEMA))
             done = chunk.stop
