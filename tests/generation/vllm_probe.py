@@ -12,6 +12,7 @@ import pandas as pd
 from pulse_core.generation.engines import make_generator
 from pulse_core.generation.journal import Journal
 from pulse_core.generation.settings import GenerationSettings
+from pulse_core.keys import keys
 from pulse_core.rationales.prompts import PromptTemplate
 from pulse_core.rationales.settings import RationaleSettings, SamplingSettings
 from pulse_core.rationales.write import Writer, base_rationales, positive_rationales
@@ -20,27 +21,27 @@ from pulse_core.tree.settings import TreeSettings
 from tests.rationales.shop import make_shop
 
 PROMPTS = Path(__file__).resolve().parents[2] / "config/prompts"
-GREEDY = SamplingSettings(max_new_tokens=20, temperature=0.0, no_repeat=0)
-WARM = SamplingSettings(max_new_tokens=20, temperature=1.2, no_repeat=4)
-CHUNK_PROMPTS = 2
-# A purchase of each user, explained.
+GREEDY = SamplingSettings(max_new_tokens=16, temperature=0.0, no_repeat=0)
+# Warm enough that siblings differ. Of the many unlikely tokens that a larger `top_k` and much more warmth let in, two
+# are now and then so nearly equal that floating-point noise, another on each kind of machine, swaps them.
+WARM = SamplingSettings(max_new_tokens=16, temperature=1.0, top_k=20, no_repeat=4)
+CHUNK_PROMPTS = 3
+# A purchase of each user, explained; the last one has left no opinion and has no neighbours.
 EXAMPLES = pd.DataFrame(
-    {"user": [0, 1], "split": ["train"] * 2, "position": [2, 3], "history": [[0, 1], [2, 3, 4]], "target": [5, 0]}
+    {
+        "user": [0, 1, 2],
+        "split": ["train"] * 3,
+        "position": [2, 3, 5],
+        "history": [[0, 1], [2, 3, 4], [5, 3, 1, 2, 0]],
+        "target": [5, 0, 4],
+    }
 )
-NEIGHBOUR_ITEMS = {(0, "train", 2): [2, 3, 4], (1, "train", 3): [0, 5]}
+NEIGHBOUR_ITEMS = dict(zip(keys(EXAMPLES), [[2, 3, 4], [0, 5], []], strict=True))
 # Siblings of a greedy tree would be equal: it is a chain.
 TREES = {
     "tree": TreeSettings(branching=[3, 2], sampling=WARM),
     "greedy_tree": TreeSettings(branching=[1, 1], sampling=GREEDY),
 }
-
-
-def question(name: str, directory: Path) -> PromptTemplate:
-    """A prompt of the pipeline without its worked examples, whose prefill would be most of this program's time."""
-    opening, *_, asked = (PROMPTS / f"{name}.j2").read_text().split("### user")
-    file = directory / f"{name}.j2"
-    file.write_text(f"{opening}### user{asked}")
-    return PromptTemplate(file)
 
 
 def main(model: str, engine: str, journal: str, out: str) -> None:
@@ -49,7 +50,7 @@ def main(model: str, engine: str, journal: str, out: str) -> None:
         {"engine": engine, "dtype": "float32", "batch_size": 8, "vllm": {"max_model_tokens": 2048}}
     )
     writer = Writer(make_generator(settings, Path(model)), Journal(Path(journal)), CHUNK_PROMPTS)
-    positive, base, refine = (question(name, Path(out).parent) for name in ("positive", "base", "tree_refine"))
+    positive, base, refine = (PromptTemplate(PROMPTS / f"{name}.j2") for name in ("positive", "base", "tree_refine"))
     shop, greedy = make_shop(), RationaleSettings(sampling=GREEDY)
     tables = {
         "positive": positive_rationales(EXAMPLES, shop, positive, greedy, 0, writer),
