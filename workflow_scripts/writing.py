@@ -15,7 +15,8 @@ from workflow_scripts.inputs import read_sampled
 
 
 def make_writer(job: Any) -> Writer:
-    """The configured engine over the prepared model, with the stage's journal."""
+    """The configured engine over the prepared model, with the stage's journal. The engine loads the model when it is
+    first asked: a shard with nothing to write does not wait for it."""
     settings = GenerationSettings.model_validate(job.params.generation)
     generator = make_generator(settings, Path(job.input.model).parent)
     return Writer(generator, Journal(Path(job.params.work)), settings.chunk_prompts)
@@ -31,7 +32,7 @@ def read_shard(job: Any, *splits: str) -> pd.DataFrame:
     """The sampled examples that the job's shard writes for.
 
     A shard is every n-th block of `chunk_prompts` examples, so the journal's chunks, and with them the texts, are the
-    same whatever the number of shards.
+    same whatever the number of shards. Shards beyond the number of blocks are empty.
     """
     number, shards = map(int, job.wildcards.scatteritem.split("-of-"))
     examples = read_sampled(job.input.examples, *splits)

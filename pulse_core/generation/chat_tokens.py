@@ -1,5 +1,6 @@
 """Requests as token ids and token ids as texts: the same for every engine."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,17 @@ class ChatTokens:
 
     def prompt(self, request: Request) -> list[int]:
         """The prompt through the model's own chat template, with the answer's first words."""
+        return self.prompts([request])[0]
+
+    def prompts(self, requests: Sequence[Request]) -> list[list[int]]:
+        """The same of several requests, tokenized side by side."""
+        texts = [self._text(request) for request in requests]
+        return self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+
+    def _text(self, request: Request) -> str:
         turns = [{"role": message.role, "content": message.content} for message in request.messages]
         text = str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
-        return self.tokenizer(text + request.answer_start, add_special_tokens=False)["input_ids"]
+        return text + request.answer_start
 
     def stops(self) -> list[int]:
         """A rationale is one line: the end-of-turn tokens and every token with a line break end it."""

@@ -13,21 +13,18 @@ def engine_of(identity: str) -> str:
     return identity.partition("-")[0]
 
 
-def engine_identity(
-    module: str, library: str, origin: Mapping[str, Any], dtype: str, batch_size: int, device_type: str
-) -> str:
-    """Library and its version, the code of this package behind `module`, the weights, precision, batch (its noise) and
-    device.
+def engine_identity(module: str, library: str, origin: Mapping[str, Any], *settings: str | int) -> str:
+    """Library and its version, the code of this package behind `module`, the weights, and settings that change texts.
 
     Args:
         module: `__file__` of the engine.
+        library: its name and version.
         origin: `origin.json` of the prepared model, with the weights' SHA-256.
+        settings: precision, batch (its noise), kind of device, and what else the engine's arithmetic depends on.
     """
     file = Path(module).resolve()
     own = hashlib.sha256()
     for each in code_files(file, file.parents[2]):
         if each.parent == file.parent:
             own.update(each.read_bytes())
-    return ":".join(
-        [f"{library}-{own.hexdigest()[:16]}", origin["name"], *origin["sha256"], dtype, str(batch_size), device_type]
-    )
+    return ":".join([f"{library}-{own.hexdigest()[:16]}", origin["name"], *origin["sha256"], *map(str, settings)])

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from pulse_core.artifacts import whole_file
-from pulse_core.generation.requests import Completion, Request, TextGenerator
+from pulse_core.generation.requests import Completion, PreparedGenerator, Request, TextGenerator
 from pulse_core.progress import progress
 
 log = logging.getLogger("pulse")
@@ -28,10 +28,14 @@ class Journal:
 
     def read(self, name: str) -> list[list[Completion]] | None:
         """A finished chunk, or None."""
-        file = self.directory / f"{name}.json"
-        if not file.exists():
+        if not self.holds(name):
             return None
-        return [[Completion(**completion) for completion in answers] for answers in orjson.loads(file.read_bytes())]
+        content = (self.directory / f"{name}.json").read_bytes()
+        return [[Completion(**completion) for completion in answers] for answers in orjson.loads(content)]
+
+    def holds(self, name: str) -> bool:
+        """Whether a chunk is finished."""
+        return (self.directory / f"{name}.json").exists()
 
     def write(self, name: str, answers: Sequence[Sequence[Completion]]) -> None:
         """Keep a chunk; it is on the disk, whole, when this returns."""
@@ -44,14 +48,23 @@ def run_requests(
 ) -> list[list[Completion]]:
     """All completions, in the order of `requests`; chunks that the journal holds are not made again.
 
-    The chunks are cut from the list as given, so an interrupted run makes the chunks it would have made.
+    The chunks are cut from the list as given, so an interrupted run makes the chunks it would have made. Where none is
+    missing the engine is not even prepared.
+
+    Raises:
+        InputError: the engine refuses one of the prompts to be made; nothing is made then.
     """
     chunks = [requests[start : start + chunk_prompts] for start in range(0, len(requests), chunk_prompts)]
+    names = [_name(generator.identity, chunk) for chunk in chunks]
+    missing = [
+        request for name, chunk in zip(names, chunks, strict=True) if not journal.holds(name) for request in chunk
+    ]
+    if missing and isinstance(generator, PreparedGenerator):
+        generator.prepare(missing)
     answers: list[list[Completion]] = []
     total = sum(request.samples for request in requests)
     with progress(what, total, "texts") as meter:
-        for chunk in chunks:
-            name = _name(generator.identity, chunk)
+        for name, chunk in zip(names, chunks, strict=True):
             finished = journal.read(name)
             made = finished is None
             if finished is None:

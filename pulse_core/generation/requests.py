@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import orjson
 
@@ -64,3 +64,15 @@ class TextGenerator(Protocol):
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
         """`requests[i].samples` completions for each request i."""
+
+
+@runtime_checkable
+class PreparedGenerator(TextGenerator, Protocol):
+    """An engine with something to do, or to refuse, before the first of a list of requests is asked."""
+
+    def prepare(self, requests: Sequence[Request]) -> None:
+        """Check the requests that will be asked, call by call, then load the weights.
+
+        Raises:
+            InputError: a prompt is longer than the engine takes.
+        """

@@ -6,7 +6,9 @@ prefilled once and kept once for the whole call, each prompt's own tokens prefil
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -39,22 +41,35 @@ class _Sequence:
 
 
 class TransformersGenerator:
-    """`TextGenerator` on transformers. `batch_size` is the number of texts written side by side."""
+    """`TextGenerator` on transformers. `batch_size` is the number of texts written side by side.
+
+    The weights are loaded when they are first needed: a stage with nothing left to write does without.
+    """
 
     def __init__(self, directory: Path, dtype: str, batch_size: int) -> None:
-        attention = grouped_attention.register()
-        dtype = arithmetic(dtype)
-        self.model = AutoModelForCausalLM.from_pretrained(
-            directory, dtype=getattr(torch, dtype), attn_implementation=attention
-        )
-        self.model.eval().to(device())
+        self.directory, self.dtype, self.batch_size = directory, arithmetic(dtype), batch_size
         self.chat = ChatTokens(directory)
-        self.batch_size = batch_size
         library, origin = f"transformers-{transformers.__version__}", read_json(directory / "origin.json")
-        self.identity = engine_identity(__file__, library, origin, dtype, batch_size, self.model.device.type)
-        self._stops = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
-        self._stops[self.chat.stops()] = True
-        self._stops = self._stops.to(self.model.device)
+        self.identity = engine_identity(__file__, library, origin, self.dtype, batch_size, device().type)
+
+    @cached_property
+    def model(self) -> Any:
+        """The language model, ready to write."""
+        model = AutoModelForCausalLM.from_pretrained(
+            self.directory, dtype=getattr(torch, self.dtype), attn_implementation=grouped_attention.register()
+        )
+        return model.eval().to(device())
+
+    @cached_property
+    def _stops(self) -> torch.Tensor:
+        """(vocabulary,): whether a token ends a text."""
+        stops = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
+        stops[self.chat.stops()] = True
+        return stops.to(self.model.device)
+
+    def prepare(self, requests: Sequence[Request]) -> None:
+        """See `PreparedGenerator`."""
+        _ = self.model
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
         """See `TextGenerator`. Requests of one call must share their sampling settings."""
@@ -62,7 +77,7 @@ class TransformersGenerator:
             return []
         if len({request.sampling for request in requests}) != 1:
             raise ValueError("the requests of one call must share their sampling settings")
-        prompts = [self.chat.prompt(request) for request in requests]
+        prompts = self.chat.prompts(requests)
         answers: list[list[Completion]] = [[] for _ in requests]
         shared = _common_prefix(prompts)
         # Longest first: prompts of like length share a batch, so little of it is padding.

@@ -8,12 +8,14 @@ that an earlier one left in the cache. So a stage that was killed composes the b
 
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import vllm
 from vllm import LLM, SamplingParams, TokensPrompt
 
 from pulse_core.artifacts import read_json
+from pulse_core.errors import InputError
 from pulse_core.generation.chat_tokens import ChatTokens
 from pulse_core.generation.engine_identity import engine_identity
 from pulse_core.generation.requests import Completion, Request
@@ -22,42 +24,83 @@ from pulse_core.generation.vllm_draws import OwnDraws, draw_arguments
 from pulse_core.models import device
 from pulse_core.precision import arithmetic
 
+# What vLLM reads of the environment when an engine starts, whatever the user's shell says.
+ENVIRONMENT = {
+    # In a process of its own the scheduler would start on the requests that happen to have reached it.
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    # `OwnDraws` is written for the first model runner. The second, which CUDA hosts take by themselves, refuses it.
+    "VLLM_USE_V2_MODEL_RUNNER": "0",
+}
+CHECKED = 512  # prompts tokenized side by side to learn their length
+
 
 class VLLMGenerator:
-    """`TextGenerator` on vLLM."""
+    """`TextGenerator` on vLLM. The engine is started when it is first needed, which takes long on a GPU."""
 
     def __init__(self, directory: Path, settings: GenerationSettings) -> None:
-        dtype, place = arithmetic(settings.dtype), device().type
-        # In a process of its own the scheduler would start on the requests that happen to have reached it.
-        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+        self._directory, self._settings = directory, settings
+        self._dtype, self._place = arithmetic(settings.dtype), device().type
         self._chat = ChatTokens(directory)
         self._stops = self._chat.stops()
-        self._engine = LLM(
-            model=str(directory),
-            dtype=dtype,
-            max_model_len=settings.vllm.max_model_tokens,
-            max_num_seqs=settings.batch_size,
-            gpu_memory_utilization=settings.vllm.gpu_memory_share,
-            enforce_eager=place == "cpu",  # compiling takes longer there than it saves
+        self.identity = engine_identity(
+            __file__,
+            f"vllm-{vllm.__version__}",
+            read_json(directory / "origin.json"),
+            self._dtype,
+            settings.batch_size,
+            self._place,
+            settings.vllm.max_model_tokens,  # a LongRoPE model's positions follow from it, see VLLMSettings
+        )
+
+    @cached_property
+    def engine(self) -> LLM:
+        """vLLM itself, with the weights."""
+        os.environ.update(ENVIRONMENT)
+        return LLM(
+            model=str(self._directory),
+            dtype=self._dtype,
+            max_model_len=self._settings.vllm.max_model_tokens,
+            max_num_seqs=self._settings.batch_size,
+            gpu_memory_utilization=self._settings.vllm.gpu_memory_share,
+            enforce_eager=self._place == "cpu",  # compiling takes longer there than it saves
             enable_prefix_caching=True,
             async_scheduling=False,  # a draw needs all tokens written so far
             logits_processors=[OwnDraws],
             seed=0,
         )
-        library = f"vllm-{vllm.__version__}"
-        origin = read_json(directory / "origin.json")
-        self.identity = engine_identity(__file__, library, origin, dtype, settings.batch_size, place)
+
+    def prepare(self, requests: Sequence[Request]) -> None:
+        """See `PreparedGenerator`."""
+        limit = self._settings.vllm.max_model_tokens
+        needs = [
+            tokens
+            for start in range(0, len(requests), CHECKED)
+            for tokens in self._needs(requests[start : start + CHECKED])
+        ]
+        over = [tokens for tokens in needs if tokens > limit]
+        if over:
+            raise InputError(
+                f"generation.vllm.max_model_tokens: {len(over)} of {len(needs)} prompts do not fit into {limit} tokens "
+                f"with their longest answers, one takes {max(over)}: raise it, or show less in the prompts "
+                "(rationales.history_items, title_chars and review_chars; tree.prompt_history_items)"
+            )
+        _ = self.engine
+
+    def _needs(self, requests: Sequence[Request]) -> list[int]:
+        """Tokens of each prompt and its longest answer."""
+        prompts = self._chat.prompts(requests)
+        return [len(prompt) + r.sampling.max_new_tokens for prompt, r in zip(prompts, requests, strict=True)]
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
         """See `TextGenerator`. The samples of a request are sequences with one prompt, which is computed once."""
-        self._engine.reset_prefix_cache()
+        self.engine.reset_prefix_cache()
         prompts, parameters = [], []
-        for request in requests:
-            prompt = TokensPrompt(prompt_token_ids=self._chat.prompt(request))
+        for request, tokens in zip(requests, self._chat.prompts(requests), strict=True):
+            prompt = TokensPrompt(prompt_token_ids=tokens)
             for sample in range(request.samples):
                 prompts.append(prompt)
                 parameters.append(self._parameters(request, sample))
-        outputs = iter(self._engine.generate(prompts, parameters, use_tqdm=False))
+        outputs = iter(self.engine.generate(prompts, parameters, use_tqdm=False))
         return [[self._completion(next(outputs).outputs[0]) for _ in range(request.samples)] for request in requests]
 
     def _parameters(self, request: Request, sample: int) -> SamplingParams:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pulse_core.errors import InputError
 from pulse_core.generation.fake_engine import FakeGenerator
 from pulse_core.generation.journal import Journal, run_requests
 from pulse_core.generation.requests import Completion, Message, Request, Sampling
@@ -24,6 +25,19 @@ class Counting(FakeGenerator):
             raise KeyboardInterrupt
         self.prompts += len(requests)
         return super().generate(requests)
+
+
+class Narrow(Counting):
+    """Refuses long prompts; remembers what it was prepared for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.prepared: list[list[Request]] = []
+
+    def prepare(self, requests: Sequence[Request]) -> None:
+        self.prepared.append(list(requests))
+        if any(len(message.content) > 40 for request in requests for message in request.messages):
+            raise InputError("too long")
 
 
 def requests(count: int, word: str = "soap") -> list[Request]:
@@ -52,6 +66,24 @@ def test_a_finished_journal_asks_nothing_and_a_changed_request_only_its_chunk(tm
     changed = Counting()
     run(changed, [*asked[:7], *requests(1, "balm")], tmp_path)
     assert changed.prompts == 4
+
+
+def test_a_prompt_that_is_refused_at_the_end_of_the_list_lets_nothing_be_made(tmp_path: Path) -> None:
+    narrow = Narrow()
+    with pytest.raises(InputError, match="too long"):
+        run(narrow, [*requests(8), *requests(1, "a very long bar of soap for the hands")], tmp_path)
+    assert narrow.calls == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_engine_is_prepared_for_what_is_missing_once_and_not_where_nothing_is(tmp_path: Path) -> None:
+    asked = requests(10)
+    run(Counting(), asked[:4], tmp_path)
+    narrow = Narrow()
+    run(narrow, asked, tmp_path)
+    run(narrow, asked, tmp_path)
+    run(narrow, [], tmp_path)
+    assert narrow.prepared == [asked[4:]]
 
 
 @pytest.mark.parametrize("change", ["seed", "samples", "sampling", "messages", "answer_start"])

@@ -1,6 +1,7 @@
 """Models of a few thousand random weights, in the layout of real ones: every stage loads and trains them for real."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -33,7 +34,7 @@ def save_language_model(
     directory: Path,
     texts: list[str],
     architecture: type[LlamaConfig] | type[Phi3Config] = LlamaConfig,
-    **sizes: int,
+    **sizes: Any,
 ) -> None:
     """Two layers of a Llama, which is SmolLM2's architecture, or a Phi-3, which is Phi-4-mini's; `sizes` change it."""
     words = tokenizer(texts)
