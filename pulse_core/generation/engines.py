@@ -1,6 +1,7 @@
 """The one place that turns settings into an engine."""
 
 import importlib.util
+import logging
 from pathlib import Path
 
 from pulse_core.accelerators import accelerated
@@ -8,12 +9,28 @@ from pulse_core.errors import InputError
 from pulse_core.generation.requests import TextGenerator
 from pulse_core.generation.settings import GenerationSettings
 
+log = logging.getLogger("pulse")
+INSTALL = "run `make setup TORCH=cuda`"
+
 
 def chosen_engine(settings: GenerationSettings) -> str:
-    """The configured engine; for `auto` vllm where it is installed and there is a GPU to use, else transformers."""
+    """The configured engine; for `auto` vllm where it is installed and there is a GPU to use, else transformers.
+
+    What `auto` chose and why is logged: as a warning where a GPU is there that vLLM would use better.
+    """
     if settings.engine != "auto":
         return settings.engine
-    return "vllm" if accelerated() and importlib.util.find_spec("vllm") else "transformers"
+    if not accelerated():
+        log.info("generation.engine: auto is transformers here: there is no GPU")
+        return "transformers"
+    if importlib.util.find_spec("vllm") is None:
+        log.warning(
+            "generation.engine: auto is transformers here, on a GPU: vLLM, which is faster, is not installed (%s)",
+            INSTALL,
+        )
+        return "transformers"
+    log.info("generation.engine: auto is vllm here: it is installed and there is a GPU")
+    return "vllm"
 
 
 def make_generator(settings: GenerationSettings, model: Path) -> TextGenerator:
@@ -25,9 +42,7 @@ def make_generator(settings: GenerationSettings, model: Path) -> TextGenerator:
         return FakeGenerator()
     if engine == "vllm":
         if importlib.util.find_spec("vllm") is None:
-            raise InputError(
-                "generation.engine: vllm is not installed: run `make setup TORCH=cuda`, or name another engine"
-            )
+            raise InputError(f"generation.engine: vllm is not installed: {INSTALL}, or name another engine")
         from pulse_core.generation.vllm_engine import VLLMGenerator
 
         return VLLMGenerator(model, settings)

@@ -12,16 +12,32 @@ from pulse_core.generation.settings import GenerationSettings
 
 
 @pytest.mark.parametrize(
-    ("accelerated", "installed", "engine"),
-    [(True, True, "vllm"), (True, False, "transformers"), (False, True, "transformers")],
+    ("accelerated", "installed", "engine", "level", "reason"),
+    [
+        (True, True, "vllm", "INFO", "it is installed and there is a GPU"),
+        (True, False, "transformers", "WARNING", "vLLM, which is faster, is not installed"),
+        (False, True, "transformers", "INFO", "there is no GPU"),
+    ],
 )
-def test_auto_wants_a_gpu_and_the_package(
-    accelerated: bool, installed: bool, engine: str, monkeypatch: pytest.MonkeyPatch
+def test_auto_wants_a_gpu_and_the_package_and_says_what_it_took(
+    accelerated: bool,
+    installed: bool,
+    engine: str,
+    level: str,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("pulse_core.generation.engines.accelerated", lambda: accelerated)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if installed else None)
-    assert chosen_engine(GenerationSettings()) == engine
+    caplog.set_level("INFO", logger="pulse")
     assert chosen_engine(GenerationSettings(engine="transformers")) == "transformers"
+    assert not caplog.records
+    assert chosen_engine(GenerationSettings()) == engine
+    (told,) = caplog.records
+    assert told.levelname == level
+    assert f"auto is {engine} here" in told.message
+    assert reason in told.message
 
 
 def test_a_named_engine_that_is_missing_is_no_other_one(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
@@ -32,6 +48,6 @@ def test_a_named_engine_that_is_missing_is_no_other_one(monkeypatch: pytest.Monk
 
 def test_an_identity_names_its_engine() -> None:
     origin = {"name": "package-of-weights", "sha256": ["12"]}
-    told = engine_identity(chosen_engine.__code__.co_filename, "vllm-0.33.0", origin, "bfloat16", 8, "cuda")
+    told = engine_identity(chosen_engine.__code__.co_filename, "vllm-0.33.0", origin, "bfloat16", 8, "cuda", 4096)
     assert engine_of(told) == "vllm"
     assert engine_of(FakeGenerator.identity) == "fake"
