@@ -82,7 +82,8 @@ class Config(Settings):
     )
     """Domain name -> where its reviews come from; null takes a domain of config.yaml out."""
     testing: bool = False
-    """Allows what only tests may use: the engine `fake`, which makes up text without a model."""
+    """Allows what only tests may use: the engine `fake`, which makes up text without a model, and devices that are only
+    names in CUDA_VISIBLE_DEVICES, whose jobs run on the CPU."""
     models: ModelsSettings = ModelsSettings()
     synthetic: SyntheticSettings = SyntheticSettings()
     download: DownloadSettings = DownloadSettings()

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from pulse_core.accelerators import VARIABLE, devices_to_use
 from pulse_core.artifacts import whole_directory, write_json
 from pulse_core.data.recorded import fingerprint
 from pulse_core.errors import InputError
@@ -97,5 +98,21 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
 
 
 def device() -> torch.device:
-    """The accelerator this job may use, or the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The accelerator this job may use, or the CPU if it was given none.
+
+    Raises:
+        InputError: it was given a device that torch cannot use; the CPU in its place would take days unnoticed.
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if given := devices_to_use():
+        reason = (
+            f"the NVIDIA driver is missing or too old for CUDA {torch.version.cuda}, or there is no such device"
+            if torch.backends.cuda.is_built()
+            else f"torch {torch.__version__} is a CPU build (`make setup TORCH=cuda` installs the other)"
+        )
+        raise InputError(
+            f"{VARIABLE} gives this job device {','.join(given)}, but torch sees no GPU: {reason}. To run on the CPU, "
+            f"start with {VARIABLE} set to nothing"
+        )
+    return torch.device("cpu")

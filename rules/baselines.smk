@@ -34,7 +34,7 @@ rule sasrec_baseline:
         "logs/{domain}/baseline-sasrec.tsv"
     conda:
         "../envs/pulse.yaml"
-    threads: wiring.torch_threads
+    threads: wiring.cpu_threads
     params:
         code=wiring.code("sasrec_baseline"),
         settings=wiring.plain("sasrec"),
@@ -58,7 +58,7 @@ rule untrained_slm:
         "logs/{domain}/baseline-untrained_slm.tsv"
     conda:
         "../envs/pulse.yaml"
-    threads: wiring.torch_threads
+    threads: wiring.gpu_threads
     resources:
         gpu=1,
         mem_mb=16000,

@@ -8,7 +8,7 @@ rule model:
         "logs/models/{model}.tsv"
     conda:
         "../envs/pulse.yaml"
-    threads: wiring.torch_threads
+    threads: wiring.cpu_threads
     resources:
         mem_mb=8000,
     params:

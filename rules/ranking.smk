@@ -49,7 +49,7 @@ rule oracle_predictions:
         "logs/{domain}/oracle_predictions.tsv"
     conda:
         "../envs/pulse.yaml"
-    threads: wiring.torch_threads
+    threads: wiring.gpu_threads
     resources:
         gpu=1,
         mem_mb=16000,

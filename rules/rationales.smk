@@ -20,7 +20,7 @@ rule positive_rationales:
         "logs/{domain}/positive_rationales-{scatteritem}.tsv"
     conda:
         "../envs/pulse.yaml"
-    threads: wiring.torch_threads
+    threads: wiring.gpu_threads
     resources:
         gpu=1,
         mem_mb=16000,
@@ -69,7 +69,7 @@ rule base_rationales:
         "logs/{domain}/base_rationales-{scatteritem}.tsv"
     conda:
         "../envs/pulse.yaml"
-    threads: wiring.torch_threads
+    threads: wiring.gpu_threads
     resources:
         gpu=1,
         mem_mb=16000,

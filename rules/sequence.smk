@@ -15,7 +15,7 @@ rule sasrec:
         "logs/{domain}/sasrec.tsv"
     conda:
         "../envs/pulse.yaml"
-    threads: wiring.torch_threads
+    threads: wiring.cpu_threads
     resources:
         mem_mb=8000,
     params:
@@ -67,7 +67,7 @@ rule neighbours:
         "logs/{domain}/neighbours.tsv"
     conda:
         "../envs/pulse.yaml"
-    threads: wiring.torch_threads
+    threads: wiring.cpu_threads
     params:
         code=wiring.code("neighbours"),
         settings=wiring.plain("neighbours"),

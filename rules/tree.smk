@@ -17,7 +17,7 @@ rule tree:
         "logs/{domain}/tree-{scatteritem}.tsv"
     conda:
         "../envs/pulse.yaml"
-    threads: wiring.torch_threads
+    threads: wiring.gpu_threads
     resources:
         gpu=1,
         mem_mb=16000,
@@ -59,7 +59,7 @@ rule select:
         "logs/{domain}/select-{scorer}.tsv"
     conda:
         "../envs/pulse.yaml"
-    threads: wiring.torch_threads
+    threads: wiring.gpu_threads
     resources:
         gpu=1,
         mem_mb=8000,

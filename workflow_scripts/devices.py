@@ -19,6 +19,8 @@ from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
 POLL_SECONDS = 0.5
+# What Slurm sets in a job that it gave GPUs, their number or their names, whether or not it knows their device files.
+SLURM_GPUS = ("SLURM_GPUS_ON_NODE", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS")
 
 
 def lease_directory() -> Path:
@@ -58,22 +60,35 @@ def job_devices(job: Any) -> Iterator[None]:
     A job whose rule asks for no `gpu` sees none. On a machine without devices `gpu` is only a token: the CPU does it.
 
     Raises:
-        InputError: the job was given more than there are.
+        InputError: the job was given more than there are, or Slurm does not say which ones.
     """
     given = job.resources.get("gpu")
-    allowed = allowed_devices()
     if not given:
         os.environ[VARIABLE] = ""
         if given == 0:
             log.warning("rule %s wants an accelerator and was given `--resources gpu=0`: it runs on the CPU", job.rule)
         yield
-    elif not allowed:
+        return
+    allowed = allowed_devices()
+    _refuse_unnamed(allowed)
+    if not allowed:
         yield
-    else:
-        with leased(given, allowed, lease_directory()) as mine:
-            os.environ[VARIABLE] = ",".join(mine)
-            log.info("rule %s uses device %s", job.rule, os.environ[VARIABLE])
-            yield
+        return
+    with leased(given, allowed, lease_directory()) as mine:
+        os.environ[VARIABLE] = ",".join(mine)
+        log.info("rule %s uses device %s", job.rule, os.environ[VARIABLE])
+        yield
+
+
+def _refuse_unnamed(allowed: Sequence[str]) -> None:
+    """Raise an InputError in a Slurm job whose devices nobody has named: all jobs of a node would take its first."""
+    number = os.environ.get("SLURM_JOB_ID")
+    if number and VARIABLE not in os.environ and (allowed or any(os.environ.get(name) for name in SLURM_GPUS)):
+        raise InputError(
+            f"{VARIABLE} is unset in Slurm job {number}, so jobs on one node would share its first GPU: name the GPUs' "
+            "device files in the cluster's gres.conf (such as `Name=gpu File=/dev/nvidia[0-3]`), a count won't do. "
+            f"If the job asked Slurm for no GPU: ask (`--gpus=1`), or set {VARIABLE} to nothing to run on the CPU"
+        )
 
 
 def _lock(file: Path, held: ExitStack) -> bool:

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 import yaml
 
-from pulse_core.accelerators import allowed_devices, machine_devices
+from pulse_core.accelerators import allowed_devices
 from pulse_core.errors import InputError
 from workflow_scripts.stage import clamp_threads, corpus_of_inputs, end_when, gone, job_name, logged
 
@@ -54,7 +54,7 @@ def do(job: Any, work: Work, module: str) -> None:
     if count == 1:
         work(job)
         return
-    devices = allowed_devices() if machine_devices() else []
+    devices = allowed_devices()
     if devices and len(devices) < count:
         raise InputError(
             f"{job.rule}.processes is {count}, but this job has {len(devices)} GPU ({', '.join(devices)}): run with "
@@ -154,11 +154,12 @@ def work_here(work: Work) -> None:
         from pulse_core.artifacts import of_corpus, write_json
 
         try:
-            import torch
             from accelerate import PartialState
 
+            from pulse_core.models import device
+
             # On GPUs gloo stands beside NCCL for what lies in the CPU's memory (pulse_core.processes).
-            backend = {"backend": "cuda:nccl,cpu:gloo"} if torch.cuda.is_available() else {}
+            backend = {"backend": "cuda:nccl,cpu:gloo"} if device().type == "cuda" else {}
             state = PartialState(cpu=not backend, **backend)
             log.info("process %d of %d, %d threads each", number + 1, state.num_processes, told["threads"])
             with of_corpus(told["corpus"]):

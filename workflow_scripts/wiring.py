@@ -15,7 +15,7 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
-from pulse_core.accelerators import allowed_devices
+from pulse_core.accelerators import PRETENDED, allowed_devices
 from pulse_core.code_version import code_version
 from pulse_core.config import Config, load_config
 from workflow_scripts import driver
@@ -26,15 +26,21 @@ from workflow_scripts.scorers import Scorers
 
 SCRIPTS = "workflow_scripts"
 SHARED_RESULTS = ("tables", "figures")  # directories of results/ that are no domain's
-DEFAULT_THREADS = 8  # of a torch job on a cluster, where Snakemake knows no number of cores; --set-threads changes it
+DEFAULT_THREADS = 8  # of a torch job where all cores are not its own to take; --set-threads changes it
 
 
-def torch_threads(cores: int | None, gpus: int) -> int:
-    """Threads of a rule that runs torch: all cores on a CPU machine, so that one such job runs at a time (two at once
-    on the same cores take two to six times longer), and a fair share beside each accelerator."""
+def gpu_threads(cores: int | None, devices: int) -> int:
+    """Threads of a rule that asks for a GPU: the share of each of `devices` that jobs can hold at once. Without any,
+    all cores: one torch job at a time, since two at once on the same cores take two to six times longer."""
+    return max(1, cores // max(1, devices)) if cores else DEFAULT_THREADS
+
+
+def cpu_threads(cores: int | None, devices: int) -> int:
+    """Threads of a torch rule that asks for no GPU: all cores, but beside devices no more than the job would get on a
+    cluster, which knows no number of cores. So jobs of a machine with many cores keep its GPUs busy meanwhile."""
     if not cores:
         return DEFAULT_THREADS
-    return cores if gpus == 0 else max(1, cores // gpus)
+    return min(cores, DEFAULT_THREADS) if devices else cores
 
 
 def typed_values(arguments: Iterable[str]) -> dict[str, Any]:
@@ -63,6 +69,8 @@ class Wiring:
         values = copy.deepcopy(config)
         update_config(values, typed_values(workflow.config_settings.config_args or ()))
         self.settings: Config = readable(load_config, values)
+        if self.settings.testing:
+            os.environ[PRETENDED] = "true"
         self.models = PreparedModels(dict(self.settings.models))
         self.raw = RawFiles(self.settings, self.root)
         self.scorers = Scorers(self.settings, self.models)
@@ -95,18 +103,28 @@ class Wiring:
         """The version of `workflow_scripts/<script>.py` with all of pulse_core behind it."""
         return code_version(f"{SCRIPTS}/{script}.py", self.root)
 
-    def torch_threads(self, _wildcards: Any) -> int:
-        """Threads of a torch rule in this call."""
-        return torch_threads(self._workflow.resource_settings.cores, len(allowed_devices()))
+    def gpu_threads(self, _wildcards: Any) -> int:
+        """Threads of a rule that runs torch and asks for a GPU."""
+        return gpu_threads(self._workflow.resource_settings.cores, self._devices())
+
+    def cpu_threads(self, _wildcards: Any) -> int:
+        """Threads of a rule that runs torch and asks for none."""
+        return cpu_threads(self._workflow.resource_settings.cores, self._devices())
 
     def training_threads(self, section: str) -> Callable[[Any], int]:
-        """Threads of a rule that trains with the `processes` of a section: each has a torch rule's share."""
+        """Threads of a rule that trains with the `processes` of a section: each has a GPU rule's share."""
 
         def threads(wildcards: Any) -> int:
-            wanted = self.torch_threads(wildcards) * getattr(self.settings, section).processes
+            wanted = self.gpu_threads(wildcards) * getattr(self.settings, section).processes
             return min(wanted, self._workflow.resource_settings.cores or wanted)
 
         return threads
+
+    def _devices(self) -> int:
+        """Devices that jobs of this call can hold at once: those there are, but no more than `--resources gpu=`."""
+        there = len(allowed_devices())
+        asked = self._workflow.global_resources
+        return min(there, asked["gpu"].value) if "gpu" in asked else there
 
     def template(self, name: str) -> str:
         """Path of a prompt template of the configuration."""

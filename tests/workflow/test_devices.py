@@ -1,21 +1,28 @@
 """Devices are leased: two jobs never share one, and a dead job gives its own back."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 from snakemake.settings.types import ConfigSettings, ResourceSettings
 
-from pulse_core.accelerators import allowed_devices, machine_devices
+from pulse_core import accelerators
+from pulse_core.accelerators import PRETENDED, allowed_devices, machine_devices
 from pulse_core.errors import InputError
-from workflow_scripts.devices import leased
-from workflow_scripts.wiring import DEFAULT_THREADS, Wiring, torch_threads
+from pulse_core.models import device
+from workflow_scripts import devices
+from workflow_scripts.devices import SLURM_GPUS, job_devices, leased
+from workflow_scripts.wiring import DEFAULT_THREADS, Wiring
 
 ROOT = Path(__file__).resolve().parents[2]
+GPU_JOB = SimpleNamespace(rule="tree", resources={"gpu": 1})
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -95,9 +102,10 @@ def test_more_than_there_are_is_refused(tmp_path: Path) -> None:
 def test_devices_are_those_that_were_assigned_or_all_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By position: what a container with /dev/nvidia2 and /dev/nvidia10 calls 0 and 1 is called so by CUDA, too."""
     for name in ("nvidia10", "nvidia2", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
-    assert machine_devices(tmp_path) == ["2", "10"]
+    assert machine_devices(tmp_path) == ["0", "1"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-5a, 3")
     assert allowed_devices() == ["GPU-5a", "3"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
@@ -106,29 +114,105 @@ def test_devices_are_those_that_were_assigned_or_all_of_the_machine(
     assert allowed_devices() == machine_devices()
 
 
-def test_threads_are_shared_between_the_devices() -> None:
-    assert [torch_threads(8, gpus) for gpus in (0, 1, 2)] == [8, 8, 4]
+def held(job: SimpleNamespace) -> str | None:
+    """CUDA_VISIBLE_DEVICES of a job."""
+    with job_devices(job):
+        return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
-def test_a_cluster_call_without_cores_can_be_asked_for_threads() -> None:
-    """`--profile profiles/slurm` sets jobs and no cores: Snakemake's own `workflow.cores` raises then."""
+@pytest.fixture
+def unset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """An environment in which neither Slurm nor a user says anything of devices, on a machine without any."""
+    for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", *SLURM_GPUS, PRETENDED):
+        monkeypatch.setenv(name, "")  # so that what a job sets is undone, too
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(accelerators, "machine_devices", list)
+    monkeypatch.setattr(devices, "lease_directory", lambda: tmp_path / "locks")
+    return monkeypatch
+
+
+@pytest.mark.parametrize("gave", SLURM_GPUS)
+def test_gpus_that_slurm_only_counts_are_refused(unset: pytest.MonkeyPatch, gave: str) -> None:
+    unset.setenv("SLURM_JOB_ID", "17")
+    unset.setenv(gave, "1")
+    with pytest.raises(InputError, match=r"unset in Slurm job 17.*gres\.conf \(such as `Name=gpu File=/dev/nvidia"):
+        held(GPU_JOB)
+    unset.setenv("CUDA_VISIBLE_DEVICES", "1")  # named after all
+    assert held(GPU_JOB) == "1"
+
+
+def test_gpus_that_slurm_did_not_give_are_not_taken(unset: pytest.MonkeyPatch) -> None:
+    """An allocation without a GPU on a node that has some; where the node has none, `gpu` is a token as anywhere."""
+    unset.setenv("SLURM_JOB_ID", "17")
+    assert held(GPU_JOB) is None
+    unset.setattr(accelerators, "machine_devices", lambda: ["0", "1"])
+    with pytest.raises(InputError, match=r"ask \(`--gpus=1`\), or set CUDA_VISIBLE_DEVICES to nothing"):
+        held(GPU_JOB)
+    unset.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert held(GPU_JOB) == ""
+
+
+@pytest.mark.parametrize(("built", "reason"), [(False, "is a CPU build.*TORCH=cuda"), (True, "driver is missing")])
+def test_a_job_that_holds_a_device_never_runs_on_the_cpu(unset: pytest.MonkeyPatch, built: bool, reason: str) -> None:
+    unset.setattr(torch.cuda, "is_available", lambda: False)
+    unset.setattr(torch.backends.cuda, "is_built", lambda: built)
+    assert device().type == "cpu"
+    unset.setenv("CUDA_VISIBLE_DEVICES", "1,3")
+    with job_devices(GPU_JOB), pytest.raises(InputError, match=f"gives this job device 1, but torch.*{reason}"):
+        device()
+    unset.setenv("CUDA_VISIBLE_DEVICES", "1,3")
+    with job_devices(SimpleNamespace(rule="sasrec", resources={})):
+        assert device().type == "cpu"
+    unset.setenv("CUDA_VISIBLE_DEVICES", "1,3")
+    unset.setenv(PRETENDED, "true")
+    with job_devices(GPU_JOB):
+        assert device().type == "cpu"
+
+
+def test_devices_are_pretended_in_tests_alone(unset: pytest.MonkeyPatch) -> None:
+    wiring({})
+    assert PRETENDED not in os.environ
+    wiring({"testing": True})
+    assert PRETENDED in os.environ
+
+
+def wiring(values: dict[str, Any], *, gpu: int | None = None, **settings: int) -> Wiring:
+    """The wiring of a call with `--resources gpu=` and other settings of resources."""
+    asked = ResourceSettings(resources={} if gpu is None else {"gpu": gpu}, **settings)
     workflow = SimpleNamespace(
         basedir=str(ROOT),
         config_settings=ConfigSettings(),
-        resource_settings=ResourceSettings(nodes=20),
+        resource_settings=asked,
+        global_resources=asked._parsed_resources,
         is_main_process=True,
     )
-    assert Wiring({}, workflow).torch_threads({}) == DEFAULT_THREADS
+    return Wiring(values, workflow)
 
 
-def test_a_training_of_two_processes_takes_the_threads_of_two_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    workflow = SimpleNamespace(
-        basedir=str(ROOT),
-        is_main_process=True,
-        config_settings=ConfigSettings(),
-        resource_settings=ResourceSettings(cores=8),
-    )
-    wiring = Wiring({"ranker": {"processes": 2}}, workflow)
-    for devices, threads in ((["0", "1"], [8, 4]), (["0", "1", "2", "3"], [4, 2]), ([], [8, 8])):
-        monkeypatch.setattr("workflow_scripts.wiring.allowed_devices", lambda found=devices: found)
-        assert [wiring.training_threads(section)({}) for section in ("ranker", "thought_space")] == threads
+@pytest.mark.parametrize(
+    ("cores", "gpu", "there", "of_gpu_rules", "of_others"),
+    [
+        (16, 2, 0, 16, 16),  # no accelerator: one torch job at a time
+        (16, 0, 4, 16, 16),  # none that jobs may use
+        (16, 1, 4, 16, 8),
+        (16, 2, 4, 8, 8),
+        (64, 8, 4, 16, 8),
+        (64, None, 4, 16, 8),
+        (4, 2, 2, 2, 4),
+        (1, 2, 2, 1, 1),
+        (None, None, 2, DEFAULT_THREADS, DEFAULT_THREADS),  # `--profile profiles/slurm` sets jobs and no cores
+    ],
+)
+def test_gpu_rules_share_the_cores_by_the_devices_that_jobs_can_hold(
+    unset: pytest.MonkeyPatch, cores: int | None, gpu: int | None, there: int, of_gpu_rules: int, of_others: int
+) -> None:
+    unset.setattr(accelerators, "machine_devices", lambda: [str(number) for number in range(there)])
+    call = wiring({}, gpu=gpu, **({"cores": cores} if cores else {"nodes": 20}))
+    assert (call.gpu_threads({}), call.cpu_threads({})) == (of_gpu_rules, of_others)
+
+
+def test_a_training_of_two_processes_takes_the_threads_of_two_devices(unset: pytest.MonkeyPatch) -> None:
+    call = wiring({"ranker": {"processes": 2}}, cores=8)
+    for named, threads in (("0,1", [8, 4]), ("0,1,2,3", [4, 2]), ("", [8, 8])):
+        unset.setenv("CUDA_VISIBLE_DEVICES", named)
+        assert [call.training_threads(section)({}) for section in ("ranker", "thought_space")] == threads

@@ -103,8 +103,7 @@ def test_no_process_outlives_its_script(tmp_path: Path, sent: signal.Signals) ->
 
 
 def test_fewer_gpus_than_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "machine_devices", lambda: ["0", "1"])
-    monkeypatch.setattr(launch, "allowed_devices", lambda: ["1"])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     job = SimpleNamespace(rule="ranker", params=SimpleNamespace(settings={"processes": 2}))
     with pytest.raises(InputError, match=r"ranker\.processes is 2, but this job has 1 GPU \(1\).*gpu=2"):
         launch.do(job, lambda job: None, "nothing")

@@ -13,7 +13,6 @@ import pytest
 
 from pulse_core.errors import InputError
 from workflow_scripts.stage import THREAD_VARIABLES, clamp_threads, stage, usable_cpus
-from workflow_scripts.wiring import DEFAULT_THREADS, torch_threads
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,13 +41,6 @@ def test_threads_never_exceed_the_cpus() -> None:
     assert clamp_threads(64) == usable_cpus()
     assert {os.environ[name] for name in THREAD_VARIABLES} == {str(usable_cpus())}
     assert clamp_threads(1) == 1
-
-
-def test_a_torch_rule_takes_all_cores_of_a_machine_without_accelerator() -> None:
-    assert torch_threads(8, gpus=0) == 8
-    assert torch_threads(8, gpus=2) == 4
-    assert torch_threads(1, gpus=2) == 1
-    assert torch_threads(None, gpus=0) == DEFAULT_THREADS
 
 
 def test_an_input_error_is_one_line_and_status_1(capsys: pytest.CaptureFixture[str]) -> None:
