@@ -46,3 +46,4 @@ onstart:
 localrules:
     all,
     download,
+    models,

@@ -9,10 +9,19 @@ from workflow_scripts.stage import stage
 def main(job: Any) -> None:
     """Prepare the model once for every stage that loads it."""
     with stage(job):
+        from pulse_core.errors import InputError
         from pulse_core.models import ModelSettings, prepare_model
 
         settings = ModelSettings.model_validate(job.params.settings)
-        prepare_model(settings, job.params.kind, Path(job.output[0]).parent)
+        try:
+            prepare_model(settings, job.params.kind, Path(job.output[0]).parent)
+        except InputError as error:
+            if not settings.hub:
+                raise
+            raise InputError(
+                f"{error}\nWhere jobs have no network: `snakemake --cores 2 models`, with the same --configfile, "
+                "--config and --directory, prepares the models on a machine that has"
+            ) from None
 
 
 if "snakemake" in globals():

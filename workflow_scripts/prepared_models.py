@@ -29,6 +29,10 @@ class PreparedModels:
             raise WorkflowError(f"models.{role} is null, but a stage of this call needs it: name a model there")
         return f"{FOLDER}/{_directory(role, self.roles[role])}/model.safetensors"
 
+    def all_weights(self) -> list[str]:
+        """The weights of every configured model."""
+        return [f"{FOLDER}/{directory}/model.safetensors" for directory in self._of_directory]
+
     def pattern(self) -> str:
         """The values that the wildcard of `resources/models/{model}` may take, as a regular expression."""
         return "|".join(map(re.escape, self._of_directory))
