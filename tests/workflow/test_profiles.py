@@ -4,13 +4,15 @@ import re
 
 import pytest
 
-from tests.workflow.workspace import Workspace
+from tests.workflow.workspace import TARGET, Workspace
 
 pytestmark = pytest.mark.workflow
 GPU_RULES = {
     *("positive_rationales", "base_rationales", "tree", "thought_space", "select", "ranker"),
     *("oracle_predictions", "untrained_slm"),
 }
+
+Job = tuple[str, dict[str, str], dict[str, str]]  # rule, wildcards, resources
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +21,22 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return Workspace.create(tmp_path_factory.mktemp("plain"), {})
 
 
-def asked(workspace: Workspace) -> dict[str, dict[str, str]]:
+def jobs_of(told: str) -> list[Job]:
+    """The jobs of a dry run."""
+    found = re.findall(r"^rule (\w+):\n((?: +\S.*\n)+)", told, re.MULTILINE)
+    listed = [(rule, dict(re.findall(r"^ +(\w+): (.*)$", lines, re.MULTILINE))) for rule, lines in found]
+    return [(rule, _pairs(job.get("wildcards", "")), _pairs(job["resources"])) for rule, job in listed]
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """`a=1, b=2` taken apart."""
+    return dict(item.split("=", 1) for item in text.split(", ") if item)
+
+
+def asked(workspace: Workspace, *arguments: str, target: str = TARGET) -> dict[str, dict[str, str]]:
     """Rule -> the resources of its jobs."""
-    told = workspace.run("-n", "--profile", "profiles/slurm")
-    jobs = re.findall(r"^rule (\w+):\n(?: .*\n)*? +resources: (.*)$", told, re.MULTILINE)
-    return {rule: dict(item.split("=", 1) for item in resources.split(", ")) for rule, resources in jobs}
+    told = workspace.run("-n", "--profile", "profiles/slurm", *arguments, target=target)
+    return {rule: resources for rule, _, resources in jobs_of(told)}
 
 
 def test_generation_encoders_and_rankers_ask_for_a_gpu_and_nothing_else_does(plain: Workspace) -> None:

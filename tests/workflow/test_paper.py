@@ -1,0 +1,79 @@
+"""The paper's setting, too large to run in a test: it resolves, and profiles/slurm gives its jobs what they need."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.test_profiles import GPU_RULES, Job, asked, jobs_of
+from tests.workflow.workspace import Workspace
+from workflow_scripts.pulse import main
+
+pytestmark = pytest.mark.workflow
+PRESET = "config/paper.yaml"
+LAID_OVER = ("--configfile", PRESET, "tiny.yaml")  # the latter only says where the raw files are
+DOMAINS = ("luxury", "pantry", "games")
+HEADROOM = 1.5  # of the time that a job may take over the time that is planned
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A checkout in which nothing has run, and stubs in place of the raw files of the paper's domains."""
+    raw = tmp_path_factory.mktemp("raw")
+    for domain in DOMAINS:
+        (raw / domain).mkdir()
+        for name in ("reviews", "metadata"):
+            (raw / domain / f"{name}.jsonl").write_text("{}\n")
+    return Workspace.create(tmp_path_factory.mktemp("paper"), {"raw_dir": str(raw)})
+
+
+def test_it_resolves_from_raw_files_to_hr1_in_every_domain(paper: Workspace) -> None:
+    jobs = jobs_of(paper.run("-n", *LAID_OVER, target="all"))
+    of_domain = {
+        domain: sorted(rule for rule, wildcards, _ in jobs if wildcards.get("domain") == domain) for domain in DOMAINS
+    }
+    rules = of_domain["luxury"]
+    assert of_domain == dict.fromkeys(DOMAINS, rules)
+    assert {rule for rule, *_ in jobs} == {"all", "model", *rules}
+    assert {*rules} >= {*GPU_RULES, "corpus", "sasrec", "hr1"} and "synthetic_raw" not in rules
+    assert rules.count("tree") == 2, "shards"
+    assert rules.count("ranker") == 2, "PULSE, and no rationale"
+    assert prepared(jobs) == {"microsoft", "distilbert"}
+
+
+def test_every_job_on_slurm_has_time_and_memory_for_what_is_planned(paper: Workspace, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    assert main(["plan", "--configfile", str(paper.root / PRESET), "--json", str(file)]) == 0
+    stages = json.loads(file.read_text())["stages"]
+    assert {rule_of(stage["stage"]) for stage in stages} == {*GPU_RULES, "model", "corpus", "sasrec"}
+    limits = asked(paper, *LAID_OVER, target="all")
+    for stage in stages:
+        limit, name = limits[rule_of(stage["stage"])], (stage["domain"], stage["stage"])
+        assert float(limit["runtime"]) * 60 >= HEADROOM * stage["seconds"] / stage["jobs"], name
+        # What a card holds passes through the machine; a model being prepared is mapped from one copy, held in another.
+        held = stage["disk_bytes"] if stage["domain"] == "models" else sum((stage["memory_bytes"] or {}).values())
+        assert float(limit["mem_mb"]) * 1e6 >= held, name
+
+
+def rule_of(stage: str) -> str:
+    """The rule of a stage as the plan calls it: `ranker-no_reason`, `baseline-untrained_slm`."""
+    family, _, name = stage.partition("-")
+    return name if family == "baseline" else family
+
+
+def test_its_models_can_be_prepared_before_jobs_run(paper: Workspace) -> None:
+    """The step on a login node where compute nodes have no network: every configured model, and nothing else."""
+    jobs = jobs_of(paper.run("-n", *LAID_OVER, target="models"))
+    assert {rule for rule, *_ in jobs} == {"model", "models"}
+    assert prepared(jobs) == {"microsoft", "distilbert", "gt"}
+
+
+def prepared(jobs: list[Job]) -> set[str]:
+    """Whose models the jobs prepare, by how the names of their directories begin."""
+    return {wildcards["model"].split("-")[0] for rule, wildcards, _ in jobs if rule == "model"}
+
+
+def test_a_job_without_network_says_what_to_do(paper: Workspace) -> None:
+    nowhere = "models.slm={package: null, hub: a/b, revision: c}"
+    told = paper.run("--config", nowhere, target="resources/models/a-b-c-bfloat16-causal/model.safetensors", fails=True)
+    assert "cannot load a/b@c:bfloat16" in told and "`snakemake --cores 2 models`" in told
