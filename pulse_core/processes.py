@@ -64,6 +64,11 @@ def from_owner(value: T, number: int) -> T:
     return held[0]
 
 
+def meet() -> None:
+    """Wait until every process has come here."""
+    total(np.zeros(1))
+
+
 def whole_batch(mine: Tensor, size: int) -> Tensor:
     """A batch's rows, (size, d), of which this process computed `own_slice(size)`, (b, d).
 

@@ -26,6 +26,8 @@ rule ranker:
         code=wiring.code("ranker"),
         settings=wiring.plain("ranker"),
         seed=settings.seed,
+        # The state of a training under way lies here, outside the outputs that Snakemake deletes when a job fails.
+        work="results/{domain}/.work/ranker-{variant}",
     script:
         "../workflow_scripts/ranker.py"
 

@@ -30,5 +30,7 @@ rule thought_space:
         settings=wiring.plain("thought_space"),
         rationales=wiring.part("rationales", *BEHAVIOUR_TEXTS),
         seed=settings.seed,
+        # The state of a training under way lies here, outside the outputs that Snakemake deletes when a job fails.
+        work="results/{domain}/.work/thought_space",
     script:
         "../workflow_scripts/thought_space.py"

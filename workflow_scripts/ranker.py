@@ -12,6 +12,7 @@ def work(job: Any) -> None:
     """Write the adapter, the predictions and the training record of one variant."""
     from pulse_core import processes
     from pulse_core.artifacts import whole_directory, write_json, write_table
+    from pulse_core.checkpoints import Checkpoint
     from pulse_core.ranking.model import Ranker
     from pulse_core.ranking.settings import RankerSettings
     from pulse_core.ranking.training import save_ranker, train
@@ -20,14 +21,17 @@ def work(job: Any) -> None:
     settings = RankerSettings.model_validate(job.params.settings)
     rationales = job.input.get("rationales")
     splits = {name: ask(job, name, settings, rationales) for name in ("train", "validation", "test")}
-    ranker = Ranker(Path(job.input.model).parent, settings, job.params.seed)
-    record = train(ranker, splits["train"].asked, splits["validation"].asked, job.params.seed)
+    model = Path(job.input.model).parent
+    checkpoint = Checkpoint(Path(job.params.work), job.params.code, model)
+    ranker = Ranker(model, settings, job.params.seed)
+    record = train(ranker, splits["train"].asked, splits["validation"].asked, job.params.seed, checkpoint)
     predictions = predict(ranker, [splits["validation"], splits["test"]])
     if processes.rank() == 0:
         with whole_directory(Path(job.output.adapter).parent) as partial:
             save_ranker(ranker, partial)
         write_table(job.output.predictions, predictions)
         write_json(job.output.training, {**asdict(record), "settings": settings.model_dump()})
+        checkpoint.remove()
 
 
 def main(job: Any) -> None:

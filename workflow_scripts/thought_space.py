@@ -10,18 +10,23 @@ from workflow_scripts.stage import stage
 def work(job: Any) -> None:
     """Train on one domain, or on several that share one space; each input is a list with one file a domain."""
     from pulse_core import processes
+    from pulse_core.checkpoints import Checkpoint
     from pulse_core.thought_space.settings import ThoughtSpaceSettings
     from pulse_core.thought_space.training import train_thought_space
     from workflow_scripts.behaviour import read_training_examples
 
+    model = Path(job.input.model).parent
+    checkpoint = Checkpoint(Path(job.params.work), job.params.code, model)
     trained = train_thought_space(
         read_training_examples(job),
         ThoughtSpaceSettings.model_validate(job.params.settings),
         job.params.seed,
-        Path(job.input.model).parent,
+        model,
+        checkpoint,
     )
     if processes.rank() == 0:
         trained.save(Path(job.output.training).parent)
+        checkpoint.remove()
 
 
 def main(job: Any) -> None:

@@ -6,19 +6,22 @@ epochs then cost the top layers alone. The result equals computing everything an
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch.nn.functional import cross_entropy, pad
+from torch.nn.functional import cross_entropy
 
 from pulse_core import processes
+from pulse_core.checkpoints import Checkpoint, optimiser_tensors, restore_optimiser
 from pulse_core.errors import InputError
 from pulse_core.progress import progress
-from pulse_core.ranking.layout import Batch, collate
+from pulse_core.ranking.batches import length_batches, own_share, shuffled_batches
+from pulse_core.ranking.kept_trunk import KeptTrunk
+from pulse_core.ranking.layout import collate
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.packing import PackedQuestion, Question, pack
 from pulse_core.ranking.settings import RankerSettings
@@ -56,7 +59,7 @@ def score(ranker: Ranker, questions: Sequence[Question], what: str) -> np.ndarra
     packed = [pack(question, ranker.tokenizer, ranker.settings.max_tokens) for question in questions]
     scores = np.zeros((len(packed), len(questions[0].candidates) if questions else 0), dtype=np.float32)
     ranker.eval()
-    batches = processes.own(_length_batches(packed, ranker.settings.batch_users))
+    batches = processes.own(length_batches(packed, ranker.settings.batch_users))
     with progress(what, sum(map(len, batches)), "users") as meter, torch.inference_mode():
         for rows in batches:
             scores[rows] = ranker(collate([packed[row] for row in rows])).cpu().numpy()
@@ -64,81 +67,134 @@ def score(ranker: Ranker, questions: Sequence[Question], what: str) -> np.ndarra
     return processes.total(scores)
 
 
-def train(ranker: Ranker, training: Asked, validation: Asked, seed: int) -> TrainingRecord:
+def train(
+    ranker: Ranker, training: Asked, validation: Asked, seed: int, checkpoint: Checkpoint | None = None
+) -> TrainingRecord:
     """Fit the adapters and the head; the ranker ends with the weights of its best validation HR@1.
 
     Before any step counts as epoch 0: a ranker that training made worse falls back to it, and training.json shows it.
     Processes that train together (`pulse_core.processes`) must all call this with the same arguments: the users of each
-    step are shared out among them, and they decide everything from common numbers.
+    step are shared out among them, and they decide everything from common numbers. If it is killed, the next call with
+    the same arguments and a `checkpoint` in the same directory goes on and ends with the bytes of an undisturbed one.
 
     Raises:
-        InputError: no training or no validation examples.
+        InputError: no training or no validation examples, or no room for `KeptTrunk`.
     """
-    settings = ranker.settings
     for name, asked in (("train", training), ("validation", validation)):
         if not asked.questions:
             raise InputError(f"the ranker has no {name} examples: raise split.sample_users.{name}")
-    record = TrainingRecord(train_examples=len(training.questions), validation_examples=len(validation.questions))
-    packed = [pack(question, ranker.tokenizer, settings.max_tokens) for question in training.questions]
-    places = torch.tensor(list(training.places))
-    optimiser = torch.optim.AdamW(ranker.parameter_groups(), weight_decay=settings.weight_decay)
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    batches = math.ceil(len(packed) / settings.batch_users)
-    total_steps = settings.epochs * math.ceil(batches / settings.gradient_accumulation)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: warmup_cosine(step, total_steps, settings.warmup_share)
-    )
-    order = np.random.default_rng(derive_seed(seed, "ranker-order"))
-
-    held_validation = _Held(ranker, validation.questions, "ranker: validation trunk")
-    _validate(ranker, held_validation, validation.places, record)
-    best = ranker.trained_state()
-    held = _Held(ranker, training.questions, "ranker: training trunk")
-    dropout = processes.seeded_dropout(derive_seed(seed, "ranker-dropout"), ranker.scale.device)
-    with progress("ranker: training", settings.epochs * len(packed), "users") as meter, dropout:
-        for epoch in range(1, settings.epochs + 1):
-            ranker.train()
-            losses: list[float] = []
-            rows = _shuffled_batches(packed, settings.batch_users, order)
-            for start in range(0, len(rows), settings.gradient_accumulation):
-                window = rows[start : start + settings.gradient_accumulation]
-                found = np.zeros(len(window))
-                for number, chosen, share in _own_share(window):
-                    batch, trunk = held.batch(chosen)
-                    loss = share * cross_entropy(ranker.head_logits(batch, trunk), places[chosen].to(trunk.device))
-                    (loss / settings.gradient_accumulation).backward()
-                    found[number] = float(loss.detach())
-                found = processes.total(found)
-                losses += [finite(loss, "the ranker", "ranker.learning_rate") for loss in found.tolist()]
-                processes.sum_gradients(parameters)
-                torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-                optimiser.step()
-                optimiser.zero_grad()
-                schedule.step()
-                record.steps += 1
-                meter.advance(sum(map(len, window)), f"loss {np.mean(losses):.3f}")
-            record.training_loss.append(float(np.mean(losses)))
-            if _validate(ranker, held_validation, validation.places, record):
-                record.best_epoch, best = epoch, ranker.trained_state()
-            if epoch - record.best_epoch >= settings.patience:
-                break
-    ranker.load_trained_state(best)
-    record.scale, record.arithmetic = float(ranker.scale.detach()), ranker.dtype
-    return record
+    run = _Run(ranker, training, validation, seed, checkpoint or Checkpoint())
+    run.go_on()
+    ranker.load_trained_state(run.best)
+    run.record.scale, run.record.arithmetic = float(ranker.scale.detach()), ranker.dtype
+    return run.record
 
 
-def _own_share(window: Sequence[list[int]]) -> Iterator[tuple[int, list[int], float]]:
-    """This process's users of one step: (number of the batch, its rows that are this process's, their share of it).
+class _Run:
+    """A training, from where its checkpoint says it stood."""
 
-    A batch's loss is the mean over its users, so a part counts by its share. One process has every batch, whole.
-    """
-    mine = processes.own_slice(sum(map(len, window)))
-    before = 0  # users in earlier batches
-    for number, rows in enumerate(window):
-        own = rows[max(mine.start - before, 0) : max(mine.stop - before, 0)]
-        if own:
-            yield number, own, len(own) / len(rows)
-        before += len(rows)
+    def __init__(self, ranker: Ranker, training: Asked, validation: Asked, seed: int, checkpoint: Checkpoint) -> None:
+        self.ranker, self.settings, self.seed, self.checkpoint = ranker, ranker.settings, seed, checkpoint
+        self.training, self.validation = training, validation
+        self.places = torch.tensor(list(training.places))
+        self.users = len(training.questions)
+        batches = math.ceil(self.users / self.settings.batch_users)
+        self.epoch_steps = math.ceil(batches / self.settings.gradient_accumulation)
+        groups = ranker.parameter_groups()
+        self.peaks = [group["lr"] for group in groups]
+        self.optimiser = torch.optim.AdamW(groups, weight_decay=self.settings.weight_decay)
+        self.record = TrainingRecord(train_examples=self.users, validation_examples=len(validation.questions))
+        self.losses: list[float] = []  # of this epoch's batches so far
+        self.best: dict[str, torch.Tensor] = {}
+        if state := checkpoint.resume(self.settings.model_dump(), ranker.dtype, seed, training, validation):
+            self.record, self.losses = TrainingRecord(**state.numbers["record"]), state.numbers["losses"]
+            self.best = state.tensors["best"]
+            ranker.load_trained_state(state.tensors["weights"])
+            restore_optimiser(self.optimiser, state.tensors.get("optimiser", {}))
+
+    def keep(self) -> None:
+        """Write where the training stands, if it is time to."""
+        if self.checkpoint.due():
+            numbers = {"record": asdict(self.record), "losses": self.losses}
+            weights, moments = self.ranker.trained_state(), optimiser_tensors(self.optimiser)
+            self.checkpoint.write(numbers, weights=weights, best=self.best, optimiser=moments)
+
+    @property
+    def epochs(self) -> int:
+        """How many are done."""
+        return len(self.record.training_loss)
+
+    @property
+    def finished(self) -> bool:
+        """All epochs done, or too many that made nothing better."""
+        return self.epochs == self.settings.epochs or self.epochs - self.record.best_epoch >= self.settings.patience
+
+    def go_on(self) -> None:
+        """Train to the end."""
+        if self.finished:
+            return
+        beside = self.checkpoint.directory
+        with (
+            KeptTrunk(self.ranker, self.validation.questions, "ranker: validation trunk", beside) as validation,
+            KeptTrunk(self.ranker, self.training.questions, "ranker: training trunk", beside) as training,
+            progress("ranker: training", self.settings.epochs * self.users, "users") as meter,
+        ):
+            if not self.record.validation_hr1:
+                self._look(validation)
+            meter.advance(self.epochs * self.users, skipped=True)
+            while not self.finished:
+                steps = self._steps(training.packed)
+                done = self.record.steps - self.epochs * self.epoch_steps
+                meter.advance(_users(steps[:done]), skipped=True)
+                self.ranker.train()
+                for step in steps[done:]:
+                    self._step(training, step)
+                    meter.advance(_users([step]), f"loss {np.mean(self.losses):.3f}")
+                    self.keep()
+                self.record.training_loss.append(float(np.mean(self.losses)))
+                self.losses = []
+                self._look(validation)
+
+    def _steps(self, packed: Sequence[PackedQuestion]) -> list[list[list[int]]]:
+        """The next epoch: of each step its batches of rows."""
+        order = np.random.default_rng(derive_seed(self.seed, "ranker-order", self.epochs + 1))
+        batches = shuffled_batches(packed, self.settings.batch_users, order)
+        size = self.settings.gradient_accumulation
+        return [batches[start : start + size] for start in range(0, len(batches), size)]
+
+    def _step(self, training: KeptTrunk, step: Sequence[list[int]]) -> None:
+        """One step of the optimiser; each process does its share, and all know every batch's loss."""
+        found = np.zeros(len(step))
+        # A seed of its own: the step is the same wherever the process started.
+        dropout = derive_seed(self.seed, "ranker-dropout", self.record.steps)
+        with processes.seeded_dropout(dropout, self.ranker.scale.device):
+            for number, rows, share in own_share(step):
+                batch, trunk = training.batch(rows)
+                loss = share * cross_entropy(self.ranker.head_logits(batch, trunk), self.places[rows].to(trunk.device))
+                (loss / self.settings.gradient_accumulation).backward()
+                found[number] = float(loss.detach())
+        found = processes.total(found)
+        self.losses += [finite(loss, "the ranker", "ranker.learning_rate") for loss in found.tolist()]
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        processes.sum_gradients(parameters)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        total = self.settings.epochs * self.epoch_steps
+        factor = warmup_cosine(self.record.steps, total, self.settings.warmup_share)
+        for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * factor
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.record.steps += 1
+
+    def _look(self, validation: KeptTrunk) -> None:
+        """Validate, and remember the weights if they are the best."""
+        if _validate(self.ranker, validation, self.validation.places, self.record):
+            self.record.best_epoch, self.best = self.epochs, self.ranker.trained_state()
+        self.keep()
+
+
+def _users(steps: Sequence[Sequence[list[int]]]) -> int:
+    return sum(len(rows) for step in steps for rows in step)
 
 
 def save_ranker(ranker: Ranker, directory: Path) -> None:
@@ -165,50 +221,12 @@ def load_ranker(model: Path, directory: Path, settings: RankerSettings) -> Ranke
     return ranker
 
 
-class _Held:
-    """The trunk's states of many questions, (L_i, d) each, computed once and kept off the accelerator.
-
-    Processes that train together compute a part each and keep all: who needs which changes from epoch to epoch.
-    With no frozen layer there is nothing to save: the states are then made anew for every batch.
-    """
-
-    def __init__(self, ranker: Ranker, questions: Sequence[Question], what: str) -> None:
-        self.packed = [pack(question, ranker.tokenizer, ranker.settings.max_tokens) for question in questions]
-        self.ranker = ranker
-        self.states: list[torch.Tensor] = [torch.empty(0)] * len(self.packed)
-        if ranker.frozen_layers == 0:
-            return
-        ranker.eval()
-        batches = _length_batches(self.packed, ranker.settings.batch_users)
-        mine = processes.own(batches)
-        with progress(what, sum(map(len, mine)), "users") as meter:
-            for rows in mine:
-                states = ranker.trunk(collate([self.packed[row] for row in rows]))
-                for row, state in zip(rows, states, strict=True):
-                    # The copy lets go of the padding.
-                    self.states[row] = state[: _length(self.packed[row])].clone().cpu()
-                meter.advance(len(rows))
-        for number, rows in enumerate(batches):
-            held = processes.from_owner([self.states[row] for row in rows], processes.owner(number))
-            for row, state in zip(rows, held, strict=True):
-                self.states[row] = state
-
-    def batch(self, rows: Sequence[int]) -> tuple[Batch, torch.Tensor]:
-        """The rows' batch and their states, (B, L, d)."""
-        batch = collate([self.packed[row] for row in rows])
-        if self.ranker.frozen_layers == 0:
-            return batch, self.ranker.trunk(batch)
-        length = batch.tokens.shape[1]
-        states = [pad(self.states[row], (0, 0, 0, length - len(self.states[row]))) for row in rows]
-        return batch, torch.stack(states).to(self.ranker.scale.device)
-
-
-def _validate(ranker: Ranker, held: _Held, places: Sequence[int], record: TrainingRecord) -> bool:
+def _validate(ranker: Ranker, held: KeptTrunk, places: Sequence[int], record: TrainingRecord) -> bool:
     """Append validation HR@1 (ties against the model) and loss; True where both together are the best so far."""
     ranker.eval()
     hits, losses = 0, 0.0
     target = torch.tensor(list(places))
-    batches = processes.own(_length_batches(held.packed, ranker.settings.batch_users))
+    batches = processes.own(length_batches(held.packed, ranker.settings.batch_users))
     with progress("ranker: validation", sum(map(len, batches)), "users") as meter, torch.inference_mode():
         for rows in batches:
             batch, trunk = held.batch(rows)
@@ -227,21 +245,3 @@ def _validate(ranker: Ranker, held: _Held, places: Sequence[int], record: Traini
     record.validation_hr1.append(hr1)
     record.validation_loss.append(loss)
     return better
-
-
-def _length(question: PackedQuestion) -> int:
-    return len(question.prefix) + sum(map(len, question.candidates))
-
-
-def _length_batches(packed: Sequence[PackedQuestion], size: int) -> list[list[int]]:
-    """Rows in batches of like length, so that little is padding."""
-    order = sorted(range(len(packed)), key=lambda row: (_length(packed[row]), row))
-    return [order[start : start + size] for start in range(0, len(order), size)]
-
-
-def _shuffled_batches(packed: Sequence[PackedQuestion], size: int, generator: np.random.Generator) -> list[list[int]]:
-    """One epoch: rows of like length share a batch, lengths are blurred and batches shuffled, so epochs differ."""
-    blur = [_length(question) * generator.uniform(0.85, 1.15) for question in packed]
-    order = np.argsort(blur, kind="stable").tolist()
-    batches = [order[start : start + size] for start in range(0, len(order), size)]
-    return [batches[i] for i in generator.permutation(len(batches))]

@@ -1,6 +1,5 @@
 """Training E1 and E2 together on Eq. (1) (paper, sections 4.1 and 5.3), and the pair that comes out of it."""
 
-import copy
 import logging
 import math
 import time
@@ -14,6 +13,7 @@ import torch
 
 from pulse_core import processes
 from pulse_core.artifacts import write_json
+from pulse_core.checkpoints import Checkpoint, State, optimiser_tensors, restore_optimiser
 from pulse_core.errors import InputError
 from pulse_core.progress import progress
 from pulse_core.schedules import finite, warmup_cosine
@@ -62,21 +62,34 @@ def _optimiser(encoders: Sequence[Encoder], settings: ThoughtSpaceSettings) -> t
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
-def _states(encoders: Sequence[Encoder]) -> list[dict[str, torch.Tensor]]:
-    return [copy.deepcopy(encoder.model.state_dict()) for encoder in encoders]
+def _weights(encoders: Sequence[Encoder]) -> dict[str, torch.Tensor]:
+    """Both encoders' weights by number and name, not copied."""
+    return dict(torch.nn.ModuleList([encoder.model for encoder in encoders]).named_parameters())
+
+
+def _load(encoders: Sequence[Encoder], weights: dict[str, torch.Tensor]) -> None:
+    own = _weights(encoders)
+    with torch.no_grad():
+        for name, value in weights.items():
+            own[name].copy_(value)
 
 
 def train_thought_space(
-    examples: Sequence[TrainingExample], settings: ThoughtSpaceSettings, seed: int, checkpoint: str | Path
+    examples: Sequence[TrainingExample],
+    settings: ThoughtSpaceSettings,
+    seed: int,
+    model: str | Path,
+    checkpoint: Checkpoint | None = None,
 ) -> TrainedThoughtSpace:
-    """Align E1 and E2, both started from `checkpoint`, on the examples (of one domain or several, in any order).
+    """Align E1 and E2, both started from `model`, on the examples (of one domain or several, in any order).
 
     A share of users is held out; retrieval, alignment and uniformity on them are measured before training, after
     every epoch and for the epoch that is kept (best validation MRR on history-only text, the text selection reads;
     so `after` is the best of several looks at the same users, and a little flattering when they are few).
     The result depends on the set of examples, the settings and the seed alone, on one machine. Processes that train
     together (`pulse_core.processes`) must all call this with the same arguments: they take the same steps over the same
-    batches, and negatives come from the whole batch.
+    batches, and negatives come from the whole batch. If it is killed, the next call with the same arguments and a
+    `checkpoint` in the same directory goes on and ends with the bytes of an undisturbed one, `timing` aside.
 
     Raises:
         InputError: fewer than two users are left to train on.
@@ -90,14 +103,14 @@ def train_thought_space(
             "are needed: sample more users, or lower thought_space.validation_share"
         )
     encoders = rationale_encoder, history_encoder = (
-        Encoder(checkpoint, settings.max_tokens, settings.pooling, settings.dtype),
-        Encoder(checkpoint, settings.max_tokens, settings.pooling, settings.dtype),
+        Encoder(model, settings.max_tokens, settings.pooling, settings.dtype),
+        Encoder(model, settings.max_tokens, settings.pooling, settings.dtype),
     )
     validation = Validation([example for example in examples if example.user in held], settings, seed)
     before = validation.measure(rationale_encoder, history_encoder)
-    started = time.monotonic()
-    history = _fit(train, encoders, settings, seed, validation)
-    seconds = time.monotonic() - started
+    checkpoint = checkpoint or Checkpoint()
+    state = checkpoint.resume(settings.model_dump(), rationale_encoder.dtype, seed, examples)
+    history, seconds = _fit(train, encoders, settings, seed, validation, checkpoint, state)
     report = {
         "settings": settings.model_dump(),
         "seed": seed,
@@ -160,8 +173,11 @@ def _fit(
     settings: ThoughtSpaceSettings,
     seed: int,
     validation: Validation,
-) -> dict[str, Any]:
-    """Run the epochs, put the best epoch's weights back, and return steps, kept epoch and the curve."""
+    checkpoint: Checkpoint,
+    state: State | None,
+) -> tuple[dict[str, Any], float]:
+    """Run the epochs that are left, put the best epoch's weights back, and return steps, kept epoch and curve, and the
+    seconds it all took."""
     rationale_encoder, history_encoder = encoders
     rationale_ids = rationale_encoder.tokens([e.rationale for e in train])
     full_ids = history_encoder.tokens([e.with_target for e in train])
@@ -172,26 +188,45 @@ def _fit(
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     device = rationale_encoder.device
     curve: list[dict[str, Any]] = []
-    best_mrr, best_epoch, best_states = -1.0, 0, None
-    step = 0
-    dropout = processes.seeded_dropout(derive_seed(seed, "thought-space", "dropout"), device)
-    with progress("thought space", int(total), "steps") as meter, dropout:
-        for epoch in range(1, settings.epochs + 1):
-            if step >= total:
+    losses: list[float] = []  # of this epoch's steps so far
+    best: dict[str, torch.Tensor] = {}
+    step, best_mrr, best_epoch, started = 0, -1.0, 0, time.monotonic()
+    if state:
+        step, losses, curve = (state.numbers[name] for name in ("step", "losses", "curve"))
+        best_mrr, best_epoch = state.numbers["best_mrr"], state.numbers["best_epoch"]
+        started -= state.numbers["seconds"]
+        _load(encoders, state.tensors["weights"])
+        best = state.tensors.get("best", {})
+        restore_optimiser(optimiser, state.tensors["optimiser"])
+
+    def keep() -> None:
+        if checkpoint.due():
+            numbers = {"step": step, "losses": losses, "curve": curve, "best_mrr": best_mrr, "best_epoch": best_epoch}
+            numbers["seconds"] = time.monotonic() - started
+            moments = optimiser_tensors(optimiser)
+            checkpoint.write(numbers, weights=_weights(encoders), best=best, optimiser=moments)
+
+    with progress("thought space", int(total), "steps") as meter:
+        meter.advance(step, skipped=True)
+        for epoch in range(len(curve) + 1, math.ceil(total / per_epoch) + 1):
+            if settings.patience is not None and epoch - 1 - best_epoch >= settings.patience:
                 break
             generator = np.random.default_rng(derive_seed(seed, "thought-space", epoch))
             dropped = without_target(len(train), settings.target_dropout, generator)
-            losses: list[float] = []
-            for batch in batches(len(train), settings.batch_size, generator):
+            for batch in batches(len(train), settings.batch_size, generator)[step - (epoch - 1) * per_epoch :]:
                 if step >= total:
                     break
                 for group in optimiser.param_groups:
                     group["lr"] = settings.learning_rate * warmup_cosine(step, int(total), settings.warmup_share)
-                negatives = _negatives([train[row] for row in batch], settings, generator).to(device)
+                # Seeds of its own: the step is the same wherever the process started.
+                draw = np.random.default_rng(derive_seed(seed, "thought-space", "negatives", step))
+                negatives = _negatives([train[row] for row in batch], settings, draw).to(device)
                 for encoder in encoders:
                     encoder.model.train()
-                z_history = _embed(history_encoder, [(history_ids if dropped[row] else full_ids)[row] for row in batch])
-                z_positive = _embed(rationale_encoder, [rationale_ids[row] for row in batch])
+                told = [(history_ids if dropped[row] else full_ids)[row] for row in batch]
+                with processes.seeded_dropout(derive_seed(seed, "thought-space", "dropout", step), device):
+                    z_history = _embed(history_encoder, told)
+                    z_positive = _embed(rationale_encoder, [rationale_ids[row] for row in batch])
                 loss = info_nce(z_history, z_positive, negatives, settings.temperature)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
@@ -201,6 +236,7 @@ def _fit(
                 step += 1
                 losses.append(finite(float(loss.detach()), "the Thought Space", "thought_space.learning_rate"))
                 meter.advance(1, f"loss {losses[-1]:.3f}")
+                keep()
             for encoder in encoders:
                 encoder.model.eval()
             measured = validation.measure(rationale_encoder, history_encoder, brief=True)
@@ -208,10 +244,10 @@ def _fit(
             mrr = measured["history_only"]["mrr"] if measured else 0.0
             log.info("thought space: epoch %d, loss %.4f, validation MRR %.4f", epoch, curve[-1]["loss"], mrr)
             if mrr > best_mrr or not measured:
-                best_mrr, best_epoch, best_states = mrr, epoch, _states(encoders)
-            elif settings.patience is not None and epoch - best_epoch >= settings.patience:
-                break
-    if best_states is not None and best_epoch != curve[-1]["epoch"]:
-        for encoder, state in zip(encoders, best_states, strict=True):
-            encoder.model.load_state_dict(state)
-    return {"steps": step, "kept_epoch": best_epoch, "curve": curve}
+                best_mrr, best_epoch = mrr, epoch
+                best = {name: value.detach().clone() for name, value in _weights(encoders).items()}
+            losses = []
+            keep()
+    if best_epoch != curve[-1]["epoch"]:
+        _load(encoders, best)
+    return {"steps": step, "kept_epoch": best_epoch, "curve": curve}, time.monotonic() - started

@@ -1,0 +1,115 @@
+"""What the frozen layers make of each question, computed once for all epochs and kept in a file.
+
+It would not fit into memory: a user of 500 tokens is half a megabyte with SmolLM2 and three with Phi-4-mini. What was
+read or written lately the system holds in memory as long as nobody wants it for more.
+"""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from io import BufferedRandom, FileIO
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import torch
+
+from pulse_core import processes
+from pulse_core.errors import InputError
+from pulse_core.progress import progress
+from pulse_core.ranking.batches import length, length_batches
+from pulse_core.ranking.layout import Batch, collate
+from pulse_core.ranking.model import Ranker
+from pulse_core.ranking.packing import Question, pack
+
+
+class KeptTrunk:
+    """The trunk's states of many questions, (L_i, d) each.
+
+    Processes that train together fill one file, a part each, and read all: who needs which row changes from epoch to
+    epoch. The file has no name, so it is gone with the last of them, however they end. With no frozen layer there is
+    nothing to keep: the states are then made anew for every batch.
+
+    Args:
+        directory: where the file lies; None: where temporary files do.
+
+    Raises:
+        InputError: the file system has no room for it.
+    """
+
+    def __init__(self, ranker: Ranker, questions: Sequence[Question], what: str, directory: Path | None) -> None:
+        self.packed = [pack(question, ranker.tokenizer, ranker.settings.max_tokens) for question in questions]
+        self._ranker = ranker
+        self._dtype: torch.dtype = getattr(torch, ranker.dtype)
+        self._width = ranker.linear.in_features
+        # Where each question's states start in the file; the last one is its size.
+        bytes_each = [length(question) * self._width * self._dtype.itemsize for question in self.packed]
+        self._starts = np.cumsum([0, *bytes_each]).tolist()
+        self._file: BufferedRandom | None = None
+        if ranker.frozen_layers:
+            self._file = _shared_file(directory)
+            try:
+                self._fill(self._file, what)
+            except OSError as error:
+                with suppress(OSError):  # it has the same to say of what it could not write
+                    self._file.close()
+                raise InputError(
+                    f"the ranker keeps what its frozen layers make of {len(self.packed)} users, "
+                    f"{self._starts[-1] / 1e9:.1f} GB, in {directory or tempfile.gettempdir()}: {error.strerror}. Make "
+                    "room there, or set ranker.adapted_layers: null, which keeps nothing"
+                ) from error
+
+    def __enter__(self) -> "KeptTrunk":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file:
+            self._file.close()
+
+    def _fill(self, file: BufferedRandom, what: str) -> None:
+        self._ranker.eval()
+        batches = processes.own(length_batches(self.packed, self._ranker.settings.batch_users))
+        with progress(what, sum(map(len, batches)), "users") as meter:
+            for rows in batches:
+                states = self._ranker.trunk(collate([self.packed[row] for row in rows])).to(self._dtype).cpu()
+                for row, state in zip(rows, states, strict=True):
+                    file.seek(self._starts[row])
+                    file.write(_bytes(state[: length(self.packed[row])]))
+                meter.advance(len(rows))
+        file.flush()
+        processes.meet()  # nobody reads before all have written
+
+    def batch(self, rows: Sequence[int]) -> tuple[Batch, torch.Tensor]:
+        """The rows' batch and their states, (B, L, d)."""
+        batch = collate([self.packed[row] for row in rows])
+        if self._file is None:
+            return batch, self._ranker.trunk(batch)
+        states = torch.zeros((*batch.tokens.shape, self._width), dtype=self._dtype)
+        for state, row in zip(states, rows, strict=True):
+            self._file.seek(self._starts[row])
+            self._file.readinto(_bytes(state[: length(self.packed[row])]))
+        return batch, states.to(self._ranker.scale.device)
+
+
+def _bytes(states: torch.Tensor) -> memoryview:
+    """The memory of contiguous states."""
+    return states.view(torch.uint8).numpy().reshape(-1).data
+
+
+def _shared_file(directory: Path | None) -> BufferedRandom:
+    """An empty file that every process has open, and nobody can see."""
+    name = ""
+    if processes.rank() == 0:
+        if directory:
+            directory.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=directory, prefix="trunk.", suffix=".part")
+        os.close(descriptor)
+    name = processes.from_owner(name, 0)
+    file = BufferedRandom(FileIO(name, "r+"))
+    processes.meet()  # nobody unlinks it before all have opened it
+    if processes.rank() == 0:
+        Path(name).unlink()
+    return file

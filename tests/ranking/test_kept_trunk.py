@@ -1,0 +1,84 @@
+"""A ranker trained through the kept trunk is one trained on states made anew, and memory holds a batch of them."""
+
+import gc
+from io import BufferedRandom, FileIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pulse_core.errors import InputError
+from pulse_core.ranking import kept_trunk
+from pulse_core.ranking.batches import length_batches
+from pulse_core.ranking.kept_trunk import KeptTrunk
+from pulse_core.ranking.layout import collate
+from pulse_core.ranking.model import Ranker
+from pulse_core.ranking.training import TrainingRecord, train
+from tests.process_probe import asked, ranker_settings
+from tests.resume_probe import save_models
+
+STEADY: dict[str, Any] = {"lora_dropout": 0.0, "batch_users": 3, "epochs": 3, "learning_rate": 1e-2}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("models")
+    save_models(directory)
+    return directory / "slm"
+
+
+@pytest.mark.parametrize("head", ["likelihood", "scalar"])
+def test_training_through_it_equals_training_that_computes_every_layer_anew(model: Path, head: str) -> None:
+    def trained(*, anew: bool) -> tuple[TrainingRecord, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        ranker = Ranker(model, ranker_settings(**STEADY, head=head), 3)
+        if anew:
+            ranker.frozen_layers = 0  # the trunk is then the embedding alone, and nothing is kept
+        before = ranker.trained_state()
+        return train(ranker, asked(11), asked(5), 3), before, ranker.trained_state()
+
+    (kept, before, weights), (anew, _, wanted) = trained(anew=False), trained(anew=True)
+    assert kept.steps == anew.steps == 6 and kept.best_epoch == anew.best_epoch > 0
+    for losses in ("training_loss", "validation_loss"):
+        assert getattr(kept, losses) == pytest.approx(getattr(anew, losses), abs=1e-5)
+    # The scalar head's bias adds the same to every candidate: its gradient is rounding alone.
+    names = [name for name in wanted if name != "linear.bias"]
+    for name in names:
+        torch.testing.assert_close(weights[name], wanted[name], atol=1e-4, rtol=0, msg=name)
+        assert float((weights[name] - before[name]).abs().max()) > 1e-2, f"{name} has learnt nothing to compare"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_it_gives_back_what_the_trunk_made(model: Path, tmp_path: Path, dtype: str) -> None:
+    """Every row, whatever company it is asked for in; at one user a batch to the bit."""
+    ranker = Ranker(model, ranker_settings(batch_users=1, dtype=dtype), 1).eval()
+    questions = asked(7).questions
+    with KeptTrunk(ranker, questions, "test", tmp_path) as kept:
+        assert list(tmp_path.iterdir()) == [], "a process that is killed would leave it behind"
+        for rows in ([5, 0, 3], [6], [1, 1]):
+            batch, states = kept.batch(rows)
+            assert torch.equal(batch.tokens, collate([kept.packed[row] for row in rows]).tokens)
+            for row, state in zip(rows, states, strict=True):
+                alone = ranker.trunk(collate([kept.packed[row]]))[0]
+                assert torch.equal(state[: len(alone)], alone) and not state[len(alone) :].any()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_holds_no_more_than_a_batch(model: Path) -> None:
+    def held() -> int:
+        gc.collect()
+        return sum(thing.nbytes for thing in gc.get_objects() if issubclass(type(thing), torch.Tensor))
+
+    ranker = Ranker(model, ranker_settings(batch_users=2), 1)
+    questions = asked(100).questions
+    before = held()
+    with KeptTrunk(ranker, questions, "test", None) as kept:
+        batches = [kept.batch(rows) for rows in length_batches(kept.packed, 2)][-1:]
+        assert 0 < held() - before < kept._starts[-1] / 10
+    assert len(batches) == 1
+
+
+def test_a_full_disk_is_told_with_what_to_do(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_trunk, "_shared_file", lambda _: BufferedRandom(FileIO("/dev/full", "r+")))
+    with pytest.raises(InputError, match=r"40 users, 0\.0 GB, in .*No space left.*ranker\.adapted_layers: null"):
+        KeptTrunk(Ranker(model, ranker_settings(batch_users=50), 1), asked(40).questions, "test", tmp_path)

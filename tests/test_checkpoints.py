@@ -1,0 +1,205 @@
+"""A training that is killed and called again ends with the bytes of an undisturbed one, wherever it was killed."""
+
+import json
+import logging
+import multiprocessing
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pulse_core import checkpoints, processes
+from pulse_core.checkpoints import Checkpoint
+from tests import resume_probe
+from tests.resume_probe import Died, artifacts, living, run
+from tests.test_artifacts import killed_writer
+
+TRAININGS = ("space", "ranker")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("models")
+    resume_probe.save_models(directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def undisturbed(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
+    """The artifacts of each training, made without a checkpoint ever being written."""
+    return {training: run(training, models, tmp_path_factory.mktemp(training)) for training in TRAININGS}
+
+
+def die() -> None:
+    raise Died
+
+
+def killed(training: str, models: Path, folder: Path, life: int, **changes: Any) -> None:
+    with living(life, die), pytest.raises(Died):
+        run(training, models, folder, **changes)
+
+
+def together(training: str, models: Path, folder: Path, life: int) -> list[int | None]:
+    """How two processes end, of which the first dies at time `life`."""
+    folder.mkdir(exist_ok=True)
+    context = multiprocessing.get_context("forkserver")  # imports once, and has no threads when it forks
+    context.set_forkserver_preload(["tests.resume_probe"])
+    started = [
+        context.Process(target=resume_probe.process, args=(training, models, folder, rank, 2, life)) for rank in (0, 1)
+    ]
+    try:
+        for process in started:
+            process.start()
+        for process in started:
+            process.join(120)
+        return [process.exitcode for process in started]
+    finally:
+        for process in started:
+            process.kill()
+
+
+def check_same(got: dict[str, bytes], wanted: dict[str, bytes]) -> None:
+    assert got.keys() == wanted.keys()
+    assert [name for name in wanted if got[name] != wanted[name]] == []
+
+
+def test_the_trainings_have_something_to_lose(undisturbed: dict[str, dict[str, bytes]]) -> None:
+    """The best epoch is behind them when they end; without that the tests below would not see its weights."""
+    space, ranker = (json.loads(undisturbed[training]["training.json"]) for training in TRAININGS)
+    assert 1 < space["kept_epoch"] < len(space["curve"])
+    assert 1 < ranker["best_epoch"] < len(ranker["training_loss"])
+
+
+@pytest.mark.parametrize("training", TRAININGS)
+def test_killed_again_and_again_it_ends_with_the_same_bytes(
+    undisturbed: dict[str, dict[str, bytes]], models: Path, tmp_path: Path, training: str
+) -> None:
+    """It dies two steps or looks after it started or went on, having written its state after the first of them: so it
+    goes on from every place there is, and does again what was lost."""
+    lives = 0
+    while True:
+        lives += 1
+        try:
+            with living(2, die):
+                got = run(training, models, tmp_path)
+            break
+        except Died:
+            assert lives < 100
+    assert lives > 10
+    check_same(got, undisturbed[training])
+
+
+@pytest.mark.parametrize("training", TRAININGS)
+def test_two_processes_of_which_one_is_killed_end_with_the_same_bytes(
+    models: Path, tmp_path: Path, training: str
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert together(training, models, whole, 0) == [0, 0]
+    first, second = together(training, models, broken, 6)
+    assert first == -signal.SIGKILL and second != 0
+    assert artifacts(broken) == {}
+    assert together(training, models, broken, 0) == [0, 0]
+    assert int((broken / "times").read_text()) == int((whole / "times").read_text()) - 5, "it started anew"
+    check_same(artifacts(broken), artifacts(whole))
+    assert artifacts(broken, 1)["training.json"] == artifacts(whole)["training.json"]
+
+
+@pytest.mark.parametrize(
+    ("training", "changes"),
+    [("space", {"temperature": 0.1}), ("ranker", {"learning_rate": 2e-2}), ("ranker", {"code": "edited"})],
+)
+def test_the_state_of_another_training_is_not_used(
+    models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, training: str, changes: dict[str, Any]
+) -> None:
+    caplog.set_level(logging.INFO)
+    killed(training, models, tmp_path, 4)
+    got = run(training, models, tmp_path, **changes)
+    assert "training.safetensors is of other settings, data, model or code" in caplog.text
+    assert "goes on" not in caplog.text
+    (tmp_path / "anew").mkdir()
+    check_same(got, run(training, models, tmp_path / "anew", **changes))
+
+
+def test_what_is_learnt_from_counts_and_the_weights_that_it_starts_from(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/model.safetensors").write_text("weights")
+
+    def found(*data: str) -> bool:
+        checkpoint = Checkpoint(tmp_path / "work", "code", tmp_path / "model")
+        there = checkpoint.resume(data) is not None
+        checkpoint.write({}, weights={"w": torch.ones(1)})
+        return there
+
+    assert [found("a"), found("a"), found("b"), found("b")] == [False, True, False, True]
+    (tmp_path / "model/model.safetensors").write_text("other weights")
+    assert [found("b"), found("b")] == [False, True]
+
+
+def test_a_half_written_state_is_not_used_and_a_damaged_one_is_named(
+    undisturbed: dict[str, dict[str, bytes]], models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    file = tmp_path / "work/training.safetensors"
+    killed("ranker", models, tmp_path, 4)
+    killed_writer("whole_file", file)
+    half = list(file.parent.glob(".*.part"))
+    check_same(run("ranker", models, tmp_path), undisturbed["ranker"])
+    assert half and "goes on from" in caplog.text
+    caplog.clear()
+    file.write_bytes(file.read_bytes()[:-100])
+    check_same(run("ranker", models, tmp_path), undisturbed["ranker"])
+    assert "training.safetensors cannot be read" in caplog.text and "goes on" not in caplog.text
+
+
+def test_all_processes_go_on_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.resume()
+    checkpoint.write({}, weights={"w": torch.ones(1)})
+    assert checkpoint.resume() is not None
+    monkeypatch.setattr(processes, "count", lambda: 2)
+    monkeypatch.setattr(processes, "total", lambda mine: mine)  # the other one has found nothing
+    assert checkpoint.resume() is None
+
+
+def test_it_is_written_once_a_minute_or_in_a_fiftieth_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: now)
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.resume()
+
+    def write(seconds: float) -> None:
+        def save(*_: Any) -> None:
+            nonlocal now
+            now += seconds
+
+        monkeypatch.setattr(checkpoints, "save_file", save)
+        checkpoint.write({})
+
+    def pause() -> float:
+        nonlocal now
+        before = now
+        while not checkpoint.due():
+            now += 1.0
+        return now - before
+
+    assert pause() == 60
+    write(0.1)
+    assert pause() == 60
+    write(30.0)
+    assert pause() == 1500
+    assert not Checkpoint().due()
+    monkeypatch.setattr(processes, "rank", lambda: 1)
+    assert not checkpoint.due()
+
+
+def test_it_is_gone_when_it_has_served(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "work")
+    checkpoint.remove()
+    checkpoint.resume()
+    checkpoint.write({}, weights={"w": torch.ones(1)})
+    checkpoint.remove()
+    assert not (tmp_path / "work").exists()
