@@ -91,7 +91,8 @@ class Checkpoint:
                 if told.get("key") != self._key:
                     log.info("%s is of other settings, data, model or code: the training starts anew", self._file)
                     return None
-            flat = load_file(self._file)
+            # Copies: what is loaded is the file itself, mapped, and that is to be replaced.
+            flat = {path: tensor.clone() for path, tensor in load_file(self._file).items()}
         except (OSError, SafetensorError) as error:
             log.warning("%s cannot be read (%s): the training starts anew", self._file, error)
             return None
@@ -107,23 +108,34 @@ class Checkpoint:
         return self.directory is not None and processes.rank() == 0 and time.monotonic() >= self._next
 
     def write(self, numbers: Mapping[str, Any], **groups: Tensors) -> None:
-        """Put this state in the place of the one before, whole or not at all."""
-        assert self._file is not None
+        """Put this state in the place of the one before, whole or not at all.
+
+        Where there is no room for it the training goes on, and the log says so.
+        """
+        assert self.directory is not None and self._file is not None
         started = time.monotonic()
         tensors = {
             f"{group}/{name}": tensor.detach().contiguous()
             for group, named in groups.items()
             for name, tensor in named.items()
         }
-        with whole_file(self._file) as partial:
-            save_file(tensors, partial, {"key": self._key, "numbers": json.dumps(numbers)})
+        # safetensors writes a file of its own making beside the one it is told, and killed leaves it there.
+        scratch = self.directory / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            scratch.mkdir(parents=True)
+            with whole_file(self._file) as partial:
+                save_file(tensors, scratch / "state", {"key": self._key, "numbers": json.dumps(numbers)})
+                (scratch / "state").replace(partial)
+        except (OSError, SafetensorError) as error:
+            log.warning("the state of the training cannot be written (%s): it goes on without", error)
         ended = time.monotonic()
         self._next = ended + max(SECONDS, (ended - started) / SHARE)
 
     def remove(self) -> None:
-        """Delete the directory: what the training was for is written."""
-        if self.directory is not None and self.directory.exists():
-            shutil.rmtree(self.directory)
+        """Delete the directory: what the training was for is written, and what cannot be deleted does no harm."""
+        if self.directory is not None:
+            shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:

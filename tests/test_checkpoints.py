@@ -1,14 +1,17 @@
 """A training that is killed and called again ends with the bytes of an undisturbed one, wherever it was killed."""
 
+import errno
 import json
 import logging
 import multiprocessing
 import signal
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from pulse_core import checkpoints, processes
 from pulse_core.checkpoints import Checkpoint
@@ -144,9 +147,11 @@ def test_a_half_written_state_is_not_used_and_a_damaged_one_is_named(
     file = tmp_path / "work/training.safetensors"
     killed("ranker", models, tmp_path, 4)
     killed_writer("whole_file", file)
-    half = list(file.parent.glob(".*.part"))
-    check_same(run("ranker", models, tmp_path), undisturbed["ranker"])
-    assert half and "goes on from" in caplog.text
+    (file.parent / "scratch/.tmp123456").write_text("half")
+    with living(0, die):
+        check_same(run("ranker", models, tmp_path), undisturbed["ranker"])
+    assert "goes on from" in caplog.text
+    assert [each for each in file.parent.rglob("*") if each.is_file()] == [file], "it does not tidy up"
     caplog.clear()
     file.write_bytes(file.read_bytes()[:-100])
     check_same(run("ranker", models, tmp_path), undisturbed["ranker"])
@@ -172,9 +177,10 @@ def test_it_is_written_once_a_minute_or_in_a_fiftieth_of_the_time(
     checkpoint.resume()
 
     def write(seconds: float) -> None:
-        def save(*_: Any) -> None:
+        def save(_: Any, file: Path, __: Any) -> None:
             nonlocal now
             now += seconds
+            file.write_text("")
 
         monkeypatch.setattr(checkpoints, "save_file", save)
         checkpoint.write({})
@@ -194,6 +200,22 @@ def test_it_is_written_once_a_minute_or_in_a_fiftieth_of_the_time(
     assert not Checkpoint().due()
     monkeypatch.setattr(processes, "rank", lambda: 1)
     assert not checkpoint.due()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), SafetensorError("I/O error: No space left")])
+def test_a_full_disk_costs_no_training(
+    undisturbed: dict[str, dict[str, bytes]],
+    models: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    monkeypatch.setattr(checkpoints, "save_file", mock.Mock(side_effect=error))
+    with living(0, die):
+        check_same(run("ranker", models, tmp_path), undisturbed["ranker"])
+    assert "No space left" in caplog.text
+    assert [file for file in tmp_path.rglob("work/**/*") if file.is_file()] == []
 
 
 def test_it_is_gone_when_it_has_served(tmp_path: Path) -> None:
