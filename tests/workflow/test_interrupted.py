@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.workflow.workspace import Workspace, files_of
+from workflow_scripts.stage import SHELLS
 
 pytestmark = pytest.mark.workflow
 TABLES = "results/luxury/**/*.parquet"
@@ -43,7 +44,7 @@ def job_process(driver: Any, rule: str) -> psutil.Process | None:
     """The Python process that runs the rule's script."""
     for process in psutil.Process(driver.pid).children(recursive=True):
         try:
-            if process.cmdline()[-1].endswith(f".{rule}.py") and "python" in process.name():
+            if process.cmdline()[-1].endswith(f".{rule}.py") and process.name() not in SHELLS:
                 return process
         except (psutil.NoSuchProcess, IndexError):
             continue
@@ -148,6 +149,43 @@ def test_finished_generations_are_not_made_again(built: Workspace, tmp_path: Pat
         assert (killed.root / name).read_bytes() == (whole.root / name).read_bytes(), name
     for file, written in {**before, **later}.items():
         assert file.stat().st_mtime_ns == written, "a finished chunk was made again"
+
+
+@pytest.mark.parametrize(
+    ("rule", "made", "processes"), [("thought_space", "thought_space", 1), ("ranker", "rankers/no_reason", 2)]
+)
+def test_a_killed_training_goes_on_where_it_was(
+    built: Workspace, tmp_path: Path, rule: str, made: str, processes: int
+) -> None:
+    target = f"results/luxury/{made}/training.json"
+    whole = built.clone(tmp_path / "whole")
+    whole.configure({rule: {"epochs": 30, "patience": 30, "processes": processes}})
+    killed = whole.clone(tmp_path / "killed")
+    killed.edit("pulse_core/checkpoints.py", "\nSECONDS, SHARE = 0.0, float('inf')\n")  # a state after every step
+    whole.run(target=target)
+
+    driver = killed.start(target=target)
+    name = "ranker-no_reason" if rule == "ranker" else rule
+    state = killed.root / f"results/luxury/.work/{name}/training.safetensors"
+    wait_for(state.exists, driver)
+    job = job_process(driver, rule)
+    assert job is not None
+    os.kill(job.pid, signal.SIGKILL)
+    assert driver.wait(timeout=60) != 0
+    assert state.exists() and not (killed.root / target).exists()
+
+    killed.run(target=target)
+    assert "the training goes on from" in (killed.root / f"logs/luxury/{name}.log").read_text()
+    assert not state.parent.exists()
+    assert trained(killed, made) == trained(whole, made)
+
+
+def trained(workspace: Workspace, made: str) -> dict[str, Any]:
+    """What a training has written, by path: the bytes, but for the report's timing."""
+    root = workspace.root / "results/luxury" / made
+    files: dict[str, Any] = {file.relative_to(root).as_posix(): file.read_bytes() for file in root.rglob("*.*")}
+    report = json.loads(files["training.json"])
+    return {**files, "training.json": {key: value for key, value in report.items() if key != "timing"}}
 
 
 def shards_of(workspace: Workspace, table: str) -> int:
