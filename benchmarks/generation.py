@@ -33,6 +33,7 @@ class Apart:
 
     def __init__(self, engine: TransformersGenerator) -> None:
         self.engine, self.identity = engine, f"{engine.identity}:apart"
+        self.prepare = engine.prepare
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
         """See `TextGenerator`."""
