@@ -6,6 +6,8 @@ from pydantic import model_validator
 
 from pulse_core.settings import Settings
 
+PATHS = ("/", ".")  # how the name of a model given by path begins
+
 
 class ModelSettings(Settings):
     """One pre-trained model. Exactly one of `path`, `package` and `hub` names its origin."""
@@ -32,6 +34,18 @@ class ModelSettings(Settings):
 
     @property
     def name(self) -> str:
-        """What artifacts call the model."""
-        origin = self.path or self.package or f"{self.hub}@{self.revision}"
-        return f"{origin}:{self.dtype}"
+        """What artifacts call the model; a relative path begins with a dot, so that it reads as nothing else."""
+        path = self.path if not self.path or self.path.startswith(PATHS) else f"./{self.path}"
+        return f"{path or self.package or f'{self.hub}@{self.revision}'}:{self.dtype}"
+
+    @classmethod
+    def from_name(cls, name: str) -> "ModelSettings":
+        """The settings whose `name` this is.
+
+        Raises:
+            ValueError: it is no model's name.
+        """
+        origin, _, dtype = name.rpartition(":")
+        hub, _, revision = origin.rpartition("@")
+        given = {"hub": hub, "revision": revision} if hub else {"package": origin}
+        return cls.model_validate({**({"path": origin} if origin.startswith(PATHS) else given), "dtype": dtype})
