@@ -5,7 +5,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -14,11 +13,12 @@ import pyarrow as pa
 from benchmarks.embedded import embedded_config, titles
 from pulse_core.artifacts import write_table
 from pulse_core.generation.journal import Journal
-from pulse_core.generation.requests import Completion, Request, TextGenerator
+from pulse_core.generation.requests import Request, TextGenerator
 from pulse_core.keys import Key
 from pulse_core.rationales.prompts import PromptTemplate
 from pulse_core.rationales.texts import Shop, load_shop
 from pulse_core.rationales.write import Writer, base_rationales
+from pulse_core.rationales.write import base_requests as requests_for
 from pulse_core.tree.grow import grow_trees
 from pulse_core.tree.settings import TreeSettings
 
@@ -86,22 +86,10 @@ def tokens_per_second(write: Callable[[Path], pa.Table]) -> float:
     return sum(table["tokens"].to_pylist()) / seconds
 
 
-class Recorder:
-    """A `TextGenerator` that writes nothing and keeps what it was asked, so that a bare engine is asked the same."""
-
-    identity = "recorder"
-
-    def __init__(self) -> None:
-        self.requests: list[Request] = []
-
-    def generate(self, requests: list[Request]) -> list:
-        """See `TextGenerator`."""
-        self.requests += requests
-        return [[Completion("", 0.0, 1)] * request.samples for request in requests]
-
-
 def base_requests(chosen: Users) -> list[Request]:
     """What `write_base` asks its engine."""
-    recorder = Recorder()
-    tokens_per_second(partial(write_base, recorder, chosen))
-    return recorder.requests
+    config = embedded_config()
+    return requests_for(
+        chosen.examples, chosen.neighbour_items, chosen.shop, PromptTemplate(PROMPTS / "base.j2"), config.rationales,
+        config.seed,
+    )  # fmt: skip

@@ -1,31 +1,15 @@
-"""Behaviour texts of examples, as the Thought Space learns from them and selection compares leaves with them."""
+"""What the Thought Space learns from: positive rationales with the behaviour texts of their examples."""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pulse_core.keys import Key, keys
+from pulse_core.keys import keys
 from pulse_core.rationales.settings import RationaleSettings
-from pulse_core.rationales.texts import Shop, behaviour_text
+from pulse_core.rationales.texts import behaviour_texts
 from pulse_core.thought_space.examples import TrainingExample
 from workflow_scripts.inputs import read_sampled, read_shop
-
-Texts = dict[Key, str]
-
-
-def behaviour_texts(examples: pd.DataFrame, shop: Shop, settings: RationaleSettings, *, with_target: bool) -> Texts:
-    """The behaviour text of each example, by (user, split, position)."""
-    targets = examples["target"].tolist() if with_target else [None] * len(examples)
-    shown = {
-        "most": settings.behaviour_items,
-        "title_chars": settings.title_chars,
-        "review_chars": settings.review_chars,
-    }
-    return {
-        key: behaviour_text(shop, key[0], history, target, **shown)
-        for key, history, target in zip(keys(examples), examples["history"], targets, strict=True)
-    }
 
 
 def read_training_examples(job: Any) -> list[TrainingExample]:

@@ -13,10 +13,10 @@ def main(job: Any) -> None:
 
         from pulse_core.artifacts import write_table
         from pulse_core.rationales.settings import RationaleSettings
+        from pulse_core.rationales.texts import behaviour_texts
         from pulse_core.selection.scorers import make_scorer
         from pulse_core.selection.select import select_rationales, selected_table
         from pulse_core.selection.settings import SelectionSettings
-        from workflow_scripts.behaviour import behaviour_texts
         from workflow_scripts.inputs import read_sampled, shop_of
 
         settings = SelectionSettings.model_validate(job.params.settings)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from pulse_core.keys import Key, keys
+from pulse_core.rationales.settings import RationaleSettings
+
 BREAKS = re.compile(r",| \| | - | – |\(|;|: ")
 DANGLING = re.compile(
     r"([\s,;:\-–(/&+.]+(for|with|of|and|or|in|de|the|a|by|to)?)+$", re.IGNORECASE
@@ -111,3 +114,19 @@ def behaviour_text(
     lines = history_lines(shop, user, history, most=most, title_chars=title_chars, review_chars=review_chars)
     text = "Bought before: " + "; ".join(reversed(lines))
     return text if target is None else f"Bought: {shop.brief_title(target, title_chars)}. {text}"
+
+
+def behaviour_texts(
+    examples: pd.DataFrame, shop: Shop, settings: RationaleSettings, *, with_target: bool
+) -> dict[Key, str]:
+    """The behaviour text of each example, as the Thought Space learns from it and selection compares leaves with it."""
+    targets = examples["target"].tolist() if with_target else [None] * len(examples)
+    shown = {
+        "most": settings.behaviour_items,
+        "title_chars": settings.title_chars,
+        "review_chars": settings.review_chars,
+    }
+    return {
+        key: behaviour_text(shop, key[0], history, target, **shown)
+        for key, history, target in zip(keys(examples), examples["history"], targets, strict=True)
+    }

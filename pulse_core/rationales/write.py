@@ -55,9 +55,9 @@ def neighbour_titles(shop: Shop, items: Sequence[int], *, most: int, chars: int)
     return titles
 
 
-def positive_rationales(
-    examples: pd.DataFrame, shop: Shop, template: PromptTemplate, settings: RationaleSettings, seed: int, writer: Writer
-) -> pa.Table:
+def positive_requests(
+    examples: pd.DataFrame, shop: Shop, template: PromptTemplate, settings: RationaleSettings, seed: int
+) -> list[Request]:
     """Section 4.1: why did the user buy the target? Asked of sampled training examples only.
 
     Raises:
@@ -65,16 +65,45 @@ def positive_rationales(
     """
     if set(examples["split"]) - {"train"}:
         raise InputError("positive rationales show the target and its review: only training examples may have them")
-    requests: list[Request] = []
-    for user, history, target in zip(examples["user"], examples["history"], examples["target"], strict=True):
-        opinion = shop.opinion(user, target)
+    requests = []
+    for key, history, target in zip(keys(examples), examples["history"], examples["target"], strict=True):
+        opinion = shop.opinion(key[0], target)
         messages, start = template.render(
-            history=_history(shop, user, history, settings),
+            history=_history(shop, key[0], history, settings),
             target=shop.brief_title(target, settings.title_chars),
             stars=opinion.stars,
             review=shorten(opinion.words, settings.target_review_chars) if settings.target_review_chars else "",
         )
-        requests.append(_request(messages, start, settings, seed, "positive", len(requests), examples))
+        own = derive_seed(seed, "positive", *key)
+        requests.append(Request(messages, settings.sampling.sampling(), own, answer_start=start))
+    return requests
+
+
+def base_requests(
+    examples: pd.DataFrame,
+    neighbour_items: Mapping[Key, Sequence[int]],
+    shop: Shop,
+    template: PromptTemplate,
+    settings: RationaleSettings,
+    seed: int,
+) -> list[Request]:
+    """Section 4.2: what does the user look for next? From the history and the items of similar users alone."""
+    requests = []
+    for key, history in zip(keys(examples), examples["history"], strict=True):
+        similar = neighbour_titles(
+            shop, neighbour_items[key], most=settings.neighbour_items, chars=settings.title_chars
+        )
+        messages, start = template.render(history=_history(shop, key[0], history, settings), similar=similar)
+        own = derive_seed(seed, "base", *key)
+        requests.append(Request(messages, settings.sampling.sampling(), own, answer_start=start))
+    return requests
+
+
+def positive_rationales(
+    examples: pd.DataFrame, shop: Shop, template: PromptTemplate, settings: RationaleSettings, seed: int, writer: Writer
+) -> pa.Table:
+    """What is written for `positive_requests`: one row an example."""
+    requests = positive_requests(examples, shop, template, settings, seed)
     return _written(examples, requests, writer, "positive rationales")
 
 
@@ -87,14 +116,8 @@ def base_rationales(
     seed: int,
     writer: Writer,
 ) -> pa.Table:
-    """Section 4.2: what does the user look for next? From the history and the items of similar users alone."""
-    requests: list[Request] = []
-    for key, history in zip(keys(examples), examples["history"], strict=True):
-        similar = neighbour_titles(
-            shop, neighbour_items[key], most=settings.neighbour_items, chars=settings.title_chars
-        )
-        messages, start = template.render(history=_history(shop, key[0], history, settings), similar=similar)
-        requests.append(_request(messages, start, settings, seed, "base", len(requests), examples))
+    """What is written for `base_requests`: one row an example."""
+    requests = base_requests(examples, neighbour_items, shop, template, settings, seed)
     return _written(examples, requests, writer, "base rationales")
 
 
@@ -107,14 +130,6 @@ def _history(shop: Shop, user: int, history: Sequence[int], settings: RationaleS
         title_chars=settings.title_chars,
         review_chars=settings.review_chars,
     )
-
-
-def _request(
-    messages: tuple, start: str, settings: RationaleSettings, seed: int, kind: str, row: int, examples: pd.DataFrame
-) -> Request:
-    example = examples.iloc[row]
-    own = derive_seed(seed, kind, example["user"], example["split"], example["position"])
-    return Request(messages, settings.sampling.sampling(), own, 1, start)
 
 
 def _written(examples: pd.DataFrame, requests: list[Request], writer: Writer, what: str) -> pa.Table:

@@ -5,6 +5,7 @@ worked examples with every other prompt of the level.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -51,19 +52,18 @@ def grow_trees(
 
     Nothing of the target enters: a prompt holds the history, the neighbours' items and the parent's rationale.
     """
-    history = dict(zip(keys(examples), examples["history"], strict=True))
-    contexts = {key: _context(shop, key, history[key], neighbour_items[key], settings, rationales) for key in history}
+    contexts = contexts_of(examples, neighbour_items, shop, settings, rationales)
     level = [
         {**dict(zip(KEY, key, strict=True)), "node": 0, "parent": -1, "depth": 0, "is_leaf": False} | row
         for key, row in zip(
             keys(base), base[["rationale", "mean_logprob", "tokens", "seed"]].to_dict("records"), strict=True
         )
-        if key in history
+        if key in contexts
     ]
     nodes = list(level)
     next_node = {(node["user"], node["split"], node["position"]): 1 for node in level}
     for depth, width in enumerate(settings.branching, start=1):
-        requests = [_request(template, contexts, node, settings, seed, width) for node in level]
+        requests = [node_request(template, contexts, node, settings, seed, width) for node in level]
         answers = run_requests(writer.generator, requests, writer.journal, writer.chunk_prompts, f"tree level {depth}")
         children = []
         for parent, request, completions in zip(level, requests, answers, strict=True):
@@ -89,37 +89,35 @@ def grow_trees(
     return pa.Table.from_pylist(nodes, schema=SCHEMA)
 
 
-def _context(
+def contexts_of(
+    examples: pd.DataFrame,
+    neighbour_items: Mapping[Key, Sequence[int]],
     shop: Shop,
-    key: Key,
-    history: Sequence[int],
-    neighbour_items: Sequence[int],
     settings: TreeSettings,
     rationales: RationaleSettings,
-) -> dict[str, list[str]]:
+) -> dict[Key, dict[str, list[str]]]:
+    """What the prompts of each example's tree show beside a node's rationale."""
+    chars = rationales.title_chars
     return {
-        "history": history_lines(
-            shop,
-            key[0],
-            history,
-            most=settings.prompt_history_items,
-            title_chars=rationales.title_chars,
-            review_chars=0,
-        ),
-        "similar": neighbour_titles(
-            shop, neighbour_items, most=rationales.neighbour_items, chars=rationales.title_chars
-        ),
+        key: {
+            "history": history_lines(
+                shop, key[0], history, most=settings.prompt_history_items, title_chars=chars, review_chars=0
+            ),
+            "similar": neighbour_titles(shop, neighbour_items[key], most=rationales.neighbour_items, chars=chars),
+        }
+        for key, history in zip(keys(examples), examples["history"], strict=True)
     }
 
 
-def _request(
+def node_request(
     template: PromptTemplate,
     contexts: Mapping[Key, dict[str, list[str]]],
-    node: dict,
+    node: Mapping[str, Any],
     settings: TreeSettings,
     seed: int,
     width: int,
 ) -> Request:
+    """One prompt for the `width` children of a node."""
     key = (node["user"], node["split"], node["position"])
     messages, start = template.render(rationale=node["rationale"], **contexts[key])
     return Request(messages, settings.sampling.sampling(), derive_seed(seed, "tree", *key, node["node"]), width, start)

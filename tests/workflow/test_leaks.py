@@ -19,10 +19,11 @@ from pulse_core.generation.fake_engine import FakeGenerator
 from pulse_core.generation.requests import Completion, Request
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.rationales.settings import RationaleSettings
+from pulse_core.rationales.texts import behaviour_texts
 from pulse_core.tree.settings import TreeSettings
 from tests.workflow.workspace import ROOT, Workspace
 from workflow_scripts import base_rationales, positive_rationales, tree, writing
-from workflow_scripts.behaviour import behaviour_texts, read_training_examples
+from workflow_scripts.behaviour import read_training_examples
 from workflow_scripts.inputs import read_sampled, shop_of
 
 pytestmark = pytest.mark.workflow
