@@ -62,3 +62,7 @@ class RankerSettings(Settings):
     """Training processes, one a GPU: the stage asks for that many `gpu` and divides the users of each optimiser step
     among them. There are two rankers to a domain: on two cards they train side by side, sooner done than one after the
     other on both. More pays where cards would idle. Results differ by rounding, and by which units dropout drops."""
+
+    def adapted(self, layers: int) -> int:
+        """How many of a model's layers are adapted."""
+        return min(self.adapted_layers or layers, layers)

@@ -55,3 +55,8 @@ class ThoughtSpaceSettings(Settings):
     """Training processes, one a GPU: the stage asks for that many `gpu` and divides each batch among them. The paper's
     encoders fit one card: prefer 1 where other stages or domains can use the other cards meanwhile, for two jobs on a
     card each do more in an hour than one job on two. Results differ by rounding, and by which units dropout drops."""
+
+    def steps(self, examples: int) -> int:
+        """Steps over all epochs of so many training examples."""
+        steps = self.epochs * max(examples // self.batch_size, 1)
+        return min(steps, self.max_steps or steps)
