@@ -26,6 +26,7 @@ from pulse_core.planning.table import WIDTH, plain, render, render_comparison
 from workflow_scripts.command import CONFIG_OPTIONS, nested_values
 from workflow_scripts.locations import here_or_in_checkout
 from workflow_scripts.plan_inputs import (
+    WRITTEN,
     domain_data,
     encoder_lengths,
     finished_run,
@@ -104,10 +105,12 @@ def measure(results: Path, values: Mapping[str, Any]) -> list[Comparison]:
     config, told = finished_run(results, values)
     domain = told["domain"]
     found = compare(make_plan(_planner(config, {domain: results}, {})), told["stages"])
+    others: set[str] = set()
     if planned_engine(load_config(values)) != planned_engine(config):
-        # How fast one engine writes says nothing about the other.
-        found = [each for each in found if each.stage not in ("positive_rationales", "base_rationales", "tree")]
-    return found
+        others |= {*WRITTEN}  # how fast one engine writes says nothing about the other
+    if told["settings"]["thought_space"]["domains"]:
+        others |= {"thought_space"}  # trained on domains whose results may not be here
+    return [each for each in found if each.stage not in others]
 
 
 def _planner(config: Config, results: Mapping[str, Path], known: Mapping[str, float]) -> Planner:

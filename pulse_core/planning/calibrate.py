@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from pulse_core.planning.plan import Plan
-from pulse_core.planning.stage_plan import StagePlan
 
 PLAUSIBLE = 10.0  # a correction beyond this (or its inverse) hardly comes from the same kind of machine
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One stage of a finished run beside its plan; seconds of all jobs, starts included."""
+    """One stage of a finished run beside its plan: from start to end of each job, all jobs together."""
 
     stage: str
     planned: float
     real: float
-    correction: float | None  # None: too short to tell work from start
+    correction: float | None  # of the work; None: too short to tell work from start
 
 
 def compare(plan: Plan, stages: Mapping[str, Mapping[str, Any]]) -> list[Comparison]:
@@ -26,17 +25,11 @@ def compare(plan: Plan, stages: Mapping[str, Mapping[str, Any]]) -> list[Compari
     for row in plan.rows:
         real = stages.get(row.name, {}).get("seconds")
         if real is not None and row.seconds and row.name != "corpus":  # seconds, and no model to measure by
-            jobs = int(stages[row.name].get("jobs") or row.jobs)
-            found.append(Comparison(row.name, row.total_seconds, float(real), _correction(row, float(real), jobs)))
+            starts = row.jobs * row.start_seconds
+            work = float(real) - starts
+            correction = work / (row.job_seconds - starts) if work > 0 else None
+            found.append(Comparison(row.name, row.job_seconds, float(real), correction))
     return found
-
-
-def _correction(row: StagePlan, real: float, jobs: int) -> float | None:
-    """Real work over planned work, both without what the jobs take to start."""
-    # The processes of a training work at the same time: its seconds are those of each.
-    processes = row.jobs if row.name.startswith(("thought_space", "ranker")) else 1
-    work = processes * (real - jobs * row.start_seconds)
-    return work / row.seconds if work > 0 else None
 
 
 def corrections(comparisons: Sequence[Comparison]) -> dict[str, float]:

@@ -1,46 +1,16 @@
-"""The writing stages run with an engine that only counts: every prompt is the one that the stage itself would ask.
-
-Tokens are exact with the model's own tokenizer, else estimated from characters.
-"""
+"""What prompts cost an engine. Tokens are exact with the model's own tokenizer, else estimated from characters."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from pulse_core.generation.journal import Journal
-from pulse_core.generation.requests import Completion, Request
+from pulse_core.generation.requests import Request
 
-Pieces = list[int] | str  # of a prompt: its tokens, or its characters where no tokenizer is
+Pieces = list[int] | str  # of a text: its tokens, or its characters where no tokenizer is
 BLOCK = 16  # tokens that vLLM's prefix cache keeps together
-
-
-@dataclass
-class CountingGenerator:
-    """`TextGenerator` that remembers what it was asked and answers with filler of the expected length."""
-
-    answer_tokens: float
-    characters_per_token: float
-    asked: list[Request] = field(default_factory=list)
-    identity: str = "plan"
-
-    def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
-        """See `TextGenerator`."""
-        self.asked += requests
-        text = filler(round(self.answer_tokens * self.characters_per_token))
-        tokens = round(self.answer_tokens)
-        return [[Completion(text + ".", 0.0, tokens) for _ in range(request.samples)] for request in requests]
-
-
-class ForgetfulJournal(Journal):
-    """A journal that keeps nothing."""
-
-    def read(self, name: str) -> None:
-        """Nothing is ever finished."""
-
-    def write(self, name: str, answers: Sequence[Sequence[Completion]]) -> None:
-        """Nothing is kept."""
 
 
 def filler(characters: int) -> str:
@@ -49,33 +19,23 @@ def filler(characters: int) -> str:
     return (words * (characters // len(words) + 1))[: max(characters, 1)].strip()
 
 
+def conversation(request: Request) -> str:
+    """A prompt in characters, without any model's chat format."""
+    return "\n".join([*(f"{turn.role}: {turn.content}" for turn in request.messages), request.answer_start])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lengths:
-    """How long texts are: `text` cuts one into pieces, `size` pieces a token."""
+    """How long texts and prompts are: both are cut into pieces, `size` pieces a token. By characters as it stands."""
 
-    text: Callable[[str], Pieces]
     size: float = 1.0
-    exact: bool = True
+    text: Callable[[str], Pieces] = str
+    prompt: Callable[[Request], Pieces] = conversation
+    exact: bool = False
 
     def tokens(self, text: str) -> float:
         """Tokens of a text."""
         return len(self.text(text)) / self.size
-
-
-@dataclass(frozen=True, kw_only=True)
-class PromptLengths(Lengths):
-    """The same of whole requests."""
-
-    request: Callable[[Request], Pieces]
-
-
-def characters(per_token: float) -> PromptLengths:
-    """Lengths by characters, for a model that is not here."""
-
-    def request(asked: Request) -> str:
-        return "\n".join([*(f"{turn.role}: {turn.content}" for turn in asked.messages), asked.answer_start])
-
-    return PromptLengths(request=request, text=lambda text: text, size=per_token, exact=False)
 
 
 @dataclass(frozen=True)
@@ -85,9 +45,9 @@ class PromptCost:
     requests: int
     texts: int
     tokens: float  # of all prompts
-    computed: float  # of those, what no cache holds already
-    longest: float
     shared: float  # tokens that all prompts begin with
+    own: float  # tokens behind them, all prompts together, that no cache holds
+    longest: float
 
     def scaled(self, share: float) -> "PromptCost":
         """Of `share` times as many requests like these."""
@@ -95,39 +55,39 @@ class PromptCost:
             round(self.requests * share),
             round(self.texts * share),
             self.tokens * share,
-            self.shared + (self.computed - self.shared) * share if self.requests else 0.0,
-            self.longest,
             self.shared,
+            self.own * share,
+            self.longest,
         )
 
+    def computed(self, chunk_prompts: int) -> float:
+        """Tokens that are computed where each chunk of so many prompts computes anew what all begin with."""
+        return self.own + self.shared * math.ceil(self.requests / chunk_prompts)
 
-def prompt_cost(requests: Sequence[Request], lengths: PromptLengths, engine: str) -> PromptCost:
+
+def prompt_cost(requests: Sequence[Request], lengths: Lengths, engine: str) -> PromptCost:
     """Count the prompts of one list.
 
-    The transformers engine computes once what all prompts begin with; vLLM's cache also holds what a prompt shares with
+    Both engines compute once in a chunk what all prompts begin with; vLLM's cache also holds what a prompt shares with
     the one before it (siblings of a tree), in whole blocks of tokens.
     """
-    prompts = [lengths.request(request) for request in requests]
+    prompts = [lengths.prompt(request) for request in requests]
     if not prompts:
         return PromptCost(0, 0, 0.0, 0.0, 0.0, 0.0)
+    block = BLOCK if engine == "vllm" else 1 / lengths.size
     sizes = np.array([len(prompt) for prompt in prompts]) / lengths.size
-    shared = min(_common(prompts[0], prompt) for prompt in prompts) / lengths.size
+    shared = _common(prompts, lengths, block)
     known = np.full(len(prompts), shared)
     if engine == "vllm":
-        before = [_common(one, other) for one, other in itertools.pairwise(prompts)]
-        known[1:] = np.array(before) / lengths.size // BLOCK * BLOCK
-    known[0] = 0.0
+        known[1:] = [_common(pair, lengths, block) for pair in itertools.pairwise(prompts)]
+    texts = sum(request.samples for request in requests)
     return PromptCost(
-        len(requests),
-        sum(request.samples for request in requests),
-        float(sizes.sum()),
-        float((sizes - known).sum()),
-        float(sizes.max()),
-        shared,
+        len(requests), texts, float(sizes.sum()), shared, float((sizes - known).sum()), float(sizes.max())
     )
 
 
-def _common(one: Pieces, other: Pieces) -> int:
-    """How many leading pieces two sequences share."""
-    limit = min(len(one), len(other))
-    return next((i for i in range(limit) if one[i] != other[i]), limit)
+def _common(prompts: Sequence[Pieces], lengths: Lengths, block: float) -> float:
+    """Tokens that prompts begin with in common, in whole blocks."""
+    low, high = min(prompts), max(prompts)  # what these two share, all do
+    pieces = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+    return pieces / lengths.size // block * block

@@ -1,25 +1,29 @@
-"""What the plan knows of a domain: counted from its tables where they are, made up from assumed sizes where not."""
+"""What the plan knows of a domain: its corpus where it is built, one made up from its size where not.
 
+Either way the stages' own code makes the examples and tells the texts.
+"""
+
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from pulse_core.config import Config
-from pulse_core.data.settings import SplitSettings
+from pulse_core.data.examples import SPLITS, make_examples
 from pulse_core.keys import KEY, Key, keys
 from pulse_core.planning.counting import filler
-from pulse_core.planning.settings import PlanSettings, SizeSettings
-from pulse_core.rationales.texts import Opinion, Shop
+from pulse_core.planning.settings import SizeSettings
+from pulse_core.rationales.texts import Shop, load_shop
 
-BACK = {"train": 3, "validation": 2, "test": 1}  # leave-one-out: a split's target counted from the end
-CATALOGUE = 2000  # made-up items are no more than these: enough to draw prompts from
+USERS, ITEMS = 1000, 2000  # a made-up corpus has no more than these: enough to draw prompts from
+Tables = Mapping[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
 class DomainData:
-    """One domain. Histories and candidates are those of a sample; `examples` counts all."""
+    """One domain. Texts are made of samples; `examples` counts all."""
 
     name: str
     size: SizeSettings
@@ -29,8 +33,8 @@ class DomainData:
     candidates: pd.DataFrame
     neighbours: Mapping[Key, list[int]]
     shop: Shop
-    notes: tuple[str, ...] = ()
-    answers: Mapping[str, float] = field(default_factory=dict)  # stage -> mean tokens of its finished texts
+    notes: tuple[str, ...]
+    answers: Mapping[str, float]  # stage -> mean tokens of its finished texts
 
     @property
     def total(self) -> int:
@@ -38,37 +42,77 @@ class DomainData:
         return sum(self.examples.values())
 
 
-def spread(examples: pd.DataFrame, count: int) -> pd.DataFrame:
-    """At most `count` rows, evenly from the whole table, in its order."""
-    if len(examples) <= count:
-        return examples.reset_index(drop=True)
-    return examples.iloc[np.linspace(0, len(examples) - 1, count).round().astype(int)].reset_index(drop=True)
+def make_domain(
+    name: str,
+    size: SizeSettings,
+    config: Config,
+    corpus: Tables,
+    finished: Tables | None,
+    notes: tuple[str, ...],
+    answers: Mapping[str, float],
+) -> DomainData:
+    """A domain from its corpus.
+
+    Args:
+        name: of the domain.
+        size: of the domain; a corpus of fewer users stands for so many.
+        config: the configuration planned for.
+        corpus: the tables `users`, `items`, `interactions`, `reviews`.
+        finished: the tables `candidates` and `neighbours`, each where its stage has run; None if the corpus is made up.
+        notes: lines for the reader of the plan.
+        answers: stage -> mean tokens of its finished texts.
+    """
+    ids = corpus["users"].sort_values("user")["user_id"].tolist()
+    everyone = make_examples(corpus["interactions"], config.split, config.seed, ids).sort_values(KEY)
+    examples = everyone[everyone["sampled"]]
+    counts = {}
+    for split in SPLITS:
+        limit = getattr(config.split.sample_users, split) or math.inf
+        here = everyone.loc[everyone["split"] == split, "user"].nunique()
+        share = min(limit, here * size.users / len(ids)) / min(limit, here)
+        counts[split] = round(share * int((examples["split"] == split).sum()))
+    sample = spread(examples, config.plan.sample)
+    draw, tables = np.random.default_rng(0), {}
+    for table, column, count in (
+        ("candidates", "candidates", config.candidates.count),
+        ("neighbours", "items", config.neighbours.items),
+    ):
+        tables[table] = sample[KEY].merge(finished[table], on=KEY) if finished and table in finished else sample[:0]
+        if len(tables[table]) < len(sample):
+            items = draw.choice(corpus["items"]["item"], (len(sample), count)).tolist()
+            tables[table] = sample[KEY].assign(**{column: items})
+            if finished is not None:
+                notes = (*notes, f"{name}: {table} drawn for the plan (their stage has not run for these examples)")
+    return DomainData(
+        name=name,
+        size=size,
+        examples=counts,
+        sample=sample,
+        train_sample=spread(examples[examples["split"] == "train"], config.plan.sample),
+        candidates=tables["candidates"],
+        neighbours=dict(zip(keys(tables["neighbours"]), map(list, tables["neighbours"]["items"]), strict=True)),
+        shop=load_shop(corpus["items"], corpus["interactions"], corpus["reviews"]),
+        notes=notes,
+        answers=answers,
+    )
 
 
-def made_up_items(examples: pd.DataFrame, items: int, count: int) -> pd.Series:
-    """For each example `count` items of the catalogue, drawn evenly: stands for neighbours' items or candidates."""
-    draw = np.random.default_rng(0)
-    return pd.Series([draw.integers(0, items, count).tolist() for _ in range(len(examples))], dtype=object)
-
-
-def with_target(examples: pd.DataFrame, items: int, count: int) -> pd.DataFrame:
-    """A table of made-up candidates, the target first."""
-    others = made_up_items(examples, items, count - 1)
-    drawn = [[target, *rest] for target, rest in zip(examples["target"], others, strict=True)]
-    return examples[KEY].assign(candidates=drawn)
-
-
-def neighbours_of(examples: pd.DataFrame, items: int, count: int) -> dict[Key, list[int]]:
-    """Made-up items of similar users."""
-    return dict(zip(keys(examples), made_up_items(examples, items, count), strict=True))
-
-
-def expected_examples(size: SizeSettings, split: SplitSettings) -> dict[str, int]:
-    """Sampled examples of each split, if every user has one in each (so after a 5-core filter and leave-one-out)."""
-    limits = {name: getattr(split.sample_users, name) for name in BACK}
-    counts = {name: size.users if limit is None else min(limit, size.users) for name, limit in limits.items()}
-    earlier = min(split.examples_per_user, max(1, size.interactions // size.users - BACK["train"]))
-    return {**counts, "train": counts["train"] * earlier}
+def made_up_corpus(size: SizeSettings, config: Config) -> dict[str, pd.DataFrame]:
+    """Tables of which only the size is known: sequences as long as their users', items and times drawn evenly, titles
+    and reviews of the assumed lengths."""
+    plan, draw = config.plan, np.random.default_rng(0)
+    users, items = min(size.users, USERS), min(size.items, ITEMS)
+    user = np.repeat(np.arange(users), draw.permutation(sequence_lengths(size, config.corpus.k_core, users)))
+    bought = pd.DataFrame({"user": user, "item": draw.integers(0, items, len(user)), "rating": 5.0})
+    bought["timestamp"] = draw.integers(0, 10**9, len(user))
+    bought = bought.sort_values(["user", "timestamp"], ignore_index=True)
+    titles = [f"{item} {filler(plan.title_chars)}"[: plan.title_chars] for item in range(items)]
+    return {
+        "users": pd.DataFrame({"user": range(users), "user_id": [f"user {user}" for user in range(users)]}),
+        "items": pd.DataFrame({"item": range(items), "title": titles}),
+        "interactions": bought,
+        "reviews": bought.assign(summary=filler(plan.review_chars) if plan.review_chars else "", text=""),
+    }
 
 
 def sequence_lengths(size: SizeSettings, shortest: int, count: int) -> np.ndarray:
@@ -80,39 +124,8 @@ def sequence_lengths(size: SizeSettings, shortest: int, count: int) -> np.ndarra
     return (shortest + np.floor(spread_out)).astype(int)
 
 
-def made_up_domain(name: str, size: SizeSettings, config: Config, notes: tuple[str, ...]) -> DomainData:
-    """A domain of which only the size is known: items, histories and reviews of the assumed lengths."""
-    plan = config.plan
-    draw = np.random.default_rng(0)
-    items = min(size.items, CATALOGUE)
-    rows = []
-    lengths = draw.permutation(sequence_lengths(size, config.corpus.k_core, plan.sample))
-    for user, length in enumerate(lengths):
-        for split, back in BACK.items():
-            history = draw.integers(0, items, max(1, min(length - back, config.split.max_history)))
-            rows.append((user, split, int(length - back), history, int(draw.integers(0, items)), True))
-    examples = pd.DataFrame(rows, columns=[*KEY, "history", "target", "sampled"]).sort_values(KEY, ignore_index=True)
-    sample, train = spread(examples, plan.sample), examples[examples["split"] == "train"].reset_index(drop=True)
-    return DomainData(
-        name=name,
-        size=size,
-        examples=expected_examples(size, config.split),
-        sample=sample,
-        train_sample=train,
-        candidates=with_target(sample, items, config.candidates.count),
-        neighbours=neighbours_of(sample, items, config.neighbours.items),
-        shop=_made_up_shop(items, examples, plan),
-        notes=notes,
-    )
-
-
-def _made_up_shop(items: int, examples: pd.DataFrame, plan: PlanSettings) -> Shop:
-    titles = [f"{item} {filler(plan.title_chars)}"[: plan.title_chars] for item in range(items)]
-    words = filler(plan.review_chars) if plan.review_chars else ""
-    bought = {
-        (user, int(item))
-        for user, history, target in zip(examples["user"], examples["history"], examples["target"], strict=True)
-        for item in (*history, target)
-    }
-    opinions = {pair: Opinion(5.0, words) for pair in bought}
-    return Shop(pd.DataFrame({"item": range(items), "title": titles}), opinions)
+def spread(examples: pd.DataFrame, count: int) -> pd.DataFrame:
+    """At most `count` rows, evenly from the whole table, in its order."""
+    if len(examples) <= count:
+        return examples.reset_index(drop=True)
+    return examples.iloc[np.linspace(0, len(examples) - 1, count).round().astype(int)].reset_index(drop=True)

@@ -1,31 +1,32 @@
 """The stages that train or ask a model without writing: SASRec, Thought Space, selection, rankers."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from pulse_core.planning.counting import filler
+from pulse_core.keys import keys
 from pulse_core.planning.domain import DomainData
 from pulse_core.planning.memory import encoders_training_memory, encoding_memory, ranker_memory
-from pulse_core.planning.rates import lora_operations
 from pulse_core.planning.shapes import forward_operations, lora_parameters, parameters
 from pulse_core.planning.stage_plan import Planner, StagePlan
 from pulse_core.ranking.packing import pack
 from pulse_core.ranking.questions import make_questions
-from pulse_core.rationales.texts import behaviour_text
+from pulse_core.ranking.settings import RankerSettings
+from pulse_core.rationales.texts import behaviour_texts
 
 REVIEWS_PER_SECOND = 100_000  # of the corpus stage, about (docs/performance.md)
 PREFIX_WORDS = 20  # tokens of a question beside titles and rationale
 INTERACTION_BYTES = 50  # of the corpus's tables and examples: Gift Cards 50, with their short texts
+PREDICTION_BYTES = 100
 
 
 def corpus_stage(data: DomainData) -> StagePlan:
     """Raw reviews to tables, by the interactions that remain (a raw file may hold five times as many); on the CPU."""
     count = data.size.interactions
-    disk = float(INTERACTION_BYTES * count)
-    return StagePlan(data.name, "corpus", "rows", count, count / REVIEWS_PER_SECOND, disk, on_card=False)
+    return StagePlan(data.name, "corpus", "rows", count, count / REVIEWS_PER_SECOND, INTERACTION_BYTES * count)
 
 
 def sasrec_stage(planner: Planner, data: DomainData) -> StagePlan:
@@ -41,106 +42,75 @@ def sasrec_stage(planner: Planner, data: DomainData) -> StagePlan:
     weights = 4 * settings.dimension * (size.items + settings.max_length) * (1 + settings.cross_fit_folds)
     disk = weights + 4 * settings.dimension * data.total
     seconds = planner.corrected("sasrec", seconds)
-    return StagePlan(data.name, "sasrec", "users", size.users, seconds, disk, on_card=False, start_seconds=6.0)
+    return StagePlan(data.name, "sasrec", "users", size.users, seconds, disk, start_seconds=6.0)
 
 
-def _mean_and_longest(lengths: list[float], limit: int) -> tuple[float, int]:
-    cut = [min(length, limit) for length in lengths]
-    return float(np.mean(cut)), math.ceil(max(cut))
-
-
-def _behaviour_tokens(planner: Planner, data: DomainData, limit: int) -> tuple[float, int]:
-    """Mean and longest behaviour text of the sample, in the encoder's tokens."""
-    settings, lengths = planner.config.rationales, planner.encoder_lengths
-    examples = data.sample
-    shown = {
-        "most": settings.behaviour_items,
-        "title_chars": settings.title_chars,
-        "review_chars": settings.review_chars,
-    }
-    texts = [
-        behaviour_text(data.shop, user, history, None, **shown)
-        for user, history in zip(examples["user"], examples["history"], strict=True)
-    ]
-    return _mean_and_longest([lengths.tokens(text) + 2 for text in texts], limit)
+def _behaviour_tokens(planner: Planner, data: DomainData) -> tuple[float, int]:
+    """Mean and longest behaviour text of the sample, in the encoder's tokens, as far as it reads."""
+    texts = behaviour_texts(data.sample, data.shop, planner.config.rationales, with_target=False)
+    limit = planner.config.thought_space.max_tokens
+    lengths = [min(planner.encoder_lengths.tokens(text) + 2, limit) for text in texts.values()]
+    return float(np.mean(lengths)), math.ceil(max(lengths))
 
 
 def thought_space_stage(planner: Planner, data: DomainData) -> StagePlan:
     """Both encoders, trained on the domain's examples and those of the domains that share its space."""
-    settings, shape = planner.config.thought_space, planner.encoder
-    sharing = {data.name, *settings.domains}
-    users = sum(planner.domains[name].examples["train"] for name in sharing)
+    config, settings, shape = planner.config, planner.config.thought_space, planner.encoder
+    users = sum(planner.domains[name].examples["train"] for name in {data.name, *settings.domains})
     held = round(settings.validation_share * users)
-    per_epoch = max((users - held) // settings.batch_size, 1)
-    epochs = settings.epochs * planner.config.plan.epochs_share
-    steps = min(epochs * per_epoch, settings.max_steps or math.inf)
-    answer = planner.answer_tokens(data, "positive_rationales", planner.config.rationales.sampling.max_new_tokens)
-    rationale, behaviour = min(answer, settings.max_tokens), _behaviour_tokens(planner, data, settings.max_tokens)
+    steps = settings.steps(users - held) * config.plan.epochs_share
+    rationale = min(planner.answer_tokens(data, "positive_rationales"), settings.max_tokens)
+    behaviour, longest = _behaviour_tokens(planner, data)
+    both = sum(forward_operations(shape, length, length) for length in (rationale, behaviour))
+    seen = 3 * steps * min(settings.batch_size, users - held) + (settings.epochs * config.plan.epochs_share + 2) * held
     width = planner.width(settings.dtype)
-    both = sum(forward_operations(shape, length, length) for length in (rationale, behaviour[0]))
-    seen = 3 * steps * min(settings.batch_size, users - held) + (epochs + 2) * held
-    longest = min(planner.config.rationales.sampling.max_new_tokens, settings.max_tokens)
-    return StagePlan(
-        domain=data.name,
-        name="thought_space",
-        unit="users",
-        count=users,
-        seconds=planner.corrected("thought_space", planner.machine.seconds(seen * both, width)),
+    longest_rationale = min(planner.limit("positive_rationales"), settings.max_tokens)
+    return planner.stage(
+        data,
+        "thought_space",
+        "users",
+        users,
+        planner.machine.seconds(seen * both, width),
         disk=2 * 4 * parameters(shape),
-        memory=encoders_training_memory(
-            shape,
-            width,
-            settings.batch_size,
-            longest,
-            behaviour[1],
-            planner.mask_width,
-            fused=planner.carded,
-            processes=settings.processes,
-        ),
-        jobs=settings.processes,
-        start_seconds=planner.config.plan.hardware.start_seconds,
+        memory=encoders_training_memory(shape, settings, width, longest_rationale, longest, carded=planner.carded),
+        processes=planner.processes(settings.processes),
     )
 
 
 def selection_stage(planner: Planner, data: DomainData, name: str) -> StagePlan:
     """All leaves and behaviour texts through the frozen Thought Space."""
     config, shape = planner.config, planner.encoder
-    leaves = math.prod(config.tree.branching)
-    answer = planner.answer_tokens(data, "tree", config.tree.sampling.max_new_tokens)
-    limit = config.thought_space.max_tokens
-    behaviour, longest = _behaviour_tokens(planner, data, limit)
-    leaf = min(answer, limit)
+    leaves, answer = math.prod(config.tree.branching), planner.answer_tokens(data, "tree")
+    behaviour, longest = _behaviour_tokens(planner, data)
+    leaf = min(answer, config.thought_space.max_tokens)
     each = leaves * forward_operations(shape, leaf, leaf) + forward_operations(shape, behaviour, behaviour)
     width = planner.width(config.selection.dtype)
-    return StagePlan(
-        domain=data.name,
-        name=name,
-        unit="texts",
-        count=(leaves + 1) * data.total,
-        seconds=planner.corrected(name, planner.machine.seconds(data.total * each, width)),
+    return planner.stage(
+        data,
+        name,
+        "texts",
+        (leaves + 1) * data.total,
+        planner.machine.seconds(data.total * each, width),
         disk=data.total * leaves * (0.4 * answer * config.plan.characters_per_token + 20),
-        memory=encoding_memory(shape, width, 2, config.selection.batch_size, longest),
-        start_seconds=config.plan.hardware.start_seconds,
+        memory=encoding_memory(shape, width, config.selection.batch_size, longest),
     )
 
 
 @dataclass(frozen=True)
 class _Packed:
-    """Tokens of packed questions: the sample's mean, and the longest that the settings let through."""
+    """Tokens of packed questions: the sample's mean, and the longest that the settings let through. `predicted` are
+    those that the likelihood head looks up in the vocabulary."""
 
     mean: float
-    mean_candidates: float
     longest: int
-    longest_candidates: int
+    mean_predicted: float
+    longest_predicted: int
 
 
-def _packed(planner: Planner, data: DomainData, *, reason: bool) -> _Packed:
-    config, settings, lengths = planner.config, planner.config.ranker, planner.slm_lengths
-    tokens = planner.answer_tokens(data, "tree", config.tree.sampling.max_new_tokens)
-    told = filler(round(tokens * config.plan.characters_per_token)) + "." if reason else None
-    keys = data.candidates[["user", "split", "position"]].itertuples(index=False, name=None)
-    rationales = dict.fromkeys(keys, told) if told else None
-    questions = make_questions(data.sample, data.candidates, rationales, data.shop, settings)
+def _packed(planner: Planner, data: DomainData, settings: RankerSettings, *, reason: bool) -> _Packed:
+    config, lengths = planner.config, planner.slm_lengths
+    told = dict.fromkeys(keys(data.candidates), planner.answer(data, "tree")) if reason else None
+    questions = make_questions(data.sample, data.candidates, told, data.shop, settings)
 
     def tokenizer(text: str, **_: object) -> dict[str, list]:
         # `pack` only counts; pieces of the right number stand for tokens where no tokenizer is.
@@ -151,88 +121,62 @@ def _packed(planner: Planner, data: DomainData, *, reason: bool) -> _Packed:
     whole = [len(question.prefix) + own for question, own in zip(packed, candidates, strict=True)]
     # Every title as long as it may be, and as much of the history as max_tokens holds.
     title = math.ceil(settings.title_chars / config.plan.characters_per_token) + 2
-    prefix = settings.history_items * title + PREFIX_WORDS + (config.tree.sampling.max_new_tokens if reason else 0)
-    longest_candidates = max(config.candidates.count * title, *candidates)
-    longest = max(min(prefix, settings.max_tokens - title) + longest_candidates, *whole)
-    return _Packed(float(np.mean(whole)), float(np.mean(candidates)), longest, longest_candidates)
+    prefix = settings.history_items * title + PREFIX_WORDS + (planner.limit("tree") if reason else 0)
+    most = max(config.candidates.count * title, *candidates)
+    longest = max(min(prefix, settings.max_tokens - title) + most, *whole)
+    predicted = settings.head == "likelihood"
+    return _Packed(float(np.mean(whole)), longest, predicted * float(np.mean(candidates)), predicted * most)
 
 
-def ranker_stage(planner: Planner, data: DomainData, name: str, *, reason: bool) -> StagePlan:
-    """One variant: training with a validation after each epoch, then scoring both held-out splits."""
-    config, shape, settings = planner.config, planner.slm, planner.config.ranker
-    packed = _packed(planner, data, reason=reason)
-    mean = packed.mean
-    candidates, predicted = (packed.mean_candidates, packed.longest_candidates) if settings.head != "scalar" else (0, 0)
-    adapted = min(settings.adapted_layers or shape.layers, shape.layers)
-    frozen = shape.layers - adapted
-    train, validation, test = (data.examples[split] for split in ("train", "validation", "test"))
-    epochs = max(1.0, settings.epochs * config.plan.epochs_share)
-    output = 2 * shape.vocabulary * shape.hidden * candidates
-    step = lora_operations(shape, mean, mean / 2, adapted, checkpointing=settings.gradient_checkpointing) + 2 * output
-    look = forward_operations(shape, mean, mean / 2, adapted) + output
-    trunk = forward_operations(shape, mean, mean / 2, frozen)
-    operations = epochs * train * step + (epochs + 1) * validation * look + (train + validation) * trunk
-    operations += (validation + test) * (look + trunk)
-    width = planner.width(settings.dtype)
-    memory = ranker_memory(
-        shape,
-        width,
-        rank=settings.lora_r,
-        dropout=settings.lora_dropout,
-        adapted=adapted,
-        users=settings.batch_users,
-        length=packed.longest,
-        predicted=predicted,
-        mask_width=planner.mask_width,
-        training=True,
-        checkpointing=settings.gradient_checkpointing,
-        four_bit=settings.load_in_4bit,
-        eager=settings.attention == "eager",
-    )
-    return StagePlan(
-        domain=data.name,
-        name=name,
-        unit="users",
-        count=train + validation + test,
-        seconds=planner.corrected(name, planner.machine.seconds(operations, width)),
-        disk=4 * lora_parameters(shape, settings.lora_r, adapted) + (validation + test) * 100,
-        memory=memory,
-        jobs=settings.processes,
-        start_seconds=config.plan.hardware.start_seconds,
-        prompt_tokens=mean * (train + validation + test),
-    )
-
-
-def scoring_stage(
-    planner: Planner, data: DomainData, name: str, splits: tuple[str, ...], *, trained: bool
+def ranking_stage(
+    planner: Planner,
+    data: DomainData,
+    name: str,
+    splits: Sequence[str] = ("validation", "test"),
+    *,
+    reason: bool = False,
+    trains: bool = False,
+    adapted: bool = True,
 ) -> StagePlan:
-    """The ranker asked without training: the untrained model by likelihood, or the leak audit by the trained head."""
+    """Scores of these splits by the ranker: `reason`, with rationales; `trains`, after its training with a validation
+    after each epoch; not `adapted`, by the language model as it comes, which knows the likelihood head alone."""
     config, shape, settings = planner.config, planner.slm, planner.config.ranker
-    packed = _packed(planner, data, reason=trained)
-    mean, candidates, predicted = packed.mean, packed.mean_candidates, packed.longest_candidates
-    if trained and settings.head == "scalar":
-        candidates, predicted = 0, 0
+    if not adapted:
+        plain = {"head": "likelihood", "load_in_4bit": False, "attention": "sdpa"}
+        settings = settings.model_copy(update=plain)
+    layers = settings.adapted(shape.layers) if adapted else 0
+    width, packed = planner.width(settings.dtype), _packed(planner, data, settings, reason=reason)
+    forward = partial(forward_operations, shape, packed.mean, packed.mean / 2)
+    output = 2 * shape.vocabulary * shape.hidden * packed.mean_predicted
+    trunk, head = forward(shape.layers - layers), forward(layers) + output
     users = sum(data.examples[split] for split in splits)
-    each = forward_operations(shape, mean, mean / 2) + 2 * shape.vocabulary * shape.hidden * candidates
-    width = planner.width(settings.dtype)
-    adapted = min(settings.adapted_layers or shape.layers, shape.layers) if trained else 0
-    memory = partial(ranker_memory, shape, width, rank=settings.lora_r, dropout=0.0, adapted=adapted)
-    return StagePlan(
-        domain=data.name,
-        name=name,
-        unit="users",
-        count=users,
-        seconds=planner.corrected(name, planner.machine.seconds(users * each, width)),
-        disk=users * 100,
-        memory=memory(
-            users=settings.batch_users,
+    operations, disk = users * (trunk + head), float(PREDICTION_BYTES * users)
+    if trains:
+        train, validation = data.examples["train"], data.examples["validation"]
+        epochs = max(1.0, settings.epochs * config.plan.epochs_share)
+        # Frozen weights get no gradient, so backward costs what forward does; checkpointing adds a forward.
+        step = (3 if settings.gradient_checkpointing else 2) * forward(layers) + 2 * output
+        operations += epochs * train * step + (epochs + 1) * validation * head + (train + validation) * trunk
+        kept = packed.mean * shape.hidden * width if layers < shape.layers else 0  # the trunk's states of a user
+        disk += 4 * lora_parameters(shape, settings.lora_r, layers) + (train + validation) * kept
+        users += train
+    return planner.stage(
+        data,
+        name,
+        "users",
+        users,
+        planner.machine.seconds(operations, width),
+        disk=disk,
+        memory=ranker_memory(
+            shape,
+            settings,
+            width,
+            adapted=layers,
             length=packed.longest,
-            predicted=predicted,
-            mask_width=planner.mask_width,
-            training=False,
-            four_bit=trained and settings.load_in_4bit,
-            eager=trained and settings.attention == "eager",
+            predicted=packed.longest_predicted,
+            carded=planner.carded,
+            training=trains,
         ),
-        start_seconds=config.plan.hardware.start_seconds,
-        prompt_tokens=mean * users,
+        processes=planner.processes(settings.processes) if trains else 1,
+        prompt_tokens=packed.mean * users,
     )

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pulse_core.planning.memory import GIB
+from pulse_core.planning.domain import DomainData
+from pulse_core.planning.memory import GIB, Memory
 from pulse_core.planning.model_stages import (
     corpus_stage,
-    ranker_stage,
+    ranking_stage,
     sasrec_stage,
-    scoring_stage,
     selection_stage,
     thought_space_stage,
 )
+from pulse_core.planning.settings import HardwareSettings
 from pulse_core.planning.shapes import parameters
 from pulse_core.planning.stage_plan import Planner, StagePlan
 from pulse_core.planning.writing_stages import writing_stages
@@ -30,26 +31,30 @@ class Plan:
 
     @property
     def misfits(self) -> list[str]:
-        """One line for each kind of stage whose memory the card cannot hold: how much is missing, what to lower."""
-        found = {}
+        """What the card cannot hold, one line for each kind of stage (of the domain that wants most), and what else
+        does not fit: how much it is, and what to change."""
+        largest: dict[str, Memory] = {}
         for row in self.rows:
-            if row.memory and not self.fits(row):
-                has, wants = self.capacity / GIB, row.memory.total / GIB
-                found[row.name] = f"{row.name} wants {wants:.1f} GiB of {has:.0f}: {row.memory.advice}"
-        return list(found.values())
+            if row.memory and row.memory.total > self.capacity:
+                largest[row.name] = max(row.memory, largest.get(row.name, row.memory), key=lambda held: held.total)
+        found = [
+            f"{name} wants {held.total / GIB:.1f} GiB of {self.capacity / GIB:.0f}: {held.advice}"
+            for name, held in largest.items()
+        ]
+        return found + [f"{row.name} of {row.domain} {row.misfit}" for row in self.rows if row.misfit]
 
     def fits(self, row: StagePlan) -> bool:
-        """Whether a row's memory is there."""
-        return row.memory is None or row.memory.total <= self.capacity
+        """Whether a row's memory is there, and its prompts are no longer than its engine's limit."""
+        return not row.misfit and (row.memory is None or row.memory.total <= self.capacity)
 
     @property
     def card_seconds(self) -> float:
-        """Seconds of all stages that ask for a card, as if there were one (or of all stages, without cards)."""
+        """Seconds that the cards are busy for, together; 0 without cards."""
         return sum(row.total_seconds for row in self.rows if row.on_card)
 
     @property
     def cpu_seconds(self) -> float:
-        """Seconds of the stages that run on the CPU beside the cards."""
+        """Seconds of the stages that run on the CPU: beside the cards, or all of them."""
         return sum(row.total_seconds for row in self.rows if not row.on_card)
 
     @property
@@ -57,7 +62,7 @@ class Plan:
         """From start to end: cards share the work evenly; a domain's CPU stages come before its cards have work, and
         those of other domains run meanwhile. Without cards everything runs one after the other."""
         if not self.gpus:
-            return self.card_seconds + self.cpu_seconds
+            return self.cpu_seconds
         by_domain: dict[str, float] = {}
         for row in self.rows:
             if not row.on_card:
@@ -74,18 +79,27 @@ def make_plan(planner: Planner) -> Plan:
     """Plan `results/<domain>/hr1.json` of every domain."""
     rows = _models(planner)
     for data in planner.domains.values():
-        rows += [corpus_stage(data), sasrec_stage(planner, data), *writing_stages(planner, data)]
-        rows += [thought_space_stage(planner, data), selection_stage(planner, data, "select-thought_space")]
+        rows += _domain(planner, data)
+    return Plan(rows, planner.machine.capacity, planner.config.plan.hardware.gpus, _notes(planner, rows))
+
+
+def _domain(planner: Planner, data: DomainData) -> list[StagePlan]:
+    rows = [
+        corpus_stage(data),
+        sasrec_stage(planner, data),
+        *writing_stages(planner, data),
+        thought_space_stage(planner, data),
+        selection_stage(planner, data, "select-thought_space"),
+        ranking_stage(planner, data, "ranker-thought_space", reason=True, trains=True),
+        ranking_stage(planner, data, "ranker-no_reason", trains=True),
+        ranking_stage(planner, data, "baseline-untrained_slm", adapted=False),
+    ]
+    if planner.config.selection.behaviour == "history":  # the leak audit
         rows += [
-            ranker_stage(planner, data, "ranker-thought_space", reason=True),
-            ranker_stage(planner, data, "ranker-no_reason", reason=False),
-            scoring_stage(planner, data, "baseline-untrained_slm", ("validation", "test"), trained=False),
+            selection_stage(planner, data, "select-thought_space_oracle"),
+            ranking_stage(planner, data, "oracle_predictions", ("test",), reason=True),
         ]
-        if planner.config.selection.behaviour == "history":  # the leak audit
-            rows += [selection_stage(planner, data, "select-thought_space_oracle")]
-            rows += [scoring_stage(planner, data, "oracle_predictions", ("test",), trained=True)]
-    hardware = planner.config.plan.hardware
-    return Plan(rows, planner.machine.capacity, hardware.gpus, _notes(planner, rows))
+    return rows
 
 
 def _models(planner: Planner) -> list[StagePlan]:
@@ -95,7 +109,7 @@ def _models(planner: Planner) -> list[StagePlan]:
         # What the hub sends stays in its cache; the prepared copy lies in resources/models.
         copies = 2 if settings.hub else 1
         disk = copies * parameters(shape) * (4 if settings.dtype == "float32" else 2)
-        rows.append(StagePlan(EVERY_DOMAIN, f"model-{role}", "", 0, 0.0, disk, on_card=False))
+        rows.append(StagePlan(EVERY_DOMAIN, f"model-{role}", "", 0, 0.0, disk))
     return rows
 
 
@@ -117,9 +131,10 @@ def _notes(planner: Planner, rows: Sequence[StagePlan]) -> list[str]:
         else f"new tokens: assumed, {plan.answer_share:g} of max_new_tokens (plan.answer_share)"
     )
     place = f"{hardware.gpus} card(s) of" if hardware.gpus else "no card, cores of"
+    origin = "the defaults" if hardware == HardwareSettings() else "as configured"
     notes.append(
         f"seconds: {place} {hardware.tflops:g} TFLOPS x {hardware.compute_share:g} and "
-        f"{hardware.bandwidth_gb:g} GB/s x {hardware.bandwidth_share:g} (plan.hardware; assumed, not measured)"
+        f"{hardware.bandwidth_gb:g} GB/s x {hardware.bandwidth_share:g} (plan.hardware: {origin}; --measured corrects)"
     )
     if planner.corrections:
         told = ", ".join(f"{name} x {factor:.2f}" for name, factor in planner.corrections.items())

@@ -23,10 +23,6 @@ class Machine:
         peak = self.settings.tflops if width == 2 else self.settings.tflops_float32
         return operations / (1e12 * peak * self.settings.compute_share)
 
-    def prefill_seconds(self, shape: ShapeSettings, width: int, tokens: float, seen: float) -> float:
-        """Prompts of `tokens` tokens together that look back at `seen` tokens each on the average."""
-        return self.seconds(forward_operations(shape, tokens, seen), width)
-
     def decode_seconds(
         self, shape: ShapeSettings, width: int, new_tokens: float, side_by_side: float, length: float
     ) -> float:
@@ -35,17 +31,9 @@ class Machine:
         A step reads the weights once and every sequence's cache, and multiplies each token with all weights, output
         layer included; the two are added, as little of one hides behind the other in eager code.
         """
-        if not new_tokens:
-            return 0.0
         steps = new_tokens / side_by_side
         read = width * parameters(shape) + side_by_side * length * cache_bytes(shape, width)
         output = 2 * shape.vocabulary * shape.hidden
         work = forward_operations(shape, side_by_side, length) + side_by_side * output
         bandwidth = 1e9 * self.settings.bandwidth_gb * self.settings.bandwidth_share
         return steps * (read / bandwidth + self.seconds(work, width))
-
-
-def lora_operations(shape: ShapeSettings, tokens: float, seen: float, adapted: int, *, checkpointing: bool) -> float:
-    """Forward and backward of the adapted layers for one pass over `tokens` tokens: the frozen weights get no gradient,
-    so backward costs what forward does, and making activations anew (checkpointing) that once more."""
-    return (3 if checkpointing else 2) * forward_operations(shape, tokens, seen, adapted)

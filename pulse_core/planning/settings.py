@@ -22,10 +22,10 @@ class HardwareSettings(Settings):
     bandwidth_gb: float = Field(default=30.0, gt=0)
     """Peak of reading memory, in GB a second: writing a token reads the weights once and each sequence's cache."""
     compute_share: float = Field(default=0.6, gt=0, le=1)
-    """Share of the arithmetic peak that is reached. 0.6 of 0.2 is what two AVX-512 cores reached in prefill and
-    training (docs/performance.md); 0.45 of a card's is a common experience, not a measurement of ours."""
+    """Share of the arithmetic peak that is reached: only peak times share counts. The defaults' 0.12 is about what two
+    AVX-512 cores reach in our stages (docs/planning.md); of a card nothing was measured, 0.45 is an assumption."""
     bandwidth_share: float = Field(default=0.6, gt=0, le=1)
-    """Share of the bandwidth that decoding reaches."""
+    """Share of the bandwidth that decoding reaches; the same holds."""
     sasrec_tflops: float = Field(default=0.03, gt=0)
     """What the cores reach in SASRec's training, which is theirs whether there are cards or not: 0.03 is an epoch of
     Luxury Beauty in 0.30 s on two."""

@@ -31,15 +31,14 @@ def render(plan: Plan, console: Console) -> None:
             table.add_row(f"{domain}")
         table.add_row(*_cells(plan, row))
     table.add_section()
-    card, cpu = _on(plan)
     table.add_row(
         "together",
         "",
         _count(sum(row.prompt_tokens for row in plan.rows)),
         _count(sum(row.computed_tokens for row in plan.rows)),
         _count(sum(row.new_tokens for row in plan.rows)),
-        _time(card),
-        _time(cpu),
+        _time(plan.card_seconds),
+        _time(plan.cpu_seconds),
         _size(plan.disk),
         "",
         "no" if plan.misfits else "yes",
@@ -67,13 +66,7 @@ def render_comparison(comparisons: Sequence[Comparison], run: str, console: Cons
     console.print(table)
 
 
-def _on(plan: Plan) -> tuple[float, float]:
-    """Seconds on cards and on the CPU."""
-    return (plan.card_seconds, plan.cpu_seconds) if plan.gpus else (0.0, plan.card_seconds + plan.cpu_seconds)
-
-
 def _cells(plan: Plan, row: StagePlan) -> tuple[str, ...]:
-    carded = row.on_card and plan.gpus > 0
     seconds = _time(row.total_seconds)
     return (
         f"  {row.name}",
@@ -81,8 +74,8 @@ def _cells(plan: Plan, row: StagePlan) -> tuple[str, ...]:
         _count(row.prompt_tokens),
         _count(row.computed_tokens),
         _count(row.new_tokens),
-        seconds if carded else "",
-        "" if carded else seconds,
+        seconds if row.on_card else "",
+        "" if row.on_card else seconds,
         _size(row.disk),
         _size(row.memory.total) if row.memory else "",
         "" if row.memory is None else "yes" if plan.fits(row) else "NO",
@@ -127,8 +120,9 @@ def plain(plan: Plan) -> dict[str, Any]:
                 "prompt_tokens": row.prompt_tokens,
                 "computed_tokens": row.computed_tokens,
                 "new_tokens": row.new_tokens,
-                "on": "card" if row.on_card and plan.gpus else "cpu",
+                "on": "card" if row.on_card else "cpu",
                 "jobs": row.jobs,
+                "processes": row.processes,
                 "seconds": row.total_seconds,
                 "disk_bytes": row.disk,
                 "memory_bytes": dict(row.memory.parts) if row.memory else None,
@@ -136,8 +130,8 @@ def plain(plan: Plan) -> dict[str, Any]:
             }
             for row in plan.rows
         ],
-        "card_seconds": plan.card_seconds if plan.gpus else 0.0,
-        "cpu_seconds": plan.cpu_seconds if plan.gpus else plan.card_seconds + plan.cpu_seconds,
+        "card_seconds": plan.card_seconds,
+        "cpu_seconds": plan.cpu_seconds,
         "wall_seconds": plan.wall_seconds,
         "disk_bytes": plan.disk,
         "card_bytes": plan.capacity,

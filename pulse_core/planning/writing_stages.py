@@ -1,20 +1,21 @@
-"""The stages in which the language model writes: positive rationales, base rationales, trees."""
+"""The stages in which the language model writes: positive rationales, base rationales, trees.
+
+Their prompts are those that the stages themselves would ask, of a sample of examples.
+"""
 
 import math
 from collections.abc import Sequence
-from functools import partial
-
-import pandas as pd
 
 from pulse_core.generation.requests import Request
-from pulse_core.keys import keys
-from pulse_core.planning.counting import CountingGenerator, ForgetfulJournal, PromptCost, filler, prompt_cost
+from pulse_core.keys import KEY
+from pulse_core.planning.counting import PromptCost, prompt_cost
 from pulse_core.planning.domain import DomainData
-from pulse_core.planning.memory import PREFILL_PROMPTS, Memory, transformers_memory, vllm_memory
-from pulse_core.planning.stage_plan import Planner, StagePlan
+from pulse_core.planning.memory import Memory, transformers_memory, vllm_memory
+from pulse_core.planning.shapes import forward_operations
+from pulse_core.planning.stage_plan import Planner, StagePlan, planned_engine
 from pulse_core.rationales.prompts import PromptTemplate
-from pulse_core.rationales.write import Writer, base_rationales, positive_rationales
-from pulse_core.tree.grow import grow_trees
+from pulse_core.rationales.write import base_requests, positive_requests
+from pulse_core.tree.grow import contexts_of, node_request
 
 # A text lies in the journal as it is, and compressed in its shard's table and the gathered one.
 TEXT_COPIES, ROW_BYTES = 1.8, 150
@@ -23,123 +24,84 @@ TEXT_COPIES, ROW_BYTES = 1.8, 150
 def writing_stages(planner: Planner, data: DomainData) -> list[StagePlan]:
     """The three stages of one domain, in the order they run."""
     config = planner.config
-    make = partial(_stage, planner, data)
-    rationale_limit, tree_limit = config.rationales.sampling.max_new_tokens, config.tree.sampling.max_new_tokens
-    train = data.examples["train"]
+    positive, base = (PromptTemplate(planner.templates[name]) for name in ("positive", "base"))
+    why = positive_requests(data.train_sample, data.shop, positive, config.rationales, config.seed)
+    next_ = base_requests(data.sample, data.neighbours, data.shop, base, config.rationales, config.seed)
+    train, sampled = data.examples["train"], len(data.sample)
     return [
-        make(
-            "positive_rationales",
-            [_asked_positive(planner, data)],
-            train / max(len(data.train_sample), 1),
-            rationale_limit,
-        ),
-        make("base_rationales", [_asked_base(planner, data)], data.total / max(len(data.sample), 1), rationale_limit),
-        make("tree", _asked_tree(planner, data), data.total / max(len(data.sample), 1), tree_limit),
+        _stage(planner, data, "positive_rationales", [why], train, len(data.train_sample)),
+        _stage(planner, data, "base_rationales", [next_], data.total, sampled),
+        _stage(planner, data, "tree", _tree_requests(planner, data), data.total, sampled),
     ]
 
 
-def _counter(planner: Planner, data: DomainData, stage: str, limit: int) -> CountingGenerator:
-    tokens = planner.answer_tokens(data, stage, limit)
-    return CountingGenerator(tokens, planner.config.plan.characters_per_token)
-
-
-def _writer(planner: Planner, counter: CountingGenerator) -> Writer:
-    template = planner.templates["base"]  # the journal wants a directory; this one is never written to
-    return Writer(counter, ForgetfulJournal(template.parent), planner.config.generation.chunk_prompts)
-
-
-def _asked_positive(planner: Planner, data: DomainData) -> list[Request]:
-    config = planner.config
-    counter = _counter(planner, data, "positive_rationales", config.rationales.sampling.max_new_tokens)
-    template, writer = PromptTemplate(planner.templates["positive"]), _writer(planner, counter)
-    positive_rationales(data.train_sample, data.shop, template, config.rationales, config.seed, writer)
-    return counter.asked
-
-
-def _asked_base(planner: Planner, data: DomainData) -> list[Request]:
-    config = planner.config
-    counter = _counter(planner, data, "base_rationales", config.rationales.sampling.max_new_tokens)
-    template, writer = PromptTemplate(planner.templates["base"]), _writer(planner, counter)
-    base_rationales(data.sample, data.neighbours, data.shop, template, config.rationales, config.seed, writer)
-    return counter.asked
-
-
-def _asked_tree(planner: Planner, data: DomainData) -> list[list[Request]]:
-    """The requests of each level."""
-    config = planner.config
-    counter = _counter(planner, data, "tree", config.tree.sampling.max_new_tokens)
-    template, writer = PromptTemplate(planner.templates["tree"]), _writer(planner, counter)
-    tokens = planner.answer_tokens(data, "base_rationales", config.rationales.sampling.max_new_tokens)
-    text = filler(round(tokens * config.plan.characters_per_token)) + "."
-    roots = pd.DataFrame(keys(data.sample), columns=["user", "split", "position"])
-    roots = roots.assign(rationale=text, mean_logprob=0.0, tokens=round(tokens), seed=0)
-    grow_trees(
-        data.sample, roots, data.neighbours, data.shop, template, config.tree, config.rationales, config.seed, writer
-    )
-    levels, start = [], 0
-    for depth in range(len(config.tree.branching)):
-        width = len(data.sample) * math.prod(config.tree.branching[:depth])
-        levels.append(counter.asked[start : start + width])
-        start += width
+def _tree_requests(planner: Planner, data: DomainData) -> list[list[Request]]:
+    """The requests of each level, over parents that begin differently, as real ones do."""
+    config, template = planner.config, PromptTemplate(planner.templates["tree"])
+    contexts = contexts_of(data.sample, data.neighbours, data.shop, config.tree, config.rationales)
+    text = planner.answer(data, "base_rationales")
+    level = [{**dict(zip(KEY, key, strict=True)), "node": 0} for key in contexts]
+    levels = []
+    for width in config.tree.branching:
+        nodes = [{**node, "rationale": f"{number} {text}"} for number, node in enumerate(level)]
+        levels.append([node_request(template, contexts, node, config.tree, config.seed, width) for node in nodes])
+        level = [node for node in level for _ in range(width)]
     return levels
 
 
 def _stage(
-    planner: Planner, data: DomainData, name: str, lists: Sequence[Sequence[Request]], share: float, limit: int
+    planner: Planner, data: DomainData, name: str, lists: Sequence[Sequence[Request]], examples: int, sampled: int
 ) -> StagePlan:
-    """A stage that asks `share` times as much as each of these lists."""
-    config = planner.config
-    generation = config.generation
-    answer = planner.answer_tokens(data, name, limit)
-    costs = [prompt_cost(requests, planner.slm_lengths, planner.engine).scaled(share) for requests in lists]
+    """A stage that writes for so many `examples`; these lists are what it asks for the `sampled` ones of them."""
+    config, generation, shape = planner.config, planner.config.generation, planner.slm
+    engine, answer = planned_engine(config), planner.answer_tokens(data, name)
+    costs = [prompt_cost(each, planner.slm_lengths, engine).scaled(examples / sampled) for each in lists]
     requests, texts = sum(cost.requests for cost in costs), sum(cost.texts for cost in costs)
     tokens = sum(cost.tokens for cost in costs)
-    computed = sum(cost.computed for cost in costs)
-    if planner.engine != "vllm":  # what the prompts of a chunk begin with is computed anew for the next chunk
-        chunks = [math.ceil(cost.requests / generation.chunk_prompts) for cost in costs]
-        computed += sum(cost.shared * max(n - 1, 0) for cost, n in zip(costs, chunks, strict=True))
-    width = planner.width(generation.dtype)
-    prompt = tokens / max(requests, 1)
-    memory = _memory(planner, costs, width, answer, limit)
-    at_once = min(generation.batch_size, texts)
-    if planner.engine == "vllm":
-        at_once = min(at_once, memory.sequences or 1)
-    else:
-        at_once = min(at_once, generation.chunk_prompts * max(round(texts / max(requests, 1)), 1))
-    seconds = planner.machine.prefill_seconds(planner.slm, width, computed, prompt / 2)
-    seconds += planner.machine.decode_seconds(planner.slm, width, texts * answer, max(at_once, 1), prompt + answer / 2)
-    return StagePlan(
-        domain=data.name,
-        name=name,
-        unit="prompts",
-        count=requests,
-        seconds=planner.corrected(name, seconds),
+    computed = sum(cost.computed(generation.chunk_prompts) for cost in costs)
+    width, prompt = planner.width(generation.dtype), tokens / requests
+    memory = _memory(planner, costs, width, prompt + answer)
+    at_once = min(generation.batch_size, texts, generation.chunk_prompts * texts / requests)
+    if memory.sequences is not None:
+        at_once = min(at_once, max(memory.sequences, 1))
+    seconds = planner.machine.seconds(forward_operations(shape, computed, prompt / 2), width)
+    seconds += planner.machine.decode_seconds(shape, width, texts * answer, at_once, prompt + answer / 2)
+    blocks = math.ceil(examples / generation.chunk_prompts)  # shards take turns at them
+    return planner.stage(
+        data,
+        name,
+        "prompts",
+        requests,
+        seconds,
         disk=texts * (TEXT_COPIES * answer * config.plan.characters_per_token + ROW_BYTES),
         memory=memory,
-        jobs=generation.shards,
-        start_seconds=config.plan.hardware.start_seconds,
+        jobs=min(generation.shards, blocks),
         texts=texts,
         prompt_tokens=tokens,
         computed_tokens=computed,
         new_tokens=texts * answer,
+        misfit=_misfit(planner, name, costs) if engine == "vllm" else "",
     )
 
 
-def _memory(planner: Planner, costs: Sequence[PromptCost], width: int, answer: float, limit: int) -> Memory:
-    config = planner.config
-    generation = config.generation
-    requests, tokens = sum(cost.requests for cost in costs), sum(cost.tokens for cost in costs)
-    mean = tokens / max(requests, 1) + answer
-    if planner.engine == "vllm":
-        return vllm_memory(
-            planner.slm,
-            width,
-            planner.machine.capacity,
-            generation.vllm.gpu_memory_share,
-            generation.batch_size,
-            generation.vllm.max_model_tokens,
-            mean,
-        )
+def _memory(planner: Planner, costs: Sequence[PromptCost], width: int, mean: float) -> Memory:
+    """Of sequences of `mean` tokens, answers included."""
+    generation = planner.config.generation
+    if planned_engine(planner.config) == "vllm":
+        return vllm_memory(planner.slm, generation, width, planner.machine.capacity, mean)
     shared = max(cost.shared for cost in costs)
     own = max(cost.longest for cost in costs) - shared
-    return transformers_memory(planner.slm, width, generation.batch_size, shared, own, limit, PREFILL_PROMPTS)
+    return transformers_memory(planner.slm, width, generation.batch_size, shared, own)
+
+
+def _misfit(planner: Planner, name: str, costs: Sequence[PromptCost]) -> str:
+    """What to change where the sample's longest prompt leaves no room for its answer in vLLM's limit."""
+    limit = planner.config.generation.vllm.max_model_tokens
+    longest = math.ceil(max(cost.longest for cost in costs)) + planner.limit(name)
+    if longest <= limit:
+        return ""
+    items = "tree.prompt_history_items" if name == "tree" else "rationales.history_items"
+    return (
+        f"asks for up to {longest:,} tokens, prompt and answer together, but generation.vllm.max_model_tokens is "
+        f"{limit:,}: raise it, or lower {items} or rationales.title_chars"
+    )

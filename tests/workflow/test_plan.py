@@ -137,7 +137,7 @@ def test_a_stage_that_does_not_fit_ends_with_status_1(there: Workspace, capsys: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--config", "domains={mine: {source: files}}"], "how large is 'mine'? Build its examples"),
+        (["--config", "domains={mine: {source: files}}"], "how large is 'mine'? Build its corpus"),
         (["--config", "domains={mine: {source: files}}"], "plan.domains.mine: {users: ..., items: ..."),
         (["--config", "ranker.epochs=one"], "ranker.epochs: got 'one', wants a whole number"),
         (["--config", "seed"], "--config: got 'seed', wants key=value"),
@@ -187,19 +187,23 @@ def test_the_installed_command_is_this_one() -> None:
 
 
 def test_finished_corpora_are_counted_and_the_rest_is_said(built: Workspace, tmp_path: Path) -> None:
-    """Corpus and examples alone: real histories, items of similar users and candidates drawn for the plan."""
-    results = tmp_path / "luxury"
-    shutil.copytree(built.root / "results/luxury/corpus", results / "corpus")
-    shutil.copy(built.root / "results/luxury/examples.parquet", results)
-    config, _ = finished_run(built.root / "results/luxury", {})
+    """Corpus and candidates alone: the examples that the stage would make; items of similar users are drawn."""
+    finished, results = built.root / "results/luxury", tmp_path / "luxury"
+    shutil.copytree(finished / "corpus", results / "corpus")
+    shutil.copy(finished / "candidates.parquet", results)
+    config, _ = finished_run(finished, {})
     data = domain_data("luxury", config, results)
-    examples = read_sampled(str(results / "examples.parquet"))
+    examples = read_sampled(str(finished / "examples.parquet"))
     assert data.total == len(examples) and keys(data.sample) == keys(examples)
-    assert sum("drawn for the plan" in note for note in data.notes) == 2
+    assert [note.split()[1] for note in data.notes if "drawn for the plan" in note] == ["neighbours"]
     assert not data.answers
-    # The table holds every user's examples: another sample than it marks is planned from it, too.
+    # What the configuration samples is planned from the corpus, whatever examples.parquet holds.
     everyone = load_config({"split": {"sample_users": {"train": None, "validation": None, "test": 9}}})
-    rows = pd.read_parquet(results / "examples.parquet")["split"].value_counts()
+    rows = pd.read_parquet(finished / "examples.parquet")["split"].value_counts()
     planned = domain_data("luxury", everyone, results)
     assert planned.examples == {"train": rows["train"], "validation": rows["validation"], "test": 9}
-    assert any("sampled otherwise" in note for note in planned.notes)
+    # Split by date it has other examples, for which no candidates were drawn.
+    by_date = domain_data("luxury", load_config({"split": {"kind": "global_time"}}), results)
+    assert by_date.examples["test"] < rows["test"]
+    drawn = [note.split()[1] for note in by_date.notes if "drawn for the plan" in note]
+    assert drawn == ["candidates", "neighbours"]
