@@ -98,10 +98,10 @@ def _encoder_layer(shape: ShapeSettings, width: int, length: int, *, carded: boo
 
     Two inputs of norms in float32; queries, keys, values, their mixture and two inputs of linear layers; the
     feed-forward layer before and after its activation; two dropout masks, which torch keeps as booleans on a card and
-    scaled on the CPU. Without a card's fused kernel for attention dropout three tables of scores in float32, else a row
-    of the mask.
+    scaled on the CPU. On the CPU the attention's weights, their mask and what it leaves of them; a card's fused kernel
+    writes none of that out and keeps a row of the mask.
     """
-    scores = width * length if carded else 3 * 4 * shape.heads * length
+    scores = width * length * (1 if carded else 3 * shape.heads)
     masks = 2 * (1 if carded else 4) * shape.hidden
     return 8 * shape.hidden + width * (6 * shape.hidden + 2 * shape.intermediate) + masks + scores
 
@@ -132,11 +132,18 @@ def encoders_training_memory(
     )
 
 
-def encoding_memory(shape: ShapeSettings, width: int, batch: int, length: int) -> Memory:
-    """Two frozen encoders in float32, and a batch's states in the feed-forward layer of one."""
-    states = batch * length * (4 * 3 * shape.hidden + width * 2 * shape.intermediate)
+def encoding_memory(shape: ShapeSettings, width: int, batch: int, length: int, *, carded: bool) -> Memory:
+    """Two frozen encoders in float32, and a batch's states in a layer of one: in its feed-forward half or, on the CPU,
+    which writes out the attention's weights, in the other where texts are long."""
+    weights = 0 if carded else width * shape.heads * length
+    feed_forward = 12 * shape.hidden + 2 * width * shape.intermediate + weights
+    attention = (4 + 5 * width) * shape.hidden + 2 * weights
     return Memory(
-        {"weights": 4 * 2 * parameters(shape), "states": states, "process": PROCESS},
+        {
+            "weights": 4 * 2 * parameters(shape),
+            "states": batch * length * max(feed_forward, attention),
+            "process": PROCESS,
+        },
         "lower selection.batch_size, or thought_space.max_tokens",
     )
 

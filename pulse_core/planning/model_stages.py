@@ -92,7 +92,7 @@ def selection_stage(planner: Planner, data: DomainData, name: str) -> StagePlan:
         (leaves + 1) * data.total,
         planner.machine.seconds(data.total * each, width),
         disk=data.total * leaves * (0.4 * answer * config.plan.characters_per_token + 20),
-        memory=encoding_memory(shape, width, config.selection.batch_size, longest),
+        memory=encoding_memory(shape, width, config.selection.batch_size, longest, carded=planner.carded),
     )
 
 

@@ -115,9 +115,9 @@ def test_what_the_ranker_holds(language_model: Path, dtype: Any, changes: dict[s
     assert 0.8 * measured <= working(scoring) <= 1.75 * measured
 
 
-@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("carded", [True, False])
 @pytest.mark.parametrize("dtype", WIDTHS)
-def test_what_the_encoders_hold(tmp_path: Path, dtype: str, fused: bool) -> None:
+def test_what_the_encoders_hold(tmp_path: Path, dtype: str, carded: bool) -> None:
     words = tokenizer(["rose cream"])
     config = BertConfig(
         vocab_size=len(words),
@@ -125,26 +125,29 @@ def test_what_the_encoders_hold(tmp_path: Path, dtype: str, fused: bool) -> None
         intermediate_size=1024,
         num_hidden_layers=6,
         num_attention_heads=8,
-        attention_probs_dropout_prob=0.0 if fused else 0.1,  # with dropout the CPU has no fused kernel
+        attention_probs_dropout_prob=0.0 if carded else 0.1,  # only without dropout has a CPU a fused kernel
     )
     BertModel(config).save_pretrained(tmp_path)
     words.save_pretrained(tmp_path)
     shape, width = shape_of_config(config.to_dict(), ""), WIDTHS[dtype]
-    encoders = [Encoder(tmp_path, 128, dtype=dtype) for _ in range(2)]
+    encoders = [Encoder(tmp_path, length, dtype=dtype) for length in (48, 128, 384)]
+    for encoder in encoders:
+        if carded:
+            encoder.model.set_attn_implementation("sdpa")  # type: ignore[operator]
+        encoder.model.train()
 
     def step() -> None:
-        embedded = [encoder.embed([[5] * length] * 16) for encoder, length in zip(encoders, (48, 128), strict=True)]
+        embedded = [encoder.embed([[5] * encoder.max_tokens] * 16) for encoder in encoders[:2]]
         (embedded[0] @ embedded[1].T).sum().backward()
 
-    for encoder in encoders:
-        encoder.model.train()
     step()  # the gradients are there from now on
-    planned = encoders_training_memory(shape, ThoughtSpaceSettings(batch_size=16), width, 48, 128, carded=fused)
-    masks = 3 * 2 * 16 * (48 + 128) * 6 * 256 if fused else 0  # a card's are booleans, these four bytes wide
+    planned = encoders_training_memory(shape, ThoughtSpaceSettings(batch_size=16), width, 48, 128, carded=carded)
+    masks = 3 * 2 * 16 * (48 + 128) * 6 * 256 if carded else 0  # a card's are booleans, these four bytes wide
     assert planned.parts["activations"] + masks == pytest.approx(peak(step), rel=TOLERANCE / 2)
-    frozen = encoding_memory(shape, width, 16, 128)
-    measured = peak(lambda: encoders[0].encode([f"{number}" + "x" * 300 for number in range(16)], 16))
-    assert frozen.parts["states"] == pytest.approx(measured, rel=TOLERANCE)
+    for encoder in encoders:
+        frozen = encoding_memory(shape, width, 16, encoder.max_tokens, carded=carded)
+        measured = peak(lambda encoder=encoder: encoder.encode([f"{number}" + "x" * 700 for number in range(16)], 16))
+        assert frozen.parts["states"] == pytest.approx(measured, rel=TOLERANCE)
 
 
 @pytest.mark.parametrize(("texts", "shared", "own"), [(32, 300, 200), (64, 50, 60)], ids=["prefill", "cache"])
@@ -154,6 +157,7 @@ def test_what_writing_holds(language_model: Path, dtype: str, texts: int, shared
     contents = ["x" * shared + chr(97 + number // 8) + chr(97 + number % 8) + "y" * own for number in range(texts)]
     requests = [Request((Message("user", content),), Sampling(16, 0.7, 0.9, 50), 0) for content in contents]
     prompts = [engine.chat.prompt(request) for request in requests]
+    engine.prepare(requests)
     common = transformers_engine._common_prefix(prompts)
     planned = transformers_memory(
         shape_of(language_model), WIDTHS[dtype], texts, common, max(map(len, prompts)) - common
