@@ -21,6 +21,9 @@ REVIEWS_PER_SECOND = 100_000  # of the corpus stage, about (docs/performance.md)
 PREFIX_WORDS = 20  # tokens of a question beside titles and rationale
 INTERACTION_BYTES = 50  # of the corpus's tables and examples: Gift Cards 50, with their short texts
 PREDICTION_BYTES = 100
+# Of a trained weight while it is trained: itself, the best one and AdamW's moments in float32, for a killed training to
+# start from (pulse_core.checkpoints); twice while a new state takes the old one's place.
+STATE_BYTES = 2 * 16
 
 
 def corpus_stage(data: DomainData) -> StagePlan:
@@ -71,7 +74,7 @@ def thought_space_stage(planner: Planner, data: DomainData) -> StagePlan:
         "users",
         users,
         planner.machine.seconds(seen * both, width),
-        disk=2 * 4 * parameters(shape),
+        disk=2 * parameters(shape) * (4 + STATE_BYTES),
         memory=encoders_training_memory(shape, settings, width, longest_rationale, longest, carded=planner.carded),
         processes=planner.processes(settings.processes),
     )
@@ -158,7 +161,7 @@ def ranking_stage(
         step = (3 if settings.gradient_checkpointing else 2) * forward(layers) + 2 * output
         operations += epochs * train * step + (epochs + 1) * validation * head + (train + validation) * trunk
         kept = packed.mean * shape.hidden * width if layers < shape.layers else 0  # the trunk's states of a user
-        disk += 4 * lora_parameters(shape, settings.lora_r, layers) + (train + validation) * kept
+        disk += lora_parameters(shape, settings.lora_r, layers) * (4 + STATE_BYTES) + (train + validation) * kept
         users += train
     return planner.stage(
         data,

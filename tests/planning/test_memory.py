@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 from transformers import BertConfig, BertModel, LlamaConfig, Phi3Config
 
 from pulse_core.artifacts import read_json
+from pulse_core.checkpoints import optimiser_tensors
 from pulse_core.generation import growing_cache, transformers_engine
 from pulse_core.generation.requests import Message, Request, Sampling
 from pulse_core.generation.settings import GenerationSettings, VLLMSettings
@@ -27,6 +28,7 @@ from pulse_core.planning.memory import (
     transformers_memory,
     vllm_memory,
 )
+from pulse_core.planning.model_stages import STATE_BYTES
 from pulse_core.planning.settings import ShapeSettings
 from pulse_core.planning.shapes import shape_of_config
 from pulse_core.ranking.layout import collate
@@ -185,6 +187,10 @@ def test_training_holds_what_torch_and_adam_hold() -> None:
     shape = shape_of_config(config.to_dict(), "")
     planned = encoders_training_memory(shape, ThoughtSpaceSettings(), 4, 8, 8, carded=True)
     assert planned.parts["weights, gradients, AdamW"] == 2 * measured
+    # A state on the disk: the weights, the best ones, and what the optimiser knows (a count of steps for each tensor).
+    weights = sum(each.numel() for each in model.parameters())
+    state = 2 * 4 * weights + sum(tensor.nbytes for tensor in optimiser_tensors(optimiser).values())
+    assert state == pytest.approx(STATE_BYTES / 2 * weights, rel=0.01)
 
 
 def test_vllm_gives_its_cache_what_is_left_of_its_share() -> None:
