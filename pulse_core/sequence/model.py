@@ -1,5 +1,8 @@
 """SASRec: self-attentive sequential recommendation (Kang & McAuley 2018), in its pre-norm form.
 
+`post_norm` gives the other form in use, of BERT: normalised after each sum, GELU, a feed-forward layer four times as
+wide, weights from N(0, 0.02). DuoRec, EC4SRec and MoRec are built on that one.
+
 Items are codes 0..item_count-1 outside this module. Inside, code + 1 is embedded and 0 is padding. Sequences are
 padded on the right: under the causal mask no real position ever looks at padding, so attention needs no second mask.
 """
@@ -10,63 +13,92 @@ from torch.nn import functional as F
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + feed_forward(norm(x))."""
+    """x + attention(norm(x)), then x + feed_forward(norm(x)); with `post_norm` the norms stand round the sums."""
 
-    def __init__(self, dimension: int, heads: int, dropout: float) -> None:
+    def __init__(self, dimension: int, heads: int, dropout: float, post_norm: bool = False) -> None:
         super().__init__()
-        self.heads, self.dropout = heads, dropout
+        self.heads, self.dropout, self.post_norm = heads, dropout, post_norm
         self.attention_norm = nn.LayerNorm(dimension, eps=1e-8)
         self.queries_keys_values = nn.Linear(dimension, 3 * dimension)
         self.output = nn.Linear(dimension, dimension)
         self.feed_forward_norm = nn.LayerNorm(dimension, eps=1e-8)
-        self.feed_forward = nn.Sequential(
-            nn.Linear(dimension, dimension),
-            nn.Dropout(dropout),
-            nn.ReLU(),
-            nn.Linear(dimension, dimension),
-            nn.Dropout(dropout),
-        )
+        if post_norm:
+            self.feed_forward = nn.Sequential(
+                nn.Linear(dimension, 4 * dimension), nn.GELU(), nn.Linear(4 * dimension, dimension), nn.Dropout(dropout)
+            )
+        else:
+            self.feed_forward = nn.Sequential(
+                nn.Linear(dimension, dimension),
+                nn.Dropout(dropout),
+                nn.ReLU(),
+                nn.Linear(dimension, dimension),
+                nn.Dropout(dropout),
+            )
 
     def forward(self, x: Tensor) -> Tensor:  # (batch, length, dim) -> the same
+        if self.post_norm:
+            x = self.attention_norm(x + F.dropout(self.attention(x), self.dropout, self.training))
+            return self.feed_forward_norm(x + self.feed_forward(x))
+        x = x + self.attention(self.attention_norm(x))
+        return x + self.feed_forward(self.feed_forward_norm(x))
+
+    def attention(self, x: Tensor) -> Tensor:
+        """Causal multi-head self-attention: (batch, length, dim) -> the same."""
         batch, length, dimension = x.shape
-        mixed = self.queries_keys_values(self.attention_norm(x))
+        mixed = self.queries_keys_values(x)
         mixed = mixed.view(batch, length, 3, self.heads, dimension // self.heads).permute(2, 0, 3, 1, 4)
         queries, keys, values = mixed.unbind(0)  # each (batch, heads, length, dim / heads)
         dropout = self.dropout if self.training else 0.0
         attended = F.scaled_dot_product_attention(queries, keys, values, dropout_p=dropout, is_causal=True)
-        x = x + self.output(attended.transpose(1, 2).reshape(batch, length, dimension))
-        return x + self.feed_forward(self.feed_forward_norm(x))
+        return self.output(attended.transpose(1, 2).reshape(batch, length, dimension))
 
 
 class SASRec(nn.Module):
     """States of histories and, by inner product with the item embeddings, scores of next items."""
 
     def __init__(
-        self, item_count: int, dimension: int, blocks: int, heads: int, dropout: float, max_length: int
+        self,
+        item_count: int,
+        dimension: int,
+        blocks: int,
+        heads: int,
+        dropout: float,
+        max_length: int,
+        post_norm: bool = False,
     ) -> None:
         super().__init__()
-        self.item_count, self.max_length = item_count, max_length
+        self.item_count, self.max_length, self.post_norm = item_count, max_length, post_norm
         self.items = nn.Embedding(item_count + 1, dimension, padding_idx=0)
         self.positions = nn.Embedding(max_length, dimension)
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(Block(dimension, heads, dropout) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(dimension, heads, dropout, post_norm) for _ in range(blocks))
         self.norm = nn.LayerNorm(dimension, eps=1e-8)
         self._initialise()
 
     def _initialise(self) -> None:
         for parameter in self.parameters():
             if parameter.dim() > 1:
-                nn.init.xavier_normal_(parameter)
+                if self.post_norm:
+                    nn.init.normal_(parameter, std=0.02)
+                else:
+                    nn.init.xavier_normal_(parameter)
         with torch.no_grad():
-            self.items.weight[0].zero_()  # xavier also fills the padding row
+            self.items.weight[0].zero_()  # either also fills the padding row
 
     def forward(self, padded: Tensor) -> Tensor:
         """States after every position: (batch, length) codes + 1, zeros on the right -> (batch, length, dim)."""
-        embedded = self.items(padded) * self.items.embedding_dim**0.5
-        x = self.dropout(embedded + self.positions.weight[: padded.shape[1]])
+        return self.encode(self.items(padded))
+
+    def encode(self, vectors: Tensor) -> Tensor:
+        """States after every position of sequences of item vectors, whatever these come from: (batch, length, dim)."""
+        positions = self.positions.weight[: vectors.shape[1]]
+        if self.post_norm:
+            x = self.dropout(self.norm(vectors + positions))
+        else:
+            x = self.dropout(vectors * self.items.embedding_dim**0.5 + positions)
         for block in self.blocks:
             x = block(x)
-        return self.norm(x)
+        return x if self.post_norm else self.norm(x)
 
     def item_vectors(self) -> Tensor:
         """Embeddings by item code: (item_count, dim)."""

@@ -1,9 +1,6 @@
 """Training of the sequence model with early stopping on validation targets, and its file."""
 
-import copy
-import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pulse_core.artifacts import whole_file
+from pulse_core.early_stopping import Advance, Figures, Fit, Schedule, fit
 from pulse_core.errors import InputError
 from pulse_core.schedules import finite
 from pulse_core.sequence.batches import training_batches
@@ -22,19 +20,12 @@ from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import SASRecSettings
 from pulse_core.sequence.states import full_ranks
 
-log = logging.getLogger("pulse")
-Advance = Callable[[int, str], None]
-
 
 @dataclass
-class TrainedSASRec:
-    """A model and how it came to be: epochs kept, seconds an epoch, validation figures by epoch."""
+class TrainedSASRec(Fit):
+    """A model and how it came to be."""
 
-    model: SASRec
-    best_epoch: int
-    epochs_run: int
-    epoch_seconds: float
-    curve: list[dict[str, float]] = field(default_factory=list)
+    model: SASRec = field(kw_only=True)
 
 
 def new_model(item_count: int, settings: SASRecSettings) -> SASRec:
@@ -77,28 +68,16 @@ def _fit(
     advance: Advance | None,
 ) -> TrainedSASRec:
     optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
-    best, best_epoch, best_value, waited = model.state_dict(), settings.epochs, -1.0, 0
-    curve: list[dict[str, float]] = []
-    seconds = 0.0
-    for epoch in range(1, settings.epochs + 1):
-        started = time.perf_counter()
-        loss = run_epoch(model, sequences, optimiser, settings, generator)
-        seconds += time.perf_counter() - started
-        if validation is not None and (epoch % settings.evaluate_every == 0 or epoch == settings.epochs):
-            figures = ranking_metrics(full_ranks(model, *validation))
-            curve.append({"epoch": epoch, "loss": loss, **figures})
-            if figures["ndcg@10"] > best_value:
-                best, best_epoch, best_value, waited = copy.deepcopy(model.state_dict()), epoch, figures["ndcg@10"], 0
-            else:
-                waited += 1
-        if advance is not None:
-            advance(1, f"loss {loss:.3f}" + (f", best NDCG@10 {best_value:.4f}" if curve else ""))
-        if waited >= settings.patience:
-            break
-    if validation is not None:
-        model.load_state_dict(best)
-    model.eval()
-    return TrainedSASRec(model, best_epoch, epoch, seconds / epoch, curve)
+
+    def epoch(_number: int) -> float:
+        return run_epoch(model, sequences, optimiser, settings, generator)
+
+    def look() -> Figures:
+        return ranking_metrics(full_ranks(model, *(validation or ([], np.zeros(0)))))
+
+    schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
+    found = fit(model, optimiser, epoch, None if validation is None else look, schedule, advance)
+    return TrainedSASRec(**vars(found), model=model)
 
 
 def run_epoch(
