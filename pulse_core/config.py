@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
+from pulse_core.baselines.settings.all import BaselinesSettings
 from pulse_core.data.settings import CorpusSettings, DownloadSettings, SplitSettings
 from pulse_core.data.sources import CATEGORIES
 from pulse_core.data.synthetic.drivers import GROUPS
@@ -99,6 +100,7 @@ class Config(Settings):
     tree: TreeSettings = TreeSettings()
     selection: SelectionSettings = SelectionSettings()
     ranker: RankerSettings = RankerSettings()
+    baselines: BaselinesSettings = BaselinesSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     plan: PlanSettings = PlanSettings()
 

@@ -1,76 +1,25 @@
-# What PULSE is measured against, on the same examples and candidates.
-rule counting_baseline:
-    input:
-        examples=rules.examples.output,
-        candidates=rules.candidates.output,
-        interactions=rules.corpus.output.interactions,
-        catalogue=rules.corpus.output.catalogue,
-    output:
-        predictions="results/{domain}/baselines/{name}/predictions.parquet",
-    log:
-        "logs/{domain}/baseline-{name}.log",
-    benchmark:
-        "logs/{domain}/baseline-{name}.tsv"
-    wildcard_constraints:
-        name="popularity|brand_repeat",
-    conda:
-        "../envs/pulse.yaml"
-    params:
-        code=wiring.code("counting_baseline"),
-    script:
-        "../workflow_scripts/counting_baseline.py"
+# What PULSE is measured against, on the same examples and candidates: a rule for each system of the registry
+# (pulse_core/baselines/registry.py), `baseline_<name>`, with a script of its own.
+for system in wiring.baselines.systems:
 
-
-rule sasrec_baseline:
-    input:
-        examples=rules.examples.output,
-        candidates=rules.candidates.output,
-        model=rules.sasrec.output.model,
-    output:
-        predictions="results/{domain}/baselines/sasrec/predictions.parquet",
-    log:
-        "logs/{domain}/baseline-sasrec.log",
-    benchmark:
-        "logs/{domain}/baseline-sasrec.tsv"
-    conda:
-        "../envs/pulse.yaml"
-    threads: wiring.cpu_threads
-    params:
-        code=wiring.code("sasrec_baseline"),
-        settings=wiring.plain("sasrec"),
-    script:
-        "../workflow_scripts/sasrec_baseline.py"
-
-
-rule untrained_slm:
-    input:
-        examples=rules.examples.output,
-        candidates=rules.candidates.output,
-        interactions=rules.corpus.output.interactions,
-        catalogue=rules.corpus.output.catalogue,
-        reviews=rules.corpus.output.reviews,
-        model=wiring.models.weights("slm"),
-    output:
-        predictions="results/{domain}/baselines/untrained_slm/predictions.parquet",
-    log:
-        "logs/{domain}/baseline-untrained_slm.log",
-    benchmark:
-        "logs/{domain}/baseline-untrained_slm.tsv"
-    conda:
-        "../envs/pulse.yaml"
-    threads: wiring.gpu_threads
-    resources:
-        gpu=1,
-        mem_mb=16000,
-    params:
-        code=wiring.code("untrained_slm"),
-        settings=wiring.part(
-            "ranker",
-            "history_items",
-            "title_chars",
-            "max_tokens",
-            "batch_users",
-            "dtype",
-        ),
-    script:
-        "../workflow_scripts/untrained_slm.py"
+    rule:
+        name:
+            f"baseline_{system.name}"
+        input:
+            **wiring.baselines.inputs(system),
+        output:
+            **wiring.baselines.outputs(system),
+        log:
+            f"logs/{{domain}}/baseline-{system.name}.log",
+        benchmark:
+            f"logs/{{domain}}/baseline-{system.name}.tsv"
+        conda:
+            "../envs/pulse.yaml"
+        threads: wiring.gpu_threads if system.gpu else wiring.cpu_threads
+        resources:
+            gpu=int(system.gpu),
+            mem_mb=16000 if system.gpu else 8000,
+        params:
+            **wiring.baselines.params(system),
+        script:
+            f"../workflow_scripts/baselines/{system.name}.py"

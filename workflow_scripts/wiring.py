@@ -19,6 +19,7 @@ from pulse_core.accelerators import PRETENDED, allowed_devices
 from pulse_core.code_version import code_version
 from pulse_core.config import Config, load_config
 from workflow_scripts import driver
+from workflow_scripts.baseline_inputs import BaselineInputs
 from workflow_scripts.evaluation_inputs import EvaluationInputs
 from workflow_scripts.locations import RawFiles, here_or_in_checkout, readable
 from workflow_scripts.prepared_models import PreparedModels
@@ -75,6 +76,7 @@ class Wiring:
         self.raw = RawFiles(self.settings, self.root)
         self.scorers = Scorers(self.settings, self.models)
         self.evaluation = EvaluationInputs(self)
+        self.baselines = BaselineInputs(self)
         self._check_targets(argument for argument in sys.argv[1:] if argument.startswith("results/"))
 
     def _check_targets(self, targets: Iterable[str]) -> None:

@@ -1,1 +1,1 @@
-"""Evaluation: ranks, metrics with intervals, paired tests, floors, and `hr1.json` with all it depends on."""
+"""Evaluation: ranks, metrics with intervals, paired tests, and `hr1.json` with all it depends on."""

@@ -10,13 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pulse_core.baselines.brand_repeat import brand_keys, brand_repeat_predictions
+from pulse_core.baselines.popularity import popularity_predictions, training_popularity
 from pulse_core.errors import InputError
-from pulse_core.evaluation.floors import (
-    brand_keys,
-    brand_repeat_predictions,
-    popularity_predictions,
-    training_popularity,
-)
 from pulse_core.evaluation.predictions import aligned_ranks
 from pulse_core.evaluation.tables import predictions_table
 from pulse_core.rank_metrics import hit_at_1

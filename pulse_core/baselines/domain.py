@@ -1,0 +1,106 @@
+"""What a baseline is given of a domain: training sequences, and held-out examples with their candidates."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from pulse_core.data.examples import sequences_by_user, training_sequences
+from pulse_core.errors import InputError
+from pulse_core.keys import KEY, Key, keys
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples of one split with their candidates, aligned: n rows."""
+
+    split: str
+    keys: list[Key]  # (user, split, position)
+    histories: list[np.ndarray]  # item codes, oldest first
+    targets: np.ndarray  # (n,) item codes
+    candidates: np.ndarray  # (n, C) item codes
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def users(self) -> np.ndarray:
+        """User codes, (n,)."""
+        return np.array([key[0] for key in self.keys], dtype=np.int64)
+
+    def places(self) -> np.ndarray:
+        """Where each target stands among its candidates, (n,)."""
+        return (self.candidates == self.targets[:, None]).argmax(axis=1)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One domain: `sequences[i]` are the training items of user `users[i]`, oldest first.
+
+    Training sequences end with the training target: no validation or test target is among them. `train` are the
+    training examples with their candidates, for models that learn to rank them.
+    """
+
+    item_count: int
+    users: np.ndarray
+    sequences: list[np.ndarray]
+    train: Examples
+    validation: Examples
+    test: Examples
+
+    @cached_property
+    def popularity(self) -> np.ndarray:
+        """Training purchases of each item, (items,)."""
+        return np.bincount(np.concatenate(self.sequences), minlength=self.item_count)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of all that is here: what a kept training was made of."""
+        digest = hashlib.sha256(str(self.item_count).encode())
+        for part in (self.train, self.validation, self.test):
+            digest.update(repr(part.keys).encode() + part.targets.tobytes() + part.candidates.tobytes())
+            digest.update(np.concatenate([*part.histories, np.zeros(0, np.int32)]).astype(np.int64).tobytes())
+        digest.update(np.concatenate(self.sequences).astype(np.int64).tobytes() + self.users.tobytes())
+        return digest.hexdigest()
+
+
+def make_domain(
+    interactions: pd.DataFrame, examples: pd.DataFrame, candidates: pd.DataFrame, item_count: int, sampled: bool = False
+) -> Domain:
+    """The domain of the artifacts' tables.
+
+    Args:
+        interactions, examples, candidates: the tables of those names.
+        item_count: items of the catalogue.
+        sampled: keep only the sampled examples, those that the language-model stages work on. Training sequences are
+            every user's all the same.
+
+    Raises:
+        InputError: an example has no candidates, or a split no example.
+    """
+    learned = sequences_by_user(training_sequences(interactions, examples))
+    chosen = examples[examples["sampled"].astype(bool)] if sampled else examples
+    joined = chosen.merge(candidates, on=KEY, how="left", validate="one_to_one").sort_values(KEY, ignore_index=True)
+    without = joined[joined["candidates"].isna()]
+    if len(without):
+        raise InputError(
+            f"candidates: none for (user, split, position) {keys(without)[0]}: make candidates.parquet anew"
+        )
+    parts = {name: _examples(name, joined[joined["split"] == name]) for name in ("train", "validation", "test")}
+    return Domain(item_count, np.array(list(learned), dtype=np.int64), list(learned.values()), **parts)
+
+
+def _examples(split: str, rows: pd.DataFrame) -> Examples:
+    if rows.empty:
+        raise InputError(
+            f"examples: there is no {split} example; raise split.sample_users.{split} or give a larger dump"
+        )
+    return Examples(
+        split,
+        keys(rows),
+        [np.asarray(history) for history in rows["history"]],
+        rows["target"].to_numpy(np.int64),
+        np.stack(rows["candidates"].tolist()).astype(np.int64),
+    )

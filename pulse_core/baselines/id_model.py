@@ -1,0 +1,81 @@
+"""What the systems that know items by their id share: the backbone's states, scores, and the epoch's own seed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pulse_core import processes
+from pulse_core.baselines.domain import Domain, Examples
+from pulse_core.baselines.system import Recommender
+from pulse_core.checkpoints import Checkpoint
+from pulse_core.early_stopping import Figures, Schedule, fit
+from pulse_core.progress import progress
+from pulse_core.seeding import derive_seed
+from pulse_core.sequence.full_ranking import ranking_metrics
+from pulse_core.sequence.model import SASRec
+from pulse_core.sequence.states import full_ranks, score_candidates
+
+Epoch = Callable[[int, np.random.Generator], float]
+
+
+@contextmanager
+def drawing(seed: int, number: int) -> Iterator[np.random.Generator]:
+    """The draws of an epoch, of a seed of its own: what is killed and resumed draws what it would have drawn."""
+    own = derive_seed(seed, "epoch", number)
+    with processes.seeded_dropout(own, torch.device("cpu")):
+        yield np.random.default_rng(own)
+
+
+class IDModel(Recommender):
+    """A system whose users are states of the backbone and whose items are its embeddings; runs on the CPU.
+
+    Early stopping looks at full-ranking NDCG@10 of the validation examples, as the pipeline's SASRec does.
+    """
+
+    label: str
+
+    def __init__(self, domain: Domain, seed: int) -> None:
+        self.domain, self.seed = domain, seed
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(seed, "weights"))
+            self.model = self.new_backbone()
+
+    def new_backbone(self) -> SASRec:
+        """An untrained backbone; draws from torch's global generator."""
+        raise NotImplementedError
+
+    def train(
+        self,
+        epoch: Epoch,
+        optimiser: torch.optim.Optimizer,
+        schedule: Schedule,
+        checkpoint: Checkpoint,
+        *determined_by: object,
+    ) -> dict[str, Any]:
+        """Train by `epoch(number, generator)` with early stopping; the record for metrics.json."""
+        held = self.domain.validation
+
+        def one(number: int) -> float:
+            self.model.train()
+            with drawing(self.seed, number) as generator:
+                return epoch(number, generator)
+
+        def look() -> Figures:
+            return ranking_metrics(full_ranks(self.model, held.histories, held.targets))
+
+        with progress(self.label, schedule.epochs, "epochs") as meter:
+            made_of = (self.domain.fingerprint, self.seed, *determined_by)
+            return fit(self.model, optimiser, one, look, schedule, meter.advance, checkpoint, made_of).record()
+
+    def scores(self, examples: Examples) -> np.ndarray:
+        return score_candidates(self.model, examples.histories, examples.candidates)
+
+    def full_ranks(self, examples: Examples) -> np.ndarray:
+        return full_ranks(self.model, examples.histories, examples.targets)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return self.model.state_dict()

@@ -1,0 +1,89 @@
+"""Item-kNN (Sarwar et al. 2001, item-based collaborative filtering): no training, two matrix products."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from pulse_core.baselines.domain import Domain, Examples
+from pulse_core.baselines.settings.item_knn import ItemKNNSettings
+from pulse_core.baselines.system import Recommender
+from pulse_core.checkpoints import Checkpoint
+from pulse_core.sequence.full_ranking import ranks_of_targets
+
+BLOCK_CELLS = 20_000_000  # similarities or scores held at a time
+
+
+def similarities(users_items: sparse.csr_matrix, neighbours: int, shrink: float) -> sparse.csr_matrix:
+    """Cosine of items' user columns with `shrink` in the denominator, each item's largest `neighbours` alone.
+
+    users_items (users, items) of 0 and 1 -> (items, items); an item is not its own neighbour. Row i holds the items
+    that item i speaks for.
+    """
+    items = users_items.shape[1]
+    norms = np.sqrt(np.asarray(users_items.sum(axis=0)).ravel())
+    block = max(1, BLOCK_CELLS // items)
+    parts = []
+    for start in range(0, items, block):
+        stop = min(start + block, items)
+        common = (users_items[:, start:stop].T @ users_items).toarray()
+        common[np.arange(stop - start), np.arange(start, stop)] = 0.0
+        cosine = common / np.maximum(np.outer(norms[start:stop], norms) + shrink, 1e-12)
+        if neighbours < items:
+            dropped = np.argpartition(-cosine, neighbours, axis=1)[:, neighbours:]
+            np.put_along_axis(cosine, dropped, 0.0, axis=1)
+        parts.append(sparse.csr_matrix(cosine.astype(np.float32)))
+    return sparse.vstack(parts, format="csr")
+
+
+class ItemKNN(Recommender):
+    """An item's score is the sum of its similarities with the items of the history, the latest counting most."""
+
+    def __init__(self, domain: Domain, settings: ItemKNNSettings) -> None:
+        self.settings, self.item_count = settings, domain.item_count
+        lengths = [len(sequence) for sequence in domain.sequences]
+        rows, columns = np.repeat(np.arange(len(lengths)), lengths), np.concatenate(domain.sequences)
+        counts = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(lengths), domain.item_count))
+        counts.data[:] = 1.0  # bought again is bought once
+        self.similar = similarities(counts, settings.neighbours, settings.shrink)
+
+    def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        return {}
+
+    def all_scores(self, histories: list[np.ndarray]) -> np.ndarray:
+        """Scores of the whole catalogue, (n, items) float32."""
+        lengths = [len(history) for history in histories]
+        weights = [self.settings.decay ** np.arange(length - 1, -1, -1.0) for length in lengths]
+        triplet = (np.concatenate(weights), (np.repeat(np.arange(len(lengths)), lengths), np.concatenate(histories)))
+        read = sparse.csr_matrix(triplet, shape=(len(lengths), self.item_count), dtype=np.float32)
+        return (read @ self.similar).toarray()
+
+    def scores(self, examples: Examples) -> np.ndarray:
+        rows = np.arange(len(examples))[:, None]
+        found = np.zeros(examples.candidates.shape, dtype=np.float32)
+        for part in self._blocks(len(examples)):
+            of_all = self.all_scores(examples.histories[part])
+            found[part] = of_all[rows[part] - part.start, examples.candidates[part]]
+        return found
+
+    def full_ranks(self, examples: Examples) -> np.ndarray:
+        parts = [
+            ranks_of_targets(
+                self.all_scores(examples.histories[part]), examples.histories[part], examples.targets[part]
+            )
+            for part in self._blocks(len(examples))
+        ]
+        return np.concatenate(parts)
+
+    def _blocks(self, rows: int) -> list[slice]:
+        size = max(1, BLOCK_CELLS // self.item_count)
+        return [slice(start, start + size) for start in range(0, rows, size)]
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {
+            "similarity": torch.from_numpy(self.similar.data),
+            "columns": torch.from_numpy(self.similar.indices),
+            "row_starts": torch.from_numpy(self.similar.indptr),
+        }

@@ -1,0 +1,53 @@
+"""Popularity: what was bought most up to the training cut. Needs no training; every table has to show it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from pulse_core.data.examples import training_sequences
+from pulse_core.evaluation.tables import require_columns
+from pulse_core.keys import Key, keys
+
+HELD_OUT = ("validation", "test")
+
+
+def training_popularity(interactions: pd.DataFrame, examples: pd.DataFrame) -> pd.Series:
+    """How many users bought each item among what training may see (`training_sequences`): counts indexed by item.
+
+    Args:
+        interactions: (user, item, timestamp, row), any order; sequence order is (timestamp, row).
+        examples: (user, split, position, ...), position = index of the target in the user's sequence.
+    """
+    require_columns(interactions, ("user", "item", "timestamp", "row"), "interactions")
+    require_columns(examples, ("user", "split", "position"), "examples")
+    ordered = interactions.sort_values(["user", "timestamp", "row"], ignore_index=True)
+    return training_sequences(ordered, examples).groupby("item").size().rename("count")
+
+
+def popularity_predictions(candidates: pd.DataFrame, popularity: pd.Series) -> pd.DataFrame:
+    """Predictions by training-time popularity; equal counts stay tied, and ties count against this floor too.
+
+    Args:
+        candidates: (user, split, candidates); training rows are skipped.
+        popularity: from `training_popularity`; an item it does not know has count 0.
+    """
+    counts = popularity.to_dict()
+    return counting_predictions(candidates, lambda _, offered: [counts.get(item, 0) for item in offered])
+
+
+def counting_predictions(candidates: pd.DataFrame, score: Callable[[Key, list[int]], list[int]]) -> pd.DataFrame:
+    """Apply `score(key, candidates)` to every held-out row; sorted by (user, split)."""
+    require_columns(candidates, ("user", "split", "position", "candidates"), "candidates")
+    rows = candidates[candidates["split"].isin(HELD_OUT)].sort_values(["user", "split"], ignore_index=True)
+    offered = [[int(item) for item in each] for each in rows["candidates"]]
+    return pd.DataFrame(
+        {
+            "user": rows["user"].astype("int32"),
+            "split": rows["split"],
+            "candidates": [np.array(each, dtype=np.int32) for each in offered],
+            "scores": [
+                np.array(score(key, each), dtype=np.float32) for key, each in zip(keys(rows), offered, strict=True)
+            ],
+        }
+    )

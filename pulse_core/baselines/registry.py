@@ -1,0 +1,40 @@
+"""The systems of the overall table, in its order. Imports no torch: the rules read it at every call."""
+
+from dataclasses import dataclass
+
+SEQUENTIAL, TEXT, LANGUAGE_MODEL, OURS, FLOOR = (
+    "sequential, by item id",
+    "sequential, with item text",
+    "language model",
+    "PULSE",
+    "floor",
+)
+
+
+@dataclass(frozen=True)
+class System:
+    """One system: `results/<domain>/baselines/<name>/`, rule `baseline_<name>`, `workflow_scripts/baselines/<name>.py`.
+
+    What it learns from beside the corpus, its examples and candidates is named in `needs`: `encoder` and `slm` (the
+    prepared models), `rationales` (those that the Thought Space selected), `ranker:<variant>` (the configured ranker).
+    A system with a section of its name under `baselines` in the configuration is tuned.
+    """
+
+    name: str
+    label: str
+    group: str
+    needs: tuple[str, ...] = ()
+
+    @property
+    def gpu(self) -> bool:
+        """Whether its rule asks for an accelerator: whoever runs a pre-trained model does."""
+        return bool(self.needs)
+
+
+SYSTEMS = (
+    System("sasrec", "SASRec", SEQUENTIAL),
+    System("untrained_slm", "LLM zero-shot", LANGUAGE_MODEL, ("slm",)),
+    System("popularity", "Popularity", FLOOR),
+    System("item_knn", "item-kNN", FLOOR),
+    System("brand_repeat", "brand repeat", FLOOR),
+)

@@ -1,0 +1,38 @@
+"""SASRec (Kang & McAuley 2018) as a tuned baseline: full softmax or the original loss with one negative."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from pulse_core.baselines.domain import Domain
+from pulse_core.baselines.id_model import IDModel
+from pulse_core.baselines.settings.sasrec import SASRecBaselineSettings
+from pulse_core.checkpoints import Checkpoint
+from pulse_core.early_stopping import Schedule
+from pulse_core.sequence.model import SASRec
+from pulse_core.sequence.training import new_model, run_epoch
+
+
+class SASRecBaseline(IDModel):
+    """The pipeline's model and losses, under one trial's settings."""
+
+    label = "SASRec"
+
+    def __init__(self, domain: Domain, settings: SASRecBaselineSettings, seed: int) -> None:
+        self.settings = settings
+        super().__init__(domain, seed)
+
+    def new_backbone(self) -> SASRec:
+        return new_model(self.domain.item_count, self.settings)
+
+    def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        settings = self.settings
+        parameters = self.model.parameters()
+        optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
+
+        def epoch(_number: int, generator: np.random.Generator) -> float:
+            return run_epoch(self.model, self.domain.sequences, optimiser, settings, generator)
+
+        schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
+        return self.train(epoch, optimiser, schedule, checkpoint, settings.model_dump())

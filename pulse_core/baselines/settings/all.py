@@ -1,0 +1,31 @@
+"""The section `baselines` of the configuration. Stages read their own part's module alone."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from pulse_core.baselines.settings.item_knn import ItemKNNSettings
+from pulse_core.baselines.settings.sasrec import SASRecBaselineSettings
+from pulse_core.baselines.settings.tuned import TunedSettings
+from pulse_core.settings import Settings
+
+
+class BaselinesSettings(Settings):
+    """The systems of results/tables/overall.csv beside PULSE, and how each is tuned."""
+
+    trials: int = Field(default=2, ge=1)
+    """Validation trials of every system that has anything to tune, PULSE among them: the first so many entries of each
+    `search`."""
+    sasrec: SASRecBaselineSettings = SASRecBaselineSettings()
+    item_knn: ItemKNNSettings = ItemKNNSettings()
+
+    @model_validator(mode="after")
+    def _enough_trials(self) -> Self:
+        for name in type(self).model_fields:
+            section = getattr(self, name)
+            if isinstance(section, TunedSettings) and len(section.search) < self.trials:
+                raise ValueError(
+                    f"baselines.{name}.search: got {len(section.search)} entries, wants at least baselines.trials "
+                    f"({self.trials}): every system has the same number of trials"
+                )
+        return self

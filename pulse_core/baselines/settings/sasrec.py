@@ -1,0 +1,24 @@
+"""Settings of SASRec as a baseline of its own."""
+
+from typing import Any
+
+from pydantic import Field
+
+from pulse_core.baselines.settings.tuned import TunedSettings
+from pulse_core.sequence.settings import SASRecSettings
+
+
+class SASRecBaselineSettings(TunedSettings, SASRecSettings):
+    """SASRec (Kang & McAuley 2018), tuned: the full softmax and the original loss with one negative."""
+
+    cross_fit_folds: int = Field(default=0, ge=0, le=0)
+    """Cross-fitting is for the pipeline's own SASRec, whose states train rankers."""
+    search: list[dict[str, Any]] = Field(
+        default_factory=lambda: [
+            {"loss": "ce"},
+            {"loss": "bce", "learning_rate": 1e-3, "batch_size": 128},
+            {"loss": "ce", "dropout": 0.3},
+            {"loss": "ce", "dimension": 64},
+        ]
+    )
+    """One entry a trial; the first two are both losses, the second with the paper's learning rate and batch."""

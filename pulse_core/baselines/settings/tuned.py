@@ -1,0 +1,37 @@
+"""What the settings of every tuned system share: the list of its validation trials."""
+
+import json
+from typing import Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from pulse_core.settings import Settings
+
+
+class TunedSettings(Settings):
+    """Settings of a system that is tuned: the values beside `search` are what every trial starts from."""
+
+    search: list[dict[str, Any]] = Field(default_factory=lambda: [{}])
+    """One entry a trial, in order: the values it changes ({} changes none). The first `baselines.trials` are tried, and
+    the best by validation HR@1 among the candidates (then NDCG@10) is kept."""
+
+    @model_validator(mode="after")
+    def _each_trial_valid(self) -> Self:
+        for number, changed in enumerate(self.search):
+            try:
+                self._with(changed)
+            except ValidationError as error:
+                details = error.errors(include_url=False)[0]
+                key = ".".join(map(str, details["loc"]))
+                message = details["msg"].removeprefix("Value error, ")
+                raise ValueError(f"search[{number}] = {json.dumps(changed)}: {key} {message}") from None
+        return self
+
+    def _with(self, changed: dict[str, Any]) -> Self:
+        if "search" in changed:
+            raise ValueError("search: a trial cannot change the list of trials")
+        return type(self).model_validate({**self.model_dump(), "search": [], **changed})
+
+    def trial(self, number: int) -> Self:
+        """The settings of the trial of that number, from 0; its own `search` is empty."""
+        return self._with(self.search[number])

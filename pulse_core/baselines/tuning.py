@@ -1,0 +1,128 @@
+"""The same number of validation trials for every system, and what is written of the best one."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from safetensors.torch import save_file
+
+from pulse_core.artifacts import whole_file, write_json, write_table
+from pulse_core.baselines.domain import Domain, Examples
+from pulse_core.baselines.settings.tuned import TunedSettings
+from pulse_core.baselines.system import Recommender
+from pulse_core.checkpoints import Checkpoint
+from pulse_core.evaluation.metrics import target_ranks
+from pulse_core.evaluation.tables import predictions_table
+from pulse_core.rank_metrics import hit_at_1, ndcg_at_10, reciprocal_rank
+from pulse_core.sequence.full_ranking import ranking_metrics
+
+log = logging.getLogger("pulse")
+S = TypeVar("S", bound=TunedSettings)
+
+
+def candidate_figures(examples: Examples, scores: np.ndarray) -> dict[str, float]:
+    """HR@1, NDCG@10 and MRR among the candidates: the mean over the examples; ties count against the model."""
+    ranks = target_ranks(examples.candidates, scores, examples.targets)
+    found = {"hr@1": hit_at_1(ranks), "ndcg@10": ndcg_at_10(ranks), "mrr": reciprocal_rank(ranks)}
+    return {name: float(values.mean()) for name, values in found.items()}
+
+
+@dataclass
+class Trial:
+    """One trial: what it changed, its validation figures and the record of its training."""
+
+    changed: dict[str, Any]
+    validation: dict[str, float]
+    training: dict[str, Any]
+
+    @property
+    def merit(self) -> tuple[float, float]:
+        """What the best trial has most of."""
+        return self.validation["hr@1"], self.validation["ndcg@10"]
+
+
+@dataclass
+class Tuned:
+    """The best trial's recommender, and all trials."""
+
+    system: Recommender
+    settings: TunedSettings
+    chosen: int
+    trials: list[Trial] = field(default_factory=list)
+
+
+def tune(
+    make: Callable[[S], Recommender],
+    settings: S,
+    trials: int,
+    validation: Examples,
+    work: Path | None = None,
+    code: str = "",
+    model: Path | None = None,
+) -> Tuned:
+    """Fit each of the first `trials` settings and keep the best by validation HR@1, then NDCG@10, then the earlier.
+
+    Args:
+        make: a new, untrained system of these settings.
+        settings: with `search`, one entry a trial.
+        work: a directory of this system's own; trials that a killed run has finished there are not done again.
+        code, model: what trials depend on beside the settings (`pulse_core.checkpoints`).
+    """
+    found: Tuned | None = None
+    done: list[Trial] = []
+    for number in range(trials):
+        tried = settings.trial(number)
+        system = make(tried)
+        directory = work / f"trial-{number + 1}" if work else None
+        training = system.fit(Checkpoint(directory, code, model))
+        trial = Trial(settings.search[number], candidate_figures(validation, system.scores(validation)), training)
+        log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, trial.changed, trial.validation["hr@1"])
+        done.append(trial)
+        if found is None or trial.merit > done[found.chosen].merit:
+            found = Tuned(system, tried, number)
+    if found is None:
+        raise ValueError(f"trials should be at least 1, got {trials}")
+    found.trials = done
+    return found
+
+
+def predictions(system: Recommender, *parts: Examples) -> pa.Table:
+    """The system's scores in the one schema of predictions."""
+    rows = [
+        pd.DataFrame(
+            {
+                "user": part.users,
+                "split": part.split,
+                "candidates": list(part.candidates.astype(np.int32)),
+                "scores": list(system.scores(part).astype(np.float32)),
+            }
+        )
+        for part in parts
+    ]
+    return predictions_table(pd.concat(rows, ignore_index=True))
+
+
+def write_tuned(name: str, tuned: Tuned, domain: Domain, seed: int, out: Path) -> None:
+    """Write model.safetensors, predictions.parquet (validation and test) and metrics.json into `out`."""
+    metrics: dict[str, Any] = {
+        "system": name,
+        "seed": seed,
+        "settings": tuned.settings.model_dump(exclude={"search"}),
+        "trials": [vars(trial) for trial in tuned.trials],
+        "chosen": tuned.chosen,
+    }
+    parts = (domain.validation, domain.test)
+    ranks = {part.split: tuned.system.full_ranks(part) for part in parts}
+    metrics["full_ranking"] = {split: ranking_metrics(each) for split, each in ranks.items() if each is not None}
+    if not metrics["full_ranking"]:
+        del metrics["full_ranking"]
+    if tensors := tuned.system.tensors():
+        with whole_file(out / "model.safetensors") as partial:
+            save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, partial)
+    write_table(out / "predictions.parquet", predictions(tuned.system, *parts))
+    write_json(out / "metrics.json", metrics)

@@ -1,0 +1,64 @@
+"""What the rules of the baselines are given: inputs, outputs and params of each system of the registry."""
+
+from typing import TYPE_CHECKING, Any
+
+from pulse_core.baselines.registry import SYSTEMS, System
+
+if TYPE_CHECKING:
+    from workflow_scripts.wiring import Wiring
+
+RESULTS = "results/{domain}"
+
+
+class BaselineInputs:
+    """The answers for the configuration of one call."""
+
+    systems = SYSTEMS
+
+    def __init__(self, wiring: "Wiring") -> None:
+        self._wiring = wiring
+
+    def tuned(self, system: System) -> bool:
+        """Whether the configuration has anything to tune for it."""
+        return hasattr(self._wiring.settings.baselines, system.name)
+
+    def inputs(self, system: System) -> dict[str, str]:
+        """Name -> file, with the wildcard {domain}."""
+        corpus = f"{RESULTS}/corpus"
+        files = {
+            "examples": f"{RESULTS}/examples.parquet",
+            "candidates": f"{RESULTS}/candidates.parquet",
+            "interactions": f"{corpus}/interactions.parquet",
+            "catalogue": f"{corpus}/items.parquet",
+        }
+        for need in system.needs:
+            kind, _, variant = need.partition(":")
+            if kind == "slm":
+                files |= {"slm": self._wiring.models.weights("slm"), "reviews": f"{corpus}/reviews.parquet"}
+            elif kind == "encoder":
+                files["encoder"] = self._wiring.models.weights("encoder")
+            elif kind == "rationales":
+                files["rationales"] = f"{RESULTS}/selected/thought_space.parquet"
+            elif kind == "ranker":
+                ranker = f"{RESULTS}/rankers/{variant}"
+                files |= {"configured": f"{ranker}/predictions.parquet", "record": f"{ranker}/training.json"}
+        return files
+
+    def outputs(self, system: System) -> dict[str, str]:
+        """Name -> file, with the wildcard {domain}."""
+        names = ["predictions.parquet", "metrics.json"] + (["model.safetensors"] if self.tuned(system) else [])
+        return {name.partition(".")[0]: f"{RESULTS}/baselines/{system.name}/{name}" for name in names}
+
+    def params(self, system: System) -> dict[str, Any]:
+        """What the script reads: the code's version, the seed, and the settings with as many trials as there will be."""
+        settings = self._wiring.settings
+        params: dict[str, Any] = {
+            "code": self._wiring.code(f"baselines/{system.name}"),
+            "seed": settings.seed,
+            "work": f"{RESULTS}/.work/baseline-{system.name}",
+        }
+        if self.tuned(system):
+            section = getattr(settings.baselines, system.name)
+            trials = section.search[: settings.baselines.trials]  # a trial that is not made reruns nothing
+            params["settings"] = {**section.model_dump(mode="json"), "search": trials}
+        return params

@@ -1,0 +1,21 @@
+"""Rule baseline_item_knn: item-based nearest neighbours."""
+
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Count, and rank the candidates."""
+    with stage(job):
+        from pulse_core.baselines.item_knn import ItemKNN
+        from pulse_core.baselines.settings.item_knn import ItemKNNSettings
+        from workflow_scripts.baseline import domain_of, run_tuned
+
+        domain = domain_of(job)
+        settings = ItemKNNSettings.model_validate(job.params.settings)
+        run_tuned(job, domain, lambda tried: ItemKNN(domain, tried), settings)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
