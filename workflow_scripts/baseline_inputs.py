@@ -50,13 +50,16 @@ class BaselineInputs:
         return {name.partition(".")[0]: f"{RESULTS}/baselines/{system.name}/{name}" for name in names}
 
     def params(self, system: System) -> dict[str, Any]:
-        """What the script reads: the code's version, the seed, and the settings with as many trials as there will be."""
+        """What the script reads: the code's version, the seed, and settings with as many trials as there will be."""
         settings = self._wiring.settings
         params: dict[str, Any] = {
             "code": self._wiring.code(f"baselines/{system.name}"),
             "seed": settings.seed,
             "work": f"{RESULTS}/.work/baseline-{system.name}",
         }
+        for read in system.reads:
+            name, _, keys = read.partition(":")
+            params[name] = self._wiring.part(name, *keys.split(",")) if keys else self._wiring.plain(name)
         if self.tuned(system):
             section = getattr(settings.baselines, system.name)
             trials = section.search[: settings.baselines.trials]  # a trial that is not made reruns nothing

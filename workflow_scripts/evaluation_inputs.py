@@ -66,6 +66,7 @@ class EvaluationInputs:
             "candidate_strategy": settings.candidates.kind,
             "behaviour": settings.selection.behaviour,
             "models": {role: self._wiring.models.roles[role].name for role in ("slm", "encoder")},
-            "settings": {section: self._wiring.plain(section) for section in SETTINGS},
+            "settings": {section: self._wiring.plain(section) for section in SETTINGS}
+            | {"baselines": self._wiring.part("baselines", "trials", "sasrec")},
             "prompts": {name: file_hash(self._wiring.template(name)) for name in type(settings.prompts).model_fields},
         }

@@ -94,9 +94,7 @@ def make_domain(
 
 def _examples(split: str, rows: pd.DataFrame) -> Examples:
     if rows.empty:
-        raise InputError(
-            f"examples: there is no {split} example; raise split.sample_users.{split} or give a larger dump"
-        )
+        raise InputError(f"examples: no {split} example; raise split.sample_users.{split} or give a larger dump")
     return Examples(
         split,
         keys(rows),

@@ -17,6 +17,7 @@ class System:
 
     What it learns from beside the corpus, its examples and candidates is named in `needs`: `encoder` and `slm` (the
     prepared models), `rationales` (those that the Thought Space selected), `ranker:<variant>` (the configured ranker).
+    `reads` are other sections of the configuration that its script is given, whole or some keys (`ranker:epochs,dtype`).
     A system with a section of its name under `baselines` in the configuration is tuned.
     """
 
@@ -24,6 +25,7 @@ class System:
     label: str
     group: str
     needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
     @property
     def gpu(self) -> bool:
@@ -33,7 +35,13 @@ class System:
 
 SYSTEMS = (
     System("sasrec", "SASRec", SEQUENTIAL),
-    System("untrained_slm", "LLM zero-shot", LANGUAGE_MODEL, ("slm",)),
+    System(
+        "untrained_slm",
+        "LLM zero-shot",
+        LANGUAGE_MODEL,
+        ("slm",),
+        ("ranker:history_items,title_chars,max_tokens,batch_users,dtype",),
+    ),
     System("popularity", "Popularity", FLOOR),
     System("item_knn", "item-kNN", FLOOR),
     System("brand_repeat", "brand repeat", FLOOR),

@@ -1,1 +1,1 @@
-"""Settings of the baselines, a module each, so that editing one reruns that baseline alone. Nothing here imports torch."""
+"""Settings of the baselines, a module each, so that editing one reruns that baseline alone. No torch here."""
