@@ -17,9 +17,9 @@ for system in wiring.baselines.systems:
             "../envs/pulse.yaml"
         threads: wiring.gpu_threads if system.gpu else wiring.cpu_threads
         resources:
-            gpu=int(system.gpu),
-            mem_mb=16000 if system.gpu else 8000,
+            **wiring.baselines.resources(system),
         params:
             **wiring.baselines.params(system),
+        # By a param: Snakemake reads this line when a job runs, and the loop's variable is the last system's then.
         script:
-            f"../workflow_scripts/baselines/{system.name}.py"
+            "../workflow_scripts/baselines/{params.system}.py"

@@ -49,10 +49,15 @@ class BaselineInputs:
         names = ["predictions.parquet", "metrics.json"] + (["model.safetensors"] if self.tuned(system) else [])
         return {name.partition(".")[0]: f"{RESULTS}/baselines/{system.name}/{name}" for name in names}
 
+    def resources(self, system: System) -> dict[str, int]:
+        """An accelerator for whoever runs a pre-trained model."""
+        return {"gpu": 1, "mem_mb": 16000} if system.gpu else {"mem_mb": 8000}
+
     def params(self, system: System) -> dict[str, Any]:
         """What the script reads: the code's version, the seed, and settings with as many trials as there will be."""
         settings = self._wiring.settings
         params: dict[str, Any] = {
+            "system": system.name,
             "code": self._wiring.code(f"baselines/{system.name}"),
             "seed": settings.seed,
             "work": f"{RESULTS}/.work/baseline-{system.name}",

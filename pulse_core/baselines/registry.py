@@ -17,7 +17,7 @@ class System:
 
     What it learns from beside the corpus, its examples and candidates is named in `needs`: `encoder` and `slm` (the
     prepared models), `rationales` (those that the Thought Space selected), `ranker:<variant>` (the configured ranker).
-    `reads` are other sections of the configuration that its script is given, whole or some keys (`ranker:epochs,dtype`).
+    `reads` are other sections of the configuration that its script is given, whole or in part (`ranker:epochs,dtype`).
     A system with a section of its name under `baselines` in the configuration is tuned.
     """
 
