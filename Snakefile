@@ -24,6 +24,7 @@ include: "rules/tree.smk"
 include: "rules/ranking.smk"
 include: "rules/baselines.smk"
 include: "rules/evaluation.smk"
+include: "rules/tables.smk"
 
 
 wildcard_constraints:

@@ -89,7 +89,7 @@ def assemble(
 
     oracle = {"pulse"} if context.behaviour == "oracle" else set()
     sampled = examples[examples["sampled"].astype(bool)]
-    count = _candidate_count(candidates)
+    count = candidate_count(candidates)
     names = [*REQUIRED_SYSTEMS, *sorted(set(predictions) - set(REQUIRED_SYSTEMS))]
     results: dict[str, dict[str, SystemResult]] = {}
     ranks: dict[str, pd.Series] = {}
@@ -145,7 +145,8 @@ def assemble(
     return result.model_dump(mode="json")
 
 
-def _candidate_count(candidates: pd.DataFrame) -> int:
+def candidate_count(candidates: pd.DataFrame) -> int:
+    """The one size of the candidate sets; InputError where they differ."""
     counts = sorted(set(candidates["candidates"].map(len)))
     if len(counts) != 1:
         raise InputError(f"candidates: sets should have one size, they have {counts}; make the candidates again")

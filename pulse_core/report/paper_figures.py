@@ -1,0 +1,43 @@
+"""What the papers themselves report, for columns of their own: other users, other candidates, never ours.
+
+Tables 2-5 of the PULSE paper (arXiv 2510.08626) could not be recovered and are left out; what its prose says is here.
+"""
+
+from dataclasses import dataclass
+
+ALLMREC = "A-LLMRec paper (KDD 2024), Table 1"
+ONE_OF_TWENTY = "1 target and 19 random items, Hit@1"
+PULSE_PAPER = "PULSE paper (arXiv 2510.08626), prose"
+CROSS_DOMAIN = "cross-domain, Luxury Beauty to Video Games, HR@1 of 10, quoted in the paper's prose"
+
+
+@dataclass(frozen=True)
+class PaperFigure:
+    """One figure as a paper gives it."""
+
+    system: str
+    """Our name of the system, so that it stands in the same row."""
+    domain: str
+    """As the paper calls it."""
+    value: float
+    paper: str
+    protocol: str
+    beside: tuple[str, str] | None
+    """(domain, corpus source) of ours that it may stand beside; None: no experiment of the table is like it."""
+
+
+def _table(domain: str, beside: str, **values: float) -> list[PaperFigure]:
+    place = (beside, "amazon-2018")
+    return [PaperFigure(name, domain, value, ALLMREC, ONE_OF_TWENTY, place) for name, value in values.items()]
+
+
+# fmt: off
+PAPER_FIGURES = (
+    *_table("Beauty", "luxury", sasrec=0.5298, morec=0.4997, ctrl=0.3963, a_llmrec=0.5809, untrained_slm=0.0120),
+    *_table("Video Games", "games", sasrec=0.5402, morec=0.4894, ctrl=0.2354, a_llmrec=0.5282, untrained_slm=0.0168),
+    *(
+        PaperFigure(name, "Luxury Beauty to Video Games", value, PULSE_PAPER, CROSS_DOMAIN, None)
+        for name, value in {"sasrec": 0.103, "morec": 0.070, "slm_sft": 0.4075, "pulse": 0.624}.items()
+    ),
+)
+# fmt: on
