@@ -73,7 +73,8 @@ def overall_table(
     rows = [row for domain in domains for row in _domain_rows(domain, ordered, settings, seed)]
     known = {system.name: system for system in ordered}
     rows += [_paper_row(figure, known) for figure in paper if figure.system in known]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    whole = dict.fromkeys(("users", "candidates", "trials"), "Int64")  # the papers' rows have none
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
 
 
 def corpus_name(statistics: Mapping[str, Any]) -> str:
