@@ -7,7 +7,6 @@ rule overall:
                 *rules.candidates.output,
                 rules.corpus.output.statistics,
                 *rules.gather_base.output,
-                "results/{domain}/rankers/thought_space/predictions.parquet",
             ],
             domain=settings.domains,
         ),

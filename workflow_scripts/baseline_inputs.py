@@ -46,7 +46,8 @@ class BaselineInputs:
 
     def outputs(self, system: System) -> dict[str, str]:
         """Name -> file, with the wildcard {domain}."""
-        names = ["predictions.parquet", "metrics.json"] + (["model.safetensors"] if self.tuned(system) else [])
+        keeps = self.tuned(system) and not any(need.startswith("ranker:") for need in system.needs)
+        names = ["predictions.parquet", "metrics.json", *(["model.safetensors"] if keeps else [])]
         return {name.partition(".")[0]: f"{RESULTS}/baselines/{system.name}/{name}" for name in names}
 
     def resources(self, system: System) -> dict[str, int]:
@@ -67,6 +68,6 @@ class BaselineInputs:
             params[name] = self._wiring.part(name, *keys.split(",")) if keys else self._wiring.plain(name)
         if self.tuned(system):
             section = getattr(settings.baselines, system.name)
-            trials = section.search[: settings.baselines.trials]  # a trial that is not made reruns nothing
-            params["settings"] = {**section.model_dump(mode="json"), "search": trials}
+            # A trial that is not made reruns nothing.
+            params["settings"] = section.only(settings.baselines.trials).model_dump(mode="json")
         return params

@@ -40,12 +40,7 @@ def _domain(name: str, job: Any) -> Any:
 
     root = Path("results") / name
     here = [Path(file) for file in job.input if Path(file).is_relative_to(root)]
-    # the ranker that reads the selected rationales is PULSE, unless the registry has a PULSE of its own
-    files = {
-        "pulse" if file.parent.parent.name == "rankers" else file.parent.name: file
-        for file in sorted(here, key=lambda file: file.parent.parent.name != "rankers")
-        if file.name == "predictions.parquet"
-    }
+    files = {file.parent.name: file for file in here if file.name == "predictions.parquet"}
     base = pd.read_parquet(root / job.params.base, columns=["model"])
     return DomainResults(
         domain=name,

@@ -41,6 +41,8 @@ def similarities(users_items: sparse.csr_matrix, neighbours: int, shrink: float)
 class ItemKNN(Recommender):
     """An item's score is the sum of its similarities with the items of the history, the latest counting most."""
 
+    settings: ItemKNNSettings
+
     def __init__(self, domain: Domain, settings: ItemKNNSettings) -> None:
         self.settings, self.item_count = settings, domain.item_count
         lengths = [len(sequence) for sequence in domain.sequences]

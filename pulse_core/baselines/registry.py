@@ -42,6 +42,8 @@ SYSTEMS = (
         ("slm",),
         ("ranker:history_items,title_chars,max_tokens,batch_users,dtype",),
     ),
+    System("slm_sft", "SLM + SFT", LANGUAGE_MODEL, ("slm", "ranker:no_reason"), ("ranker",)),
+    System("pulse", "PULSE", OURS, ("slm", "rationales", "ranker:thought_space"), ("ranker",)),
     System("popularity", "Popularity", FLOOR),
     System("item_knn", "item-kNN", FLOOR),
     System("brand_repeat", "brand repeat", FLOOR),

@@ -18,6 +18,7 @@ class SASRecBaseline(IDModel):
     """The pipeline's model and losses, under one trial's settings."""
 
     label = "SASRec"
+    settings: SASRecBaselineSettings
 
     def __init__(self, domain: Domain, settings: SASRecBaselineSettings, seed: int) -> None:
         self.settings = settings

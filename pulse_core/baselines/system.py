@@ -8,10 +8,13 @@ from torch import Tensor
 
 from pulse_core.baselines.domain import Examples
 from pulse_core.checkpoints import Checkpoint
+from pulse_core.settings import Settings
 
 
 class Recommender(ABC):
     """One system under one setting."""
+
+    settings: Settings
 
     @abstractmethod
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:

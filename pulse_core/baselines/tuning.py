@@ -51,7 +51,6 @@ class Tuned:
     """The best trial's recommender, and all trials."""
 
     system: Recommender
-    settings: TunedSettings
     chosen: int
     trials: list[Trial] = field(default_factory=list)
 
@@ -76,15 +75,14 @@ def tune(
     found: Tuned | None = None
     done: list[Trial] = []
     for number in range(trials):
-        tried = settings.trial(number)
-        system = make(tried)
+        system = make(settings.trial(number))
         directory = work / f"trial-{number + 1}" if work else None
         training = system.fit(Checkpoint(directory, code, model))
         trial = Trial(settings.search[number], candidate_figures(validation, system.scores(validation)), training)
         log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, trial.changed, trial.validation["hr@1"])
         done.append(trial)
         if found is None or trial.merit > done[found.chosen].merit:
-            found = Tuned(system, tried, number)
+            found = Tuned(system, number)
     if found is None:
         raise ValueError(f"trials should be at least 1, got {trials}")
     found.trials = done
@@ -108,11 +106,11 @@ def predictions(system: Recommender, *parts: Examples) -> pa.Table:
 
 
 def write_tuned(name: str, tuned: Tuned, domain: Domain, seed: int, out: Path) -> None:
-    """Write model.safetensors, predictions.parquet (validation and test) and metrics.json into `out`."""
+    """Write predictions.parquet (validation and test), metrics.json and, if it has tensors, model.safetensors."""
     metrics: dict[str, Any] = {
         "system": name,
         "seed": seed,
-        "settings": tuned.settings.model_dump(exclude={"search"}),
+        "settings": tuned.system.settings.model_dump(exclude={"search"}),
         "trials": [vars(trial) for trial in tuned.trials],
         "chosen": tuned.chosen,
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pulse_core.baselines.registry import FLOOR, OURS, System
+from pulse_core.baselines.registry import FLOOR, System
 from pulse_core.errors import InputError
 from pulse_core.evaluation.compare import chance_result, compare_systems, system_result
 from pulse_core.evaluation.hr1 import FAKE_NOTICE, ORACLE_NOTICE, SYNTHETIC_NOTICE, candidate_count
@@ -18,7 +18,7 @@ from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.evaluation.significance import holm
 from pulse_core.report.paper_figures import PAPER_FIGURES, PaperFigure
 
-PULSE = System("pulse", "PULSE", OURS)
+PULSE = "pulse"
 CHANCE = System("chance", "chance", FLOOR)
 COLUMNS = (
     *("domain", "corpus", "system", "label", "group", "users", "candidates"),
@@ -48,13 +48,6 @@ class DomainResults:
     engine: str = "transformers"
 
 
-def with_pulse(systems: Sequence[System]) -> tuple[System, ...]:
-    """The systems of the registry, PULSE among them, and chance as the last."""
-    own = () if any(system.name == PULSE.name for system in systems) else (PULSE,)
-    floors = [system for system in systems if system.group == FLOOR]
-    return (*(system for system in systems if system.group != FLOOR), *own, *floors, CHANCE)
-
-
 def overall_table(
     domains: Sequence[DomainResults],
     systems: Sequence[System],
@@ -69,7 +62,7 @@ def overall_table(
     Raises:
         InputError: a system's predictions are missing, or are not of the domain's users and candidates.
     """
-    ordered = with_pulse(systems)
+    ordered = (*systems, CHANCE)
     rows = [row for domain in domains for row in _domain_rows(domain, ordered, settings, seed)]
     known = {system.name: system for system in ordered}
     rows += [_paper_row(figure, known) for figure in paper if figure.system in known]
@@ -102,15 +95,15 @@ def _domain_rows(
         ranks[system.name] = aligned_ranks(
             given.predictions[system.name], sampled, given.candidates, "test", file
         ).to_numpy()
-    users = len(ranks[PULSE.name])
-    reads = {each.name for each in systems if READS_SELECTION & set(each.needs)} | {PULSE.name}
+    users = len(ranks[PULSE])
+    reads = {each.name for each in systems if READS_SELECTION & set(each.needs)} | {PULSE}
     oracle = reads if given.behaviour == "oracle" else set()
     found = {name: system_result(each, settings, seed, name in oracle) for name, each in ranks.items()}
     found[CHANCE.name] = chance_result(users, count)
     compared = {
-        name: compare_systems(name, ranks[PULSE.name], ranks.get(name), count, settings, seed, oracle)
+        name: compare_systems(name, ranks[PULSE], ranks.get(name), count, settings, seed, oracle)
         for name in found
-        if name != PULSE.name
+        if name != PULSE
     }
     adjusted = holm({name: each.hr1.p_value for name, each in compared.items()})
     corpus = corpus_name(given.statistics)

@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from pulse_core.baselines.settings.item_knn import ItemKNNSettings
+from pulse_core.baselines.settings.ranker_trials import RankerTrialsSettings
 from pulse_core.baselines.settings.sasrec import SASRecBaselineSettings
 from pulse_core.baselines.settings.tuned import TunedSettings
 from pulse_core.settings import Settings
@@ -17,6 +18,8 @@ class BaselinesSettings(Settings):
     """Validation trials of every system that has anything to tune, PULSE among them: the first so many entries of each
     `search`."""
     sasrec: SASRecBaselineSettings = SASRecBaselineSettings()
+    slm_sft: RankerTrialsSettings = RankerTrialsSettings()
+    pulse: RankerTrialsSettings = RankerTrialsSettings()
     item_knn: ItemKNNSettings = ItemKNNSettings()
 
     @model_validator(mode="after")

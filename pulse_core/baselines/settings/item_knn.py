@@ -1,10 +1,8 @@
 """Settings of item-kNN."""
 
-from typing import Any
-
 from pydantic import Field
 
-from pulse_core.baselines.settings.tuned import TunedSettings
+from pulse_core.baselines.settings.tuned import Trials, TunedSettings
 
 
 class ItemKNNSettings(TunedSettings):
@@ -16,7 +14,5 @@ class ItemKNNSettings(TunedSettings):
     """Added to the denominator of the cosine: takes trust from items that few users bought."""
     decay: float = Field(default=1.0, gt=0.0, le=1.0)
     """Weight of each item of the history against the one after it: 1 counts all alike, lower trusts the latest."""
-    search: list[dict[str, Any]] = Field(
-        default_factory=lambda: [{}, {"decay": 0.7}, {"decay": 0.7, "shrink": 0.0}, {"neighbours": 20}]
-    )
+    search: Trials = Field(default=[{}, {"decay": 0.7}, {"decay": 0.7, "shrink": 0.0}, {"neighbours": 20}])
     """One entry a trial."""

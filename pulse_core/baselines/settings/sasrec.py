@@ -1,10 +1,8 @@
 """Settings of SASRec as a baseline of its own."""
 
-from typing import Any
-
 from pydantic import Field
 
-from pulse_core.baselines.settings.tuned import TunedSettings
+from pulse_core.baselines.settings.tuned import Trials, TunedSettings
 from pulse_core.sequence.settings import SASRecSettings
 
 
@@ -13,8 +11,8 @@ class SASRecBaselineSettings(TunedSettings, SASRecSettings):
 
     cross_fit_folds: int = Field(default=0, ge=0, le=0)
     """Cross-fitting is for the pipeline's own SASRec, whose states train rankers."""
-    search: list[dict[str, Any]] = Field(
-        default_factory=lambda: [
+    search: Trials = Field(
+        default=[
             {"loss": "ce"},
             {"loss": "bce", "learning_rate": 1e-3, "batch_size": 128},
             {"loss": "ce", "dropout": 0.3},

@@ -7,11 +7,13 @@ from pydantic import Field, ValidationError, model_validator
 
 from pulse_core.settings import Settings
 
+Trials = list[dict[str, Any]]
+
 
 class TunedSettings(Settings):
     """Settings of a system that is tuned: the values beside `search` are what every trial starts from."""
 
-    search: list[dict[str, Any]] = Field(default_factory=lambda: [{}])
+    search: Trials = Field(default=[{}])
     """One entry a trial, in order: the values it changes ({} changes none). The first `baselines.trials` are tried, and
     the best by validation HR@1 among the candidates (then NDCG@10) is kept."""
 
@@ -32,6 +34,10 @@ class TunedSettings(Settings):
             raise ValueError("search: a trial cannot change the list of trials")
         return type(self).model_validate({**self.model_dump(), "search": [], **changed})
 
+    def only(self, trials: int) -> Self:
+        """These settings with the first `trials` of `search` alone."""
+        return self.model_copy(update={"search": self.search[:trials]})
+
     def trial(self, number: int) -> Self:
-        """The settings of the trial of that number, from 0; its own `search` is empty."""
+        """The settings of the trial of that number, from 0."""
         return self._with(self.search[number])

@@ -1,0 +1,24 @@
+"""Trials of the ranker, for PULSE and for SLM + SFT alike."""
+
+from typing import Any, Self
+
+from pydantic import Field
+
+from pulse_core.baselines.settings.tuned import Trials, TunedSettings
+from pulse_core.ranking.settings import RankerSettings
+
+
+class RankerTrialsSettings(TunedSettings):
+    """Trials over the section `ranker`. Keep those of `pulse` and `slm_sft` alike: only the rationale should differ."""
+
+    search: Trials = Field(default=[{}, {"learning_rate": 3e-4}, {"learning_rate": 3e-3}, {"epochs": 4}])
+    """One entry a trial, laid over the section `ranker`. `{}` is the ranker as configured, which hr1.json tells of: it
+    is there already and is not trained again."""
+
+    def _with(self, changed: dict[str, Any]) -> Self:
+        RankerSettings.model_validate(changed)
+        return self.model_copy(update={"search": [changed]})
+
+    def over(self, ranker: RankerSettings) -> RankerSettings:
+        """The ranker's settings in the first trial."""
+        return RankerSettings.model_validate({**ranker.model_dump(), **self.search[0]})

@@ -1,0 +1,17 @@
+"""Rule baseline_pulse: PULSE with as many trials as every other system of the overall table."""
+
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Tune the ranker and write its best trial."""
+    with stage(job):
+        from workflow_scripts.ranker_trials import run_ranker_trials
+
+        run_ranker_trials(job)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

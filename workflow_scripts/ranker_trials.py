@@ -1,0 +1,34 @@
+"""What rules baseline_pulse and baseline_slm_sft share: the ranker's trials, with rationales or without."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pulse_core.artifacts import read_json
+from pulse_core.baselines.ranker_trials import Configured, RankerTrial
+from pulse_core.baselines.settings.ranker_trials import RankerTrialsSettings
+from pulse_core.baselines.system import Recommender
+from pulse_core.ranking.settings import RankerSettings
+from workflow_scripts.baseline import domain_of, run_tuned
+from workflow_scripts.questions import ask
+
+
+def run_ranker_trials(job: Any) -> None:
+    """Make the trials and write the best. All start from the seed of the configured ranker."""
+    ranker = RankerSettings.model_validate(job.params.ranker)
+    model = Path(job.input.slm).parent
+
+    def make(trial: RankerTrialsSettings) -> Recommender:
+        settings = trial.over(ranker)
+        if not trial.search[0]:
+            predictions = pd.read_parquet(job.input.configured)
+            return Configured(settings, predictions, read_json(job.input.record), job.input.configured)
+        asked = {
+            name: ask(job, name, settings, job.input.get("rationales")).asked
+            for name in ("train", "validation", "test")
+        }
+        return RankerTrial(model, settings, asked, job.params.seed)
+
+    trials = RankerTrialsSettings.model_validate(job.params.settings)
+    run_tuned(job, domain_of(job, sampled=True), make, trials, model)
