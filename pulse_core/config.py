@@ -78,10 +78,9 @@ class Config(Settings):
     raw_dir: str = "resources/raw"
     """Where real reviews lie: <raw_dir>/<domain>/{reviews,metadata}.jsonl.gz (or plain .jsonl). A relative path is
     looked for below the working directory (--directory) and, where it does not exist there, beside the Snakefile."""
-    domains: dict[Name, DomainSettings] = Field(
-        default_factory=lambda: {name: DomainSettings() for name in ("luxury", "pantry", "games")}
-    )
-    """Domain name -> where its reviews come from; null takes a domain of config.yaml out."""
+    domains: dict[Name, DomainSettings] = Field(default_factory=lambda: {"luxury": DomainSettings()})
+    """Domain name -> where its reviews come from; null takes a domain of config.yaml out. The tables of results/tables
+    hold all of them, so name those that you want there: pantry and games can be synthetic, too."""
     testing: bool = False
     """Allows what only tests may use: the engine `fake`, which makes up text without a model, and devices that are only
     names in CUDA_VISIBLE_DEVICES, whose jobs run on the CPU."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pulse_core import code_version as module
+from pulse_core.baselines.registry import SYSTEMS, System
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {
@@ -82,8 +83,21 @@ def test_no_stage_depends_on_the_whole_configuration() -> None:
 
 
 @pytest.mark.parametrize(
-    "stem", ["sasrec", "ranker", "sasrec_baseline", "counting_baseline", "untrained_slm", "oracle_predictions"]
+    "stem",
+    ["sasrec", "ranker", "oracle_predictions"]
+    + [f"baselines/{name}" for name in ("popularity", "brand_repeat", "untrained_slm")],
 )
 def test_what_writes_predictions_does_not_depend_on_metrics(stem: str) -> None:
     """They share the schema of predictions with the evaluation, not its metrics: editing one trains nothing."""
     assert "pulse_core/evaluation/metrics.py" not in code_of(ROOT / f"workflow_scripts/{stem}.py")
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
+def test_a_baseline_depends_on_no_other(system: System) -> None:
+    """An edited module reruns its own system alone: none reaches another's settings or the registry."""
+    code = code_of(ROOT / f"workflow_scripts/baselines/{system.name}.py")
+    assert "pulse_core/baselines/registry.py" not in code and "pulse_core/config.py" not in code
+    names = {Path(file).stem for file in code if file.startswith("pulse_core/baselines/settings/")}
+    own = {system.name, system.name.removesuffix("_reason")}
+    shared = {"__init__", "tuned", "ranker_trials"} | ({"sasrec"} if system.name.startswith("a_llmrec") else set())
+    assert names <= own | shared

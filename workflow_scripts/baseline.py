@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from pulse_core.artifacts import write_json, write_table
 from pulse_core.baselines.domain import Domain, make_domain
 from pulse_core.baselines.settings.tuned import TunedSettings
 from pulse_core.baselines.system import Recommender
@@ -15,14 +14,9 @@ from pulse_core.baselines.tuning import tune, write_tuned
 from pulse_core.seeding import derive_seed
 
 
-def name_of(job: Any) -> str:
-    """The system of this job."""
-    return Path(job.output.metrics).parent.name
-
-
 def seed_of(job: Any) -> int:
     """The system's own seed: every trial of it starts from the same."""
-    return derive_seed(job.params.seed, "baseline", name_of(job))
+    return derive_seed(job.params.seed, "baseline", job.params.system)
 
 
 def domain_of(job: Any, *, sampled: bool = False) -> Domain:
@@ -46,11 +40,5 @@ def run_tuned(
     """Make the trials and write the best: what a killed run finished of them is not done again."""
     work = Path(job.params.work)
     tuned = tune(make, settings, len(settings.search), domain.validation, work, job.params.code, model)
-    write_tuned(name_of(job), tuned, domain, seed_of(job), Path(job.output.predictions).parent)
+    write_tuned(job.params.system, tuned, domain, seed_of(job), Path(job.output.predictions).parent)
     shutil.rmtree(work, ignore_errors=True)
-
-
-def write_untuned(job: Any, predictions: Any) -> None:
-    """Write a system that has nothing to tune."""
-    write_table(job.output.predictions, predictions)
-    write_json(job.output.metrics, {"system": name_of(job), "trials": []})

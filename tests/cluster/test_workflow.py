@@ -18,7 +18,8 @@ SHARDS = 3
 SCATTERED = ("positive_rationales", "base_rationales", "tree")
 CPU_RULES = {
     *("synthetic_raw", "corpus", "examples", "model", "sasrec", "candidates", "neighbours"),
-    *("gather_positive", "gather_base", "gather_tree", "counting_baseline", "sasrec_baseline", "hr1"),
+    *("gather_positive", "gather_base", "gather_tree", "hr1"),
+    *("baseline_popularity", "baseline_brand_repeat", "baseline_sasrec"),
 }
 
 

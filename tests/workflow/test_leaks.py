@@ -80,7 +80,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory, config: dict[str, Any]) -> 
     """results/marked of a run on the marker corpus, up to the selected rationales."""
     raw = tmp_path_factory.mktemp("raw")
     write_raw(raw / "marked")
-    domains = {"marked": {"source": "files"}, "luxury": None, "pantry": None, "games": None}
+    domains = {"marked": {"source": "files"}, "luxury": None}
     sample = {"sample_users": {"train": 24, "validation": 24, "test": 24}}
     values = {**config, "raw_dir": str(raw), "domains": domains, "corpus": {"k_core": 1}, "split": sample}
     workspace = Workspace.create(tmp_path_factory.mktemp("marked"), values)

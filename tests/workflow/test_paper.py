@@ -58,7 +58,7 @@ def test_every_job_on_slurm_has_time_and_memory_for_what_is_planned(paper: Works
 def rule_of(stage: str) -> str:
     """The rule of a stage as the plan calls it: `ranker-no_reason`, `baseline-untrained_slm`."""
     family, _, name = stage.partition("-")
-    return name if family == "baseline" else family
+    return f"baseline_{name}" if family == "baseline" else family
 
 
 def test_its_models_can_be_prepared_before_jobs_run(paper: Workspace) -> None:

@@ -9,7 +9,7 @@ from tests.workflow.workspace import TARGET, Workspace
 pytestmark = pytest.mark.workflow
 GPU_RULES = {
     *("positive_rationales", "base_rationales", "tree", "thought_space", "select", "ranker"),
-    *("oracle_predictions", "untrained_slm"),
+    *("oracle_predictions", "baseline_untrained_slm"),
 }
 
 Job = tuple[str, dict[str, str], dict[str, str]]  # rule, wildcards, resources

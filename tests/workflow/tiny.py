@@ -26,7 +26,6 @@ def tiny_config(directory: Path) -> dict[str, Any]:
         "models": {
             role: {"package": None, "path": str(directory / role), "dtype": "float32"} for role in ("slm", "encoder")
         },
-        "domains": {"pantry": None, "games": None},
         "synthetic": {"users": 60, "items": 40},
         "split": {"sample_users": {"train": 12, "validation": 6, "test": 6}},
         "sasrec": {"dimension": 8, "epochs": 2, "evaluate_every": 1, "cross_fit_folds": 2},

@@ -11,8 +11,8 @@ def main(job: Any) -> None:
     with stage(job):
         from pulse_core.ranking.model import Ranker
         from pulse_core.ranking.settings import RankerSettings
-        from workflow_scripts.baseline import write_untuned
         from workflow_scripts.questions import ask, predict
+        from workflow_scripts.untuned import write_untuned
 
         settings = RankerSettings.model_validate({**job.params.ranker, "head": "likelihood"})
         ranker = Ranker(Path(job.input.slm).parent, settings, seed=0, adapt=False)
