@@ -34,5 +34,8 @@ def tiny_config(directory: Path) -> dict[str, Any]:
         "tree": {"branching": [2, 2]},
         "selection": {"dtype": "float32", "max_tokens": 32},
         "ranker": {"epochs": 1, "dtype": "float32", "adapted_layers": 1, "history_items": 3},
+        "baselines": {
+            "sasrec": {"dimension": 8, "epochs": 2, "evaluate_every": 1},
+        },
         "evaluation": {"bootstrap_samples": 200},
     }

@@ -20,6 +20,8 @@ class TunedSettings(Settings):
     @model_validator(mode="after")
     def _each_trial_valid(self) -> Self:
         for number, changed in enumerate(self.search):
+            if "search" in changed:
+                raise ValueError(f"search[{number}]: a trial cannot change the list of trials")
             try:
                 self._with(changed)
             except ValidationError as error:
@@ -30,8 +32,6 @@ class TunedSettings(Settings):
         return self
 
     def _with(self, changed: dict[str, Any]) -> Self:
-        if "search" in changed:
-            raise ValueError("search: a trial cannot change the list of trials")
         return type(self).model_validate({**self.model_dump(), "search": [], **changed})
 
     def only(self, trials: int) -> Self:

@@ -1,0 +1,179 @@
+"""Trials: the same number for every system, the best by validation kept, finished ones not made again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+from torch import Tensor, tensor
+
+from pulse_core.baselines.domain import Domain, Examples
+from pulse_core.baselines.sasrec import SASRecBaseline
+from pulse_core.baselines.settings.all import BaselinesSettings
+from pulse_core.baselines.settings.item_knn import ItemKNNSettings
+from pulse_core.baselines.settings.sasrec import SASRecBaselineSettings
+from pulse_core.baselines.system import Recommender
+from pulse_core.baselines.tuning import tune, write_tuned
+from pulse_core.checkpoints import Checkpoint
+from pulse_core.config import load_config
+from pulse_core.errors import InputError
+
+
+def examples(split: str, users: int) -> Examples:
+    """Candidate 0 is everyone's target among four."""
+    return Examples(
+        split,
+        [(user, split, 3) for user in range(users)],
+        [np.array([5, 6])] * users,
+        np.zeros(users, dtype=np.int64),
+        np.tile(np.arange(4), (users, 1)),
+    )
+
+
+class Fixed(Recommender):
+    """Ranks the target first for `neighbours` of the users, by the settings' number."""
+
+    made: list[int]
+
+    def __init__(self, settings: ItemKNNSettings, fitted: list[int]) -> None:
+        self.settings, self.hits, self.fitted = settings, settings.neighbours, fitted
+
+    def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        self.fitted.append(self.hits)
+        return {"best_epoch": 1}
+
+    def scores(self, given: Examples) -> np.ndarray:
+        first = np.arange(len(given)) < self.hits
+        return np.where(first[:, None], [3.0, 2.0, 1.0, 0.0], [0.0, 1.0, 2.0, 3.0]).astype(np.float32)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"hits": tensor([self.hits])}
+
+
+def domain(users: int = 8) -> Domain:
+    parts = {name: examples(name, users) for name in ("train", "validation", "test")}
+    return Domain(7, np.arange(users), [np.array([5, 6, 1])] * users, **parts)
+
+
+def tried(*numbers: int) -> ItemKNNSettings:
+    return ItemKNNSettings(search=[{"neighbours": number} for number in numbers])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "chosen"), [((2, 5, 3), 1), ((5, 5, 3), 0), ((1, 2, 3), 2)], ids=["best", "first of equals", "last"]
+)
+def test_the_best_trial_by_validation_is_kept(numbers: tuple[int, ...], chosen: int, tmp_path: Path) -> None:
+    fitted: list[int] = []
+    found = tune(lambda settings: Fixed(settings, fitted), tried(*numbers), 3, domain().validation)
+    assert found.chosen == chosen and fitted == list(numbers)
+    write_tuned("fixed", found, domain(), 5, tmp_path)
+    told = json.loads((tmp_path / "metrics.json").read_text())
+    assert told["chosen"] == chosen and told["settings"]["neighbours"] == numbers[chosen]
+    assert [trial["validation"]["hr@1"] for trial in told["trials"]] == [number / 8 for number in numbers]
+    rows = pd.read_parquet(tmp_path / "predictions.parquet")
+    assert sorted(rows["split"].unique()) == ["test", "validation"] and len(rows) == 16
+    first = np.stack(rows[rows["split"] == "test"]["scores"].tolist()).argmax(axis=1) == 0
+    assert first.sum() == numbers[chosen]
+
+
+def test_no_more_trials_are_made_than_asked_for() -> None:
+    fitted: list[int] = []
+    tune(lambda settings: Fixed(settings, fitted), tried(1, 2, 3, 4), 2, domain().validation)
+    assert fitted == [1, 2]
+
+
+def test_a_trial_of_a_wrong_key_or_value_is_refused_with_its_place() -> None:
+    for changed in ({"neighbors": 3}, {"neighbours": 0}, {"search": []}):
+        with pytest.raises(ValidationError, match=r"search\[1\]"):
+            ItemKNNSettings(search=[{}, changed])
+    with pytest.raises(InputError, match=r"baselines\.pulse.*search\[1\].*learning_rat"):
+        load_config({"baselines": {"pulse": {"search": [{}, {"learning_rat": 1.0}]}}})
+
+
+def test_every_system_needs_as_many_trials_as_asked_for() -> None:
+    with pytest.raises(InputError, match=r"baselines\.item_knn\.search: got 1 entries.*baselines\.trials \(2\)"):
+        load_config({"baselines": {"item_knn": {"search": [{}]}}})
+    sections = BaselinesSettings().model_dump()
+    assert all(len(section["search"]) >= 4 for name, section in sections.items() if name != "trials")
+
+
+def walking(users: int = 40, items: int = 20) -> Domain:
+    """Users walk round the catalogue from places of their own."""
+    starts = np.random.default_rng(3).integers(items, size=users)
+    walks = [(start + np.arange(8)) % items for start in starts]
+
+    def part(split: str, position: int) -> Examples:
+        targets = np.array([walk[position] for walk in walks])
+        others = np.array([(walk[position] + 3 + np.arange(5)) % items for walk in walks])
+        return Examples(
+            split,
+            [(user, split, position) for user in range(users)],
+            [walk[:position] for walk in walks],
+            targets,
+            np.column_stack([others, targets]),
+        )
+
+    learned = [walk[:6] for walk in walks]
+    return Domain(items, np.arange(users), learned, part("train", 5), part("validation", 6), part("test", 7))
+
+
+def small(**changed: Any) -> SASRecBaselineSettings:
+    values = {"dimension": 16, "dropout": 0.1, "learning_rate": 1e-2, "batch_size": 16, "evaluate_every": 2}
+    return SASRecBaselineSettings(**{**values, "epochs": 8, "search": [{"loss": "ce"}, {"loss": "bce"}], **changed})
+
+
+class Killed(Exception):
+    """Stands for SIGKILL between two epochs."""
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = SASRecBaseline(walking(), small(), 9)
+    record = whole.fit(Checkpoint())
+
+    monkeypatch.setattr("pulse_core.checkpoints.SECONDS", 0.0)
+    monkeypatch.setattr("pulse_core.checkpoints.SHARE", 1e9)
+    monkeypatch.setattr("pulse_core.baselines.sasrec.run_epoch", _killing(5))
+    with pytest.raises(Killed):
+        SASRecBaseline(walking(), small(), 9).fit(Checkpoint(tmp_path, "code"))
+    monkeypatch.setattr("pulse_core.baselines.sasrec.run_epoch", _killing(4))  # epochs 5 to 8 are left to do
+    again = SASRecBaseline(walking(), small(), 9)
+    assert again.fit(Checkpoint(tmp_path, "code")) == record
+    for name, value in whole.tensors().items():
+        assert value.equal(again.tensors()[name]), name
+
+    monkeypatch.setattr("pulse_core.baselines.sasrec.run_epoch", _killing(0))  # all is done: not one epoch more
+    done = SASRecBaseline(walking(), small(), 9)
+    assert done.fit(Checkpoint(tmp_path, "code")) == record
+    assert all(value.equal(done.tensors()[name]) for name, value in whole.tensors().items())
+    with pytest.raises(Killed):  # of another seed it is another training
+        SASRecBaseline(walking(), small(), 10).fit(Checkpoint(tmp_path, "code"))
+
+
+def _killing(after: int) -> Any:
+    """run_epoch that dies when it is called once more than `after` times."""
+    from pulse_core.sequence.training import run_epoch
+
+    calls = []
+
+    def epoch(*arguments: Any) -> float:
+        calls.append(1)
+        if len(calls) > after:
+            raise Killed
+        return run_epoch(*arguments)
+
+    return epoch
+
+
+def test_sasrec_learns_planted_order_with_both_losses() -> None:
+    found = tune(lambda settings: SASRecBaseline(walking(), settings, 1), small(epochs=30), 2, walking().validation)
+    popular = walking().popularity[walking().test.candidates]
+    by_popularity = (popular.argmax(axis=1) == walking().test.places()).mean()
+    for trial in found.trials:
+        assert trial.validation["hr@1"] > by_popularity + 0.3, trial.changed
+    test = found.system.scores(walking().test)
+    assert (test.argmax(axis=1) == walking().test.places()).mean() > by_popularity + 0.3

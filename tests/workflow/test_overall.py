@@ -1,0 +1,69 @@
+"""The overall table of the whole workflow: every system of the registry, and reruns of what is stale alone."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from pulse_core.baselines.registry import SYSTEMS
+from pulse_core.evaluation.tables import PREDICTION_SCHEMA
+from tests.workflow.workspace import Workspace
+
+pytestmark = pytest.mark.workflow
+TABLE = "results/tables/overall.csv"
+
+
+@pytest.fixture(scope="module")
+def tabled(built: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with the table of one domain."""
+    workspace = built.clone(tmp_path_factory.mktemp("tabled") / "workspace")
+    workspace.run(target=TABLE)
+    return workspace
+
+
+def test_every_system_is_in_the_table_on_the_same_users(tabled: Workspace) -> None:
+    rows = pd.read_csv(tabled.root / TABLE)
+    ours = rows[rows["source"] == "ours"].set_index("system")
+    assert set(ours.index) == {*(system.name for system in SYSTEMS), "chance"}
+    assert (ours["users"] == 6).all() and (ours["candidates"] == 10).all()
+    assert ours["hr1"].between(0, 1).all() and (ours["hr1_low"] <= ours["hr1"]).all()
+    assert ours.drop(index="pulse")["p_value"].notna().all()
+    assert (ours["corpus"] == "synthetic").all() and ours["note"].str.contains("SYNTHETIC").all()
+    for end in ("md", "tex"):
+        text = (tabled.root / f"results/tables/overall.{end}").read_text()
+        assert "SYNTHETIC" in text and "FAKE" in text
+        assert all(system.label in text for system in SYSTEMS)
+
+
+def test_predictions_have_the_one_schema_and_as_many_trials_each(tabled: Workspace) -> None:
+    directory = tabled.root / "results/luxury/baselines"
+    for system in SYSTEMS:
+        rows = pd.read_parquet(directory / system.name / "predictions.parquet")
+        assert list(rows.columns) == PREDICTION_SCHEMA.names and {"validation", "test"} == set(rows["split"])
+        told = json.loads((directory / system.name / "metrics.json").read_text())
+        assert told["corpus"] == "synthetic"
+        assert len(told["trials"]) in ((0,) if system.name in ("popularity", "brand_repeat", "untrained_slm") else (2,))
+
+
+def test_the_configured_ranker_is_pulses_first_trial(tabled: Workspace) -> None:
+    """hr1.json tells of it: where it is the best, both figures are one."""
+    told = json.loads((tabled.root / "results/luxury/baselines/pulse/metrics.json").read_text())
+    configured = json.loads((tabled.root / "results/luxury/rankers/thought_space/training.json").read_text())
+    best = configured["validation_hr1"][configured["best_epoch"]]
+    assert told["trials"][0]["validation"]["hr@1"] == pytest.approx(best)
+    if told["chosen"] == 0:
+        files = [
+            tabled.root / f"results/luxury/{place}/predictions.parquet"
+            for place in ("baselines/pulse", "rankers/thought_space")
+        ]
+        first, second = (pd.read_parquet(file).sort_values(["user", "split"], ignore_index=True) for file in files)
+        pd.testing.assert_frame_equal(first, second)
+
+
+def test_only_what_is_stale_is_made_again(tabled: Workspace) -> None:
+    assert tabled.stale(target=TABLE) == set()
+    changed = tabled.clone(tabled.root.parent / "changed")
+    changed.configure({"baselines": {"item_knn": {"shrink": 3.0}}})
+    assert changed.stale(target=TABLE) == {"baseline_item_knn", "overall"}
+    changed.edit("pulse_core/baselines/sasrec.py")
+    assert changed.stale(target=TABLE) == {"baseline_item_knn", "baseline_sasrec", "overall"}
