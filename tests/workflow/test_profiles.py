@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from pulse_core.baselines.registry import SYSTEMS
 from tests.workflow.workspace import TARGET, Workspace
 
 pytestmark = pytest.mark.workflow
@@ -46,6 +47,14 @@ def test_generation_encoders_and_rankers_ask_for_a_gpu_and_nothing_else_does(pla
     for rule, resources in rules.items():
         assert resources["slurm_partition"] == ("gpu" if rule in GPU_RULES else "cpu"), rule
         assert resources["nodes"] == "1" and int(resources["mem_mb"]) and int(resources["runtime"]), rule
+
+
+def test_every_system_of_the_overall_table_that_runs_a_model_asks_for_a_gpu(plain: Workspace) -> None:
+    rules = asked(plain, target="results/tables/overall.csv")
+    for system in SYSTEMS:
+        resources = rules[f"baseline_{system.name}"]
+        assert ("gpu" in resources) == system.gpu, system.name
+        assert resources["slurm_partition"] == ("gpu" if system.gpu else "cpu"), system.name
 
 
 def test_what_is_set_for_the_site_reaches_its_jobs(plain: Workspace) -> None:
