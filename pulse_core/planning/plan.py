@@ -142,7 +142,9 @@ def _notes(planner: Planner, rows: Sequence[StagePlan]) -> list[str]:
     notes.append(
         f"epochs: {plan.epochs_share:g} of the configured ones (plan.epochs_share); early stopping may end sooner"
     )
-    notes.append("left out, minutes on the CPU: examples, candidates, neighbours, SASRec's trials, counting baselines, figures")
+    notes.append(
+        "left out, minutes on the CPU: examples, candidates, neighbours, SASRec's trials, counting baselines, figures"
+    )
     side_by_side = [row.memory.sequences for row in rows if row.memory and row.memory.sequences is not None]
     if side_by_side:
         notes.append(
