@@ -8,6 +8,7 @@ weights of their best look; one side runs after the other. Scores of both go thr
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import tempfile
@@ -52,10 +53,13 @@ PLANS = {
 
 
 def settings_of(plan: Plan) -> SASRecSettings:
-    """Ours. RecBole's are made of them; widths, heads and dropout are RecBole's defaults, users a step ours."""
+    """Ours. RecBole's are made of them; widths, heads and dropout are RecBole's defaults, users a step ours.
+
+    The looks divide the epochs, for our training looks at the last epoch in any case and RecBole's does not.
+    """
     return SASRecSettings(
         dimension=64, blocks=2, heads=2, dropout=0.5, max_length=MAX_LENGTH, loss="ce", learning_rate=3e-3,
-        batch_size=256, epochs=plan.epochs, evaluate_every=plan.evaluate_every, patience=plan.epochs,
+        batch_size=256, epochs=plan.epochs, evaluate_every=math.gcd(plan.epochs, plan.evaluate_every), patience=plan.epochs,
     )  # fmt: skip
 
 

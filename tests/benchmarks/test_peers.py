@@ -1,5 +1,6 @@
 """What the comparison with RecBole rests on: one split on both sides, the same steps, the promised keys. No RecBole."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,13 @@ def test_both_sides_have_the_same_training_targets_and_steps() -> None:
         "learning_rate": settings.learning_rate,
     }
     assert shared.items() <= config.items()
+
+
+@pytest.mark.parametrize("epochs", [1, 7, 30])
+def test_both_sides_look_at_the_last_epoch(epochs: int) -> None:
+    plan = replace(run.PLANS["luxury"], epochs=epochs)
+    config = run.recbole_config(shop(), run.settings_of(plan), 1, Path("nowhere"))
+    assert config["epochs"] == epochs and epochs % config["eval_step"] == 0
 
 
 def test_lines_of_users_become_codes_in_their_order(tmp_path: Path) -> None:
