@@ -59,7 +59,8 @@ def settings_of(plan: Plan) -> SASRecSettings:
     """
     return SASRecSettings(
         dimension=64, blocks=2, heads=2, dropout=0.5, max_length=MAX_LENGTH, loss="ce", learning_rate=3e-3,
-        batch_size=256, epochs=plan.epochs, evaluate_every=math.gcd(plan.epochs, plan.evaluate_every), patience=plan.epochs,
+        batch_size=256, epochs=plan.epochs, patience=plan.epochs,
+        evaluate_every=math.gcd(plan.epochs, plan.evaluate_every),
     )  # fmt: skip
 
 
