@@ -27,6 +27,12 @@ class Schedule:
     patience: int
     metric: str = "ndcg@10"
     """The figure of a look that has to rise."""
+    first_look: int = 1
+    """No look before this epoch, so that the training neither stops before it nor keeps what was before it."""
+
+    def looks(self, number: int) -> bool:
+        """Whether there is a look after the epoch of this number."""
+        return number == self.epochs or (number >= self.first_look and number % self.evaluate_every == 0)
 
 
 @dataclass
@@ -98,7 +104,7 @@ def fit(
         found.epochs_run = number
         if look is None:
             found.best_epoch = number
-        elif number % schedule.evaluate_every == 0 or number == schedule.epochs:
+        elif schedule.looks(number):
             figures = look()
             earlier = max((each[schedule.metric] for each in found.curve), default=-1.0)
             found.curve.append({"epoch": number, "loss": loss, **figures})
