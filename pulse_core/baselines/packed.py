@@ -1,0 +1,142 @@
+"""The post-norm backbone's training pass without padding: the same function, at a third of the time on a CPU.
+
+Most histories are short, and few are long. Rows are put into groups of about one length, laid end to end, and whatever
+works on one position at a time (embeddings, linear layers, norms, dropout) runs once over all of them; attention alone
+runs a group at a time. Where only the last item's state is wanted, the last block works on that position alone.
+
+Dropout compares 16 random bits with the rate (rounded to 1/65536), which is a tenth of the cost of torch's own; it
+draws from torch's global generator, too.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pulse_core.sequence.model import Block, SASRec
+
+EDGES = np.array([1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 28, 36, 46, 60, 80, 110, 150, 200, 270, 360, 480, 640, 1000])
+LEVELS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Rows laid end to end: `groups` are (rows, length) of each in order, `offsets` where each row starts, (n,)."""
+
+    groups: list[tuple[np.ndarray, int]]
+    offsets: np.ndarray
+
+    @classmethod
+    def of(cls, lengths: np.ndarray) -> "Layout":
+        """The layout of rows of these lengths, each at least 1."""
+        kinds = np.searchsorted(EDGES, lengths)
+        groups, offsets, start = [], np.empty(len(lengths), dtype=np.int64), 0
+        for kind in np.unique(kinds):
+            rows = np.flatnonzero(kinds == kind)
+            length = int(lengths[rows].max())
+            offsets[rows] = start + np.arange(len(rows)) * length
+            groups.append((rows, length))
+            start += len(rows) * length
+        return cls(groups, offsets)
+
+
+def dropped(x: Tensor, rate: float) -> Tensor:
+    """`x` with a share of `rate` of its values zero and the others scaled up, so that the mean stays."""
+    level = round(rate * LEVELS)
+    if level == 0:
+        return x
+    words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None)
+    lanes = words.view(torch.int16)[: x.numel()].view(x.shape)
+    return x * (lanes >= level - LEVELS // 2).to(x.dtype).mul_(LEVELS / (LEVELS - level))
+
+
+def packed_states(
+    model: SASRec, padded: np.ndarray, lengths: np.ndarray, wanted: tuple[np.ndarray, np.ndarray] | None = None
+) -> Tensor:
+    """States of a post-norm model at some positions of some rows, with dropout if the model is training.
+
+    Args:
+        padded: (n, longest) of code + 1, zeros on the right.
+        lengths: (n,), each at least 1.
+        wanted: (rows, columns) of the positions, (w,) both; None: the last item of each row, w = n.
+
+    Returns:
+        (w, dim).
+    """
+    layout = Layout.of(lengths)
+    codes = np.concatenate([padded[rows, :length].ravel() for rows, length in layout.groups])
+    return packed_from_vectors(model, model.items(torch.from_numpy(codes)), layout, lengths, wanted)
+
+
+def packed_from_vectors(
+    model: SASRec,
+    vectors: Tensor,
+    layout: Layout,
+    lengths: np.ndarray,
+    wanted: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Tensor:
+    """`packed_states` from the item vectors as they lie in the layout, (positions, dim)."""
+    if not model.post_norm:
+        raise ValueError("packed passes are for the post-norm form")
+    rate = model.dropout.p if model.training else 0.0
+    places = np.concatenate([np.tile(np.arange(length), len(rows)) for rows, length in layout.groups])
+    x = dropped(model.norm(vectors + model.positions(torch.from_numpy(places))), rate)
+    blocks = cast(list[Block], list(model.blocks))
+    for block in blocks if wanted is not None else blocks[:-1]:
+        x = _whole(block, x, layout, rate)
+    if wanted is not None:
+        rows, columns = wanted
+        return x.index_select(0, torch.from_numpy(layout.offsets[rows] + columns))
+    return _last(blocks[-1], x, layout, lengths, rate)
+
+
+def _whole(block: Block, x: Tensor, layout: Layout, rate: float) -> Tensor:
+    """The block at every position: (positions, dim) -> the same."""
+    mixed = block.queries_keys_values(x)
+    parts, start = [], 0
+    for rows, length in layout.groups:
+        stop = start + len(rows) * length
+        queries, keys, values = mixed[start:stop].view(len(rows), length, 3, -1).unbind(2)
+        later = torch.ones(length, length, dtype=torch.bool).triu(1)
+        parts.append(_attended(queries, keys, values, later, block.heads, rate))
+        start = stop
+    return _rest(block, x, torch.cat(parts), rate)
+
+
+def _last(block: Block, x: Tensor, layout: Layout, lengths: np.ndarray, rate: float) -> Tensor:
+    """The block at the last position of each row: (positions, dim) -> (n, dim)."""
+    dimension = x.shape[1]
+    weight, bias = block.queries_keys_values.weight, block.queries_keys_values.bias
+    order = np.concatenate([rows for rows, _ in layout.groups])
+    own = x.index_select(0, torch.from_numpy((layout.offsets + lengths - 1)[order]))  # in the layout's order
+    queries = F.linear(own, weight[:dimension], bias[:dimension])[:, None]
+    mixed = F.linear(x, weight[dimension:], bias[dimension:])
+    parts, first, start = [], 0, 0
+    for rows, length in layout.groups:
+        last, stop = first + len(rows), start + len(rows) * length
+        keys, values = mixed[start:stop].view(len(rows), length, 2, dimension).unbind(2)
+        padding = torch.from_numpy(np.arange(length) >= lengths[rows, None])[:, None, None]  # (rows, 1, 1, length)
+        parts.append(_attended(queries[first:last], keys, values, padding, block.heads, rate))
+        first, start = last, stop
+    back = np.empty(len(order), dtype=np.int64)
+    back[order] = np.arange(len(order))
+    return _rest(block, own, torch.cat(parts), rate).index_select(0, torch.from_numpy(back))
+
+
+def _attended(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor, heads: int, rate: float) -> Tensor:
+    """Attention of all heads where not `hidden`: (rows, asking, dim) -> (rows * asking, dim)."""
+    rows, asking, dimension = queries.shape
+    q, k, v = (each.unflatten(2, (heads, -1)).transpose(1, 2) for each in (queries, keys, values))
+    logits = (q * (dimension // heads) ** -0.5) @ k.transpose(2, 3)  # (rows, heads, asking, length)
+    weights = dropped(logits.masked_fill(hidden, -torch.inf).softmax(dim=3), rate)
+    return (weights @ v).transpose(1, 2).reshape(rows * asking, dimension)
+
+
+def _rest(block: Block, x: Tensor, attended: Tensor, rate: float) -> Tensor:
+    """What follows the attention, at each position: (positions, dim) twice -> the same."""
+    x = block.attention_norm(x + dropped(block.output(attended), rate))
+    widen, gelu, narrow, _ = block.feed_forward
+    return block.feed_forward_norm(x + dropped(narrow(gelu(widen(x))), rate))

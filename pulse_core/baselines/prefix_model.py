@@ -1,0 +1,80 @@
+"""What DuoRec and EC4SRec share: the post-norm backbone, trained on all prefixes by cross-entropy and a contrast."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pulse_core.baselines.domain import Domain, Examples
+from pulse_core.baselines.id_model import IDModel
+from pulse_core.baselines.prefixes import Prefixes
+from pulse_core.baselines.settings.post_norm import PostNormSettings
+from pulse_core.checkpoints import Checkpoint
+from pulse_core.early_stopping import Schedule
+from pulse_core.schedules import finite
+from pulse_core.sequence.model import SASRec
+from pulse_core.sequence.states import states
+from pulse_core.thought_space.metrics import alignment, uniformity
+
+
+def representation_figures(model: SASRec, examples: Examples) -> dict[str, float]:
+    """Alignment and uniformity (Wang & Isola 2020) of unit-norm states.
+
+    Alignment is of pairs of histories with the same target, each with the next one of its target; 2 is what unrelated
+    states have. It is left out where no two share one.
+    """
+    found = states(model, examples.histories)
+    found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+    order = np.argsort(examples.targets, kind="stable")
+    pairs = np.flatnonzero(np.diff(examples.targets[order]) == 0)
+    figures = {"uniformity": uniformity(found)} if len(found) > 1 else {}
+    if len(pairs):
+        figures["alignment"] = alignment(found[order[pairs]], found[order[pairs + 1]])
+    return figures
+
+
+class PrefixModel(IDModel):
+    """A post-norm backbone trained on all prefixes; what is contrasted beside the cross-entropy is the system's own."""
+
+    settings: PostNormSettings
+    first_look = 1  # no look at validation before this epoch: what the system does not yet do cannot be judged
+
+    def __init__(self, domain: Domain, settings: Any, seed: int) -> None:
+        self.settings = settings
+        self.prefixes = Prefixes(domain.sequences, settings.max_length)
+        super().__init__(domain, seed)
+
+    def new_backbone(self) -> SASRec:
+        s = self.settings
+        return SASRec(self.domain.item_count, s.dimension, s.blocks, s.heads, s.dropout, s.max_length, post_norm=True)
+
+    def prepare(self, number: int) -> None:
+        """What has to be done before an epoch."""
+
+    def contrast(self, rows: np.ndarray, generator: np.random.Generator) -> Tensor | None:
+        """The weighted contrastive loss of these prefixes; None: none yet."""
+        raise NotImplementedError
+
+    def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        settings = self.settings
+        trained = [value for name, value in self.model.named_parameters() if not name.startswith("explained.")]
+        optimiser = torch.optim.Adam(trained, lr=settings.learning_rate, fused=True)
+
+        def epoch(number: int, generator: np.random.Generator) -> float:
+            self.prepare(number)
+            losses = []
+            for windows, rows in self.prefixes.steps(settings.batch_size, generator):
+                loss = self.prefixes.cross_entropy(self.model, windows, settings.batch_size)
+                extra = self.contrast(rows, generator)
+                loss = loss if extra is None else loss + extra
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+                losses.append(finite(loss.item(), self.label, f"baselines.{self.label.lower()}.learning_rate"))
+            return float(np.mean(losses))
+
+        schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience, first_look=self.first_look)
+        record = self.train(epoch, optimiser, schedule, checkpoint, settings.model_dump(exclude={"search"}))
+        parts = (self.domain.validation, self.domain.test)
+        return {**record, "representation": {part.split: representation_figures(self.model, part) for part in parts}}

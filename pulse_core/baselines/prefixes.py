@@ -1,0 +1,138 @@
+"""Prefix augmentation: each prefix of a training sequence is a sample of its own, in a form that is fast and exact.
+
+Cross-entropy. In a causal model padded on the right the state after item t is the same whether the sequence ends there
+or goes on, so one pass over a sequence has the states of all its prefixes. What it shares beyond that is the dropout
+mask, which leaves the expected gradient as it is. Only where a prefix is longer than the model reads, its window starts
+later than its sequence, and it has a pass of its own.
+
+Contrast. A batch is of prefixes drawn from all, since prefixes of one sequence, which a shared pass would have, make
+negatives that are nearly the same sequence.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pulse_core.baselines.packed import packed_states
+from pulse_core.errors import InputError
+from pulse_core.sequence.batches import pad
+from pulse_core.sequence.model import SASRec
+
+
+class Prefixes:
+    """All prefixes of training sequences with the item after each: n samples.
+
+    Attributes:
+        starts, lengths: where the last `max_length` items of each prefix stand in `items`, (n,).
+        targets: the next item's code, (n,).
+    """
+
+    def __init__(self, sequences: Sequence[np.ndarray], max_length: int) -> None:
+        """Raises InputError if no sequence holds two items."""
+        windows, counted, after = [], [], []
+        for sequence in sequences:
+            for stop in range(min(len(sequence) - 1, max_length), len(sequence)) if len(sequence) > 1 else ():
+                first = max(0, stop - max_length)
+                windows.append(np.asarray(sequence[first:stop], dtype=np.int64))
+                counted.append(stop if first == 0 else 1)
+                after.append(np.asarray(sequence[stop - counted[-1] + 1 : stop + 1], dtype=np.int64))
+        if not windows:
+            raise InputError("no training sequence holds two items: nothing to learn from (relax corpus.k_core)")
+        self.windows, self._counted = windows, np.array(counted)
+        sizes = np.array([len(window) for window in windows])
+        self.items = np.concatenate(windows)
+        self.targets = np.concatenate(after)
+        self.window = np.repeat(np.arange(len(windows)), self._counted)  # of each prefix
+        self._firsts = np.cumsum(self._counted) - self._counted  # each window's first prefix
+        within = np.arange(len(self.targets)) - np.repeat(self._firsts, self._counted)
+        self.lengths = within + 1 + np.repeat(sizes - self._counted, self._counted)
+        self.starts = (np.cumsum(sizes) - sizes)[self.window]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def padded(self, rows: np.ndarray) -> np.ndarray:
+        """Prefixes as (rows, longest) of code + 1, zeros on the right."""
+        columns = np.arange(self.lengths[rows].max())
+        places = np.minimum(self.starts[rows, None] + columns, len(self.items) - 1)
+        return np.where(columns < self.lengths[rows, None], self.items[places] + 1, 0)
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """Where the items of each prefix begin if they are laid prefix after prefix, and their number: (n + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.lengths)])
+
+    def all_items(self) -> np.ndarray:
+        """The items of the prefixes laid so: codes, (Σ lengths,)."""
+        within = np.arange(self.offsets[-1]) - np.repeat(self.offsets[:-1], self.lengths)
+        return self.items[np.repeat(self.starts, self.lengths) + within]
+
+    def ragged(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Values of items laid prefix after prefix, of these prefixes as (rows, longest), zeros on the right."""
+        columns = np.arange(self.lengths[rows].max())
+        places = np.minimum(self.offsets[rows, None] + columns, len(values) - 1)
+        return np.where(columns < self.lengths[rows, None], values[places], 0)
+
+    def items_of_windows(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Every item of every prefix of these windows: its place laid prefix after prefix, and where it is here.
+
+        Returns (m,) each: place, index into `windows`, the prefix's last position in the window, the item's position.
+        """
+        counted = self._counted[windows]
+        prefixes = np.repeat(self._firsts[windows] - np.cumsum(counted) + counted, counted) + np.arange(counted.sum())
+        lengths = self.lengths[prefixes]
+        item = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        window = np.repeat(np.arange(len(windows)), counted)
+        return (
+            np.repeat(self.offsets[prefixes], lengths) + item,
+            np.repeat(window, lengths),
+            np.repeat(lengths - 1, lengths),
+            item,
+        )
+
+    @cached_property
+    def _by_target(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        order = np.argsort(self.targets, kind="stable")
+        sizes = np.bincount(self.targets)
+        firsts = np.cumsum(sizes) - sizes
+        place = np.empty(len(self), dtype=np.int64)
+        place[order] = np.arange(len(self))
+        return order, firsts[self.targets], sizes[self.targets], place - firsts[self.targets]
+
+    def same_target(self, rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """For each of `rows` another prefix with the same target, uniformly; itself where there is no other."""
+        order, first, size, place = (each if number == 0 else each[rows] for number, each in enumerate(self._by_target))
+        others = np.maximum(size - 1, 1)
+        step = 1 + (generator.random(len(rows)) * others).astype(np.int64)  # round the group, never back to itself
+        return order[first + (place + np.minimum(step, others)) % size]
+
+    def steps(self, batch_size: int, generator: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """One epoch: (windows for the cross-entropy, prefixes for the contrast) of each step.
+
+        Each prefix is in one step's contrast and, through its window, in one step's cross-entropy.
+        """
+        count = -(-len(self) // batch_size)
+        shuffled = generator.permutation(len(self))
+        of_windows = np.array_split(generator.permutation(len(self.windows)), count)
+        for number, windows in enumerate(of_windows):
+            yield windows, shuffled[number * batch_size : (number + 1) * batch_size]
+
+    def cross_entropy(self, model: SASRec, windows: np.ndarray, batch_size: int) -> Tensor:
+        """-log softmax over all items, summed over these windows' prefixes, times steps an epoch / prefixes.
+
+        So every prefix weighs the same whichever step it is in, and an epoch's steps are on average the mean.
+        """
+        if not len(windows):
+            return torch.zeros(())
+        pieces = [self.windows[window] for window in windows]
+        ends, counted = np.array([len(piece) for piece in pieces]), self._counted[windows]
+        row = np.repeat(np.arange(len(windows)), counted)
+        nth = np.arange(len(row)) - np.repeat(np.cumsum(counted) - counted, counted)  # of the window's prefixes
+        states = packed_states(model, pad(pieces).numpy(), ends, (row, (ends - counted)[row] + nth))
+        targets = self.targets[self._firsts[windows][row] + nth]
+        loss = F.cross_entropy(states @ model.item_vectors().T, torch.from_numpy(targets), reduction="sum")
+        return loss * (-(-len(self) // batch_size) / len(self))

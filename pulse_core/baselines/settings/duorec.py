@@ -1,0 +1,23 @@
+"""Settings of DuoRec."""
+
+from typing import Any
+
+from pydantic import Field
+
+from pulse_core.baselines.settings.post_norm import PostNormSettings
+
+TRIALS: tuple[dict[str, Any], ...] = ({}, {"dropout": 0.3}, {"leave_out_same_target": True}, {"weight": 0.3})
+
+
+class DuoRecSettings(PostNormSettings):
+    """DuoRec (Qiu et al. 2022): a second dropout pass against another history with the same target."""
+
+    weight: float = Field(default=0.1, ge=0.0)
+    """Of the contrastive loss beside the cross-entropy."""
+    temperature: float = Field(default=1.0, gt=0.0)
+    """Of the contrastive loss, whose likeness is the inner product."""
+    leave_out_same_target: bool = False
+    """Leave histories with the same target out of the negatives. The paper does not: popular targets are then pushed
+    apart and pulled together at once."""
+    search: list[dict[str, Any]] = Field(default_factory=lambda: [dict(changed) for changed in TRIALS])
+    """One entry a trial, the paper's values first."""

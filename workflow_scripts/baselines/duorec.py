@@ -1,0 +1,21 @@
+"""Rule baseline_duorec: DuoRec, tuned."""
+
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Tune the model on the training sequences and rank the candidates."""
+    with stage(job):
+        from pulse_core.baselines.duorec import DuoRec
+        from pulse_core.baselines.settings.duorec import DuoRecSettings
+        from workflow_scripts.baseline import domain_of, run_tuned, seed_of
+
+        domain, seed = domain_of(job), seed_of(job)
+        settings = DuoRecSettings.model_validate(job.params.settings)
+        run_tuned(job, domain, lambda tried: DuoRec(domain, tried, seed), settings)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
