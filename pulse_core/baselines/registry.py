@@ -35,6 +35,8 @@ class System:
 
 SYSTEMS = (
     System("sasrec", "SASRec", SEQUENTIAL),
+    System("duorec", "DuoRec", SEQUENTIAL),
+    System("ec4srec", "EC4SRec", SEQUENTIAL),
     System(
         "untrained_slm",
         "LLM zero-shot",

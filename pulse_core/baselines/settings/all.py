@@ -4,6 +4,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from pulse_core.baselines.settings.duorec import DuoRecSettings
+from pulse_core.baselines.settings.ec4srec import EC4SRecSettings
 from pulse_core.baselines.settings.item_knn import ItemKNNSettings
 from pulse_core.baselines.settings.ranker_trials import RankerTrialsSettings
 from pulse_core.baselines.settings.sasrec import SASRecBaselineSettings
@@ -18,6 +20,8 @@ class BaselinesSettings(Settings):
     """Validation trials of every system that has anything to tune, PULSE among them: the first so many entries of each
     `search`."""
     sasrec: SASRecBaselineSettings = SASRecBaselineSettings()
+    duorec: DuoRecSettings = DuoRecSettings()
+    ec4srec: EC4SRecSettings = EC4SRecSettings()
     slm_sft: RankerTrialsSettings = RankerTrialsSettings()
     pulse: RankerTrialsSettings = RankerTrialsSettings()
     item_knn: ItemKNNSettings = ItemKNNSettings()

@@ -1,0 +1,59 @@
+"""Retrieved positives (EC4SRec, eg-rtrl): a history with the same target, likelier the more important what they share.
+
+History q of those with p's target is drawn with softmax over q of the importance in p of the items that both hold.
+"""
+
+import numpy as np
+from scipy import sparse
+
+from pulse_core.baselines.prefixes import Prefixes
+
+CHOICES = 128
+"""A target with more histories than this is drawn for from so many random ones of them: memory stays bounded."""
+
+
+class Retrieval:
+    """Who may be drawn for each prefix, and how likely.
+
+    Attributes:
+        choices: prefixes, (n, width) int32.
+        chances: their probabilities, (n, width) float32; each row sums to 1.
+    """
+
+    def __init__(
+        self, prefixes: Prefixes, importance: np.ndarray, item_count: int, generator: np.random.Generator
+    ) -> None:
+        """importance (Σ lengths,), prefix after prefix. A prefix whose target nobody else has is its own positive."""
+        count = len(prefixes)
+        shape = (count, item_count)
+        columns = prefixes.all_items()
+        weights = sparse.csr_matrix((importance.astype(np.float64), columns, prefixes.offsets), shape=shape)
+        holds = sparse.csr_matrix((np.ones(len(columns)), columns, prefixes.offsets), shape=shape)
+        holds.sum_duplicates()
+        holds.data[:] = 1.0
+        order = np.argsort(prefixes.targets, kind="stable")
+        groups = np.split(order, np.flatnonzero(np.diff(prefixes.targets[order])) + 1)
+        width = min(max(len(group) for group in groups), CHOICES)
+        self.choices = np.repeat(np.arange(count, dtype=np.int32)[:, None], width, axis=1)
+        self.chances = np.zeros((count, width), dtype=np.float32)
+        for group in groups:
+            offered = group if len(group) <= width else generator.choice(group, width, replace=False)
+            chances = shared_softmax((weights[group] @ holds[offered].T).toarray(), group[:, None] == offered)
+            self.choices[group, : len(offered)] = offered
+            self.chances[group, : len(offered)] = chances
+
+    def draw(self, generator: np.random.Generator) -> np.ndarray:
+        """A positive for each prefix, (n,)."""
+        drawn = generator.random((len(self.choices), 1))
+        reached = np.cumsum(self.chances, axis=1) > drawn
+        last = self.chances.shape[1] - 1 - (self.chances[:, ::-1] > 0).argmax(axis=1)  # where rounding left no room
+        place = np.where(reached.any(axis=1), reached.argmax(axis=1), last)
+        return self.choices[np.arange(len(place)), place].astype(np.int64)
+
+
+def shared_softmax(shared: np.ndarray, itself: np.ndarray) -> np.ndarray:
+    """Softmax of each row without itself, both (p, q); a row that has nobody else has itself."""
+    allowed = ~itself | itself.all(axis=1, keepdims=True)
+    logits = np.where(allowed, shared, -np.inf)
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)

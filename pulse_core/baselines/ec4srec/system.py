@@ -1,0 +1,120 @@
+"""EC4SRec (Wang et al. 2022): cross-entropy, and self-supervised and supervised contrast guided by explanations.
+
+    loss = CE + w1 NT-Xent(positive view, positive view) + w2 SupCon(negative views together, away from positive ones)
+              + w3 NT-Xent(second dropout pass, retrieved history of the same target)
+
+Importance is of the model as it stands when an explaining epoch begins; before the first there is cross-entropy alone.
+"""
+
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pulse_core.baselines.contrastive import negatives_together, nt_xent
+from pulse_core.baselines.domain import Domain
+from pulse_core.baselines.ec4srec.importance import importance
+from pulse_core.baselines.ec4srec.retrieval import Retrieval
+from pulse_core.baselines.ec4srec.views import Batch, importance_ranks, negative_view, positive_views
+from pulse_core.baselines.packed import packed_states
+from pulse_core.baselines.prefix_model import PrefixModel
+from pulse_core.baselines.settings.ec4srec import EC4SRecSettings
+from pulse_core.seeding import derive_seed
+from pulse_core.sequence.model import SASRec
+
+
+class MaskedSASRec(SASRec):
+    """The post-norm backbone with one embedding more, for a masked item, that is never scored."""
+
+    def __init__(self, item_count: int, settings: EC4SRecSettings) -> None:
+        s = settings
+        super().__init__(item_count + 1, s.dimension, s.blocks, s.heads, s.dropout, s.max_length, post_norm=True)
+        self.item_count = item_count
+
+    @property
+    def mask(self) -> int:
+        """What stands for a masked item where items are code + 1."""
+        return self.item_count + 1
+
+    def item_vectors(self) -> Tensor:
+        return self.items.weight[1 : self.item_count + 1]
+
+
+class ExplainedSASRec(MaskedSASRec):
+    """The backbone and, in `explained`, its weights of the last explaining epoch.
+
+    They are parameters so that a checkpoint holds them: a killed training finds the same importance again. No optimiser
+    changes them.
+    """
+
+    def __init__(self, item_count: int, settings: EC4SRecSettings) -> None:
+        super().__init__(item_count, settings)
+        self.explained = MaskedSASRec(item_count, settings)
+
+    def remember(self) -> None:
+        """Copy the weights as they are now."""
+        own = dict(self.named_parameters())
+        with torch.no_grad():
+            for name, value in self.explained.named_parameters():
+                value.copy_(own[name])
+
+
+class EC4SRec(PrefixModel):
+    """EC4SRec under one trial's settings."""
+
+    label = "EC4SRec"
+    settings: EC4SRecSettings
+
+    def __init__(self, domain: Domain, settings: EC4SRecSettings, seed: int) -> None:
+        super().__init__(domain, settings, seed)
+        self.first_look = settings.explaining_epochs[0]
+        self._explained_at = 0
+        self._importance = np.zeros(0, dtype=np.float32)
+        self._retrieval: Retrieval | None = None
+        self._retrieved = np.zeros(0, dtype=np.int64)
+
+    def new_backbone(self) -> SASRec:
+        return ExplainedSASRec(self.domain.item_count, self.settings)
+
+    def prepare(self, number: int) -> None:
+        due = max((epoch for epoch in self.settings.explaining_epochs if epoch <= number), default=0)
+        if due and due != self._explained_at:
+            model = cast(ExplainedSASRec, self.model)
+            if due == number:
+                model.remember()
+            self._importance = importance(model.explained, self.prefixes, self.settings.importance)
+            generator = np.random.default_rng(derive_seed(self.seed, "retrieval", due))
+            self._retrieval = Retrieval(self.prefixes, self._importance, self.domain.item_count, generator)
+            self._explained_at = due
+        if self._retrieval:
+            self._retrieved = self._retrieval.draw(np.random.default_rng(derive_seed(self.seed, "retrieved", number)))
+
+    def contrast(self, rows: np.ndarray, generator: np.random.Generator) -> Tensor | None:
+        if self._retrieval is None:
+            return None
+        prefixes, settings = self.prefixes, self.settings
+        batch = Batch(prefixes.padded(rows), prefixes.lengths[rows])
+        ranks = importance_ranks(prefixes.ragged(self._importance, rows), batch.lengths)
+        mask = cast(ExplainedSASRec, self.model).mask
+        one, other = positive_views(batch, ranks, settings.positive_ratio, mask, generator)
+        away = negative_view(batch, ranks, settings.negative_ratio, mask, generator)
+        retrieved = self._retrieved[rows]
+        alike = Batch(prefixes.padded(retrieved), prefixes.lengths[retrieved])
+        states = self._states(batch, one, other, away, alike)
+        again, first, second, negative, supervised = states.chunk(5)
+        return (
+            settings.positive_weight * nt_xent(first, second, settings.temperature)
+            + settings.negative_weight
+            * negatives_together(torch.cat([first, second]), negative, settings.negative_temperature)
+            + settings.supervised_weight * nt_xent(again, supervised, settings.temperature)
+        )
+
+    def _states(self, *batches: Batch) -> Tensor:
+        """The last states of all rows of all batches, one after another."""
+        longest = max(batch.padded.shape[1] for batch in batches)
+        padded = [np.pad(batch.padded, ((0, 0), (0, longest - batch.padded.shape[1]))) for batch in batches]
+        return packed_states(self.model, np.concatenate(padded), np.concatenate([batch.lengths for batch in batches]))
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: value for name, value in super().tensors().items() if not name.startswith("explained.")}

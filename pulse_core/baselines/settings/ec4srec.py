@@ -1,0 +1,50 @@
+"""Settings of EC4SRec."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from pulse_core.baselines.settings.post_norm import PostNormSettings
+
+TRIALS: tuple[dict[str, Any], ...] = ({}, {"dropout": 0.3}, {"importance": "saliency"}, {"positive_ratio": 0.5})
+
+
+class EC4SRecSettings(PostNormSettings):
+    """EC4SRec (Wang et al. 2022): contrast guided by what the model's explanations call important."""
+
+    importance: Literal["occlusion", "saliency"] = "occlusion"
+    """What makes an item of a history important: what the first-ranked item's score loses without it (`occlusion`), or
+    that score's gradient (`saliency`)."""
+    explain_after: list[float] = Field(default_factory=lambda: [0.3, 0.6], min_length=1)
+    """Importance is found anew after these shares of `epochs`, rising; before the first there is no contrast, and the
+    training cannot stop."""
+    positive_weight: float = Field(default=0.1, ge=0.0)
+    """Of the contrast between two views that keep the important items."""
+    negative_weight: float = Field(default=0.05, ge=0.0)
+    """Of the contrast between those and views that lose the important items."""
+    supervised_weight: float = Field(default=0.1, ge=0.0)
+    """Of the contrast with retrieved histories of the same target."""
+    temperature: float = Field(default=1.0, gt=0.0)
+    """Of the first and the last, whose likeness is the inner product."""
+    negative_temperature: float = Field(default=0.1, gt=0.0)
+    """Of the one with negative views, whose likeness is the cosine."""
+    positive_ratio: float = Field(default=0.3, gt=0.0, lt=1.0)
+    """A positive view by crop keeps this share of the items, the most important; by mask or reorder it touches this
+    share, the least important."""
+    negative_ratio: float = Field(default=0.7, gt=0.0, lt=1.0)
+    """A negative view by crop keeps this share, the least important; by mask or reorder it touches this share, the most
+    important."""
+    search: list[dict[str, Any]] = Field(default_factory=lambda: [dict(changed) for changed in TRIALS])
+    """One entry a trial, the paper's values first."""
+
+    @field_validator("explain_after")
+    @classmethod
+    def _rising_shares(cls, shares: list[float]) -> list[float]:
+        if shares != sorted(set(shares)) or not all(0.0 <= share < 1.0 for share in shares):
+            raise ValueError(f"explain_after: got {shares}, wants rising shares of at least 0 and below 1")
+        return shares
+
+    @property
+    def explaining_epochs(self) -> list[int]:
+        """The epochs, from 1, that begin with an explanation."""
+        return sorted({1 + int(share * self.epochs + 1e-9) for share in self.explain_after})

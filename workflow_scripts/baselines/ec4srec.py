@@ -1,0 +1,21 @@
+"""Rule baseline_ec4srec: EC4SRec, tuned."""
+
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Tune the model on the training sequences and rank the candidates."""
+    with stage(job):
+        from pulse_core.baselines.ec4srec.system import EC4SRec
+        from pulse_core.baselines.settings.ec4srec import EC4SRecSettings
+        from workflow_scripts.baseline import domain_of, run_tuned, seed_of
+
+        domain, seed = domain_of(job), seed_of(job)
+        settings = EC4SRecSettings.model_validate(job.params.settings)
+        run_tuned(job, domain, lambda tried: EC4SRec(domain, tried, seed), settings)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
