@@ -5,6 +5,7 @@ and a key, the hash of everything that determines the training. No generator's s
 from a seed of its own.
 """
 
+import copy
 import hashlib
 import json
 import logging
@@ -63,6 +64,12 @@ class Checkpoint:
             self._made_of.append([[file.name, fingerprint(file).sha256] for file in files])
         self._key = ""
         self._next = 0.0
+
+    def part(self, name: str) -> "Checkpoint":
+        """Of a training in several stages: the checkpoint of one, in a directory of that name below."""
+        part = copy.copy(self)
+        part.directory = self.directory / name if self.directory else None
+        return part
 
     @property
     def _file(self) -> Path | None:

@@ -30,6 +30,11 @@ def domain_of(job: Any, *, sampled: bool = False) -> Domain:
     )
 
 
+def titles_of(job: Any) -> list[str]:
+    """Titles of all items, by code."""
+    return pd.read_parquet(job.input.catalogue, columns=["item", "title"]).sort_values("item")["title"].tolist()
+
+
 def run_tuned(
     job: Any,
     domain: Domain,

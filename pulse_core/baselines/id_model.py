@@ -23,10 +23,10 @@ Epoch = Callable[[int, np.random.Generator], float]
 
 
 @contextmanager
-def drawing(seed: int, number: int) -> Iterator[np.random.Generator]:
+def drawing(seed: int, number: int, device: torch.device | None = None) -> Iterator[np.random.Generator]:
     """The draws of an epoch, of a seed of its own: what is killed and resumed draws what it would have drawn."""
     own = derive_seed(seed, "epoch", number)
-    with processes.seeded_dropout(own, torch.device("cpu")):
+    with processes.seeded_dropout(own, device or torch.device("cpu")):
         yield np.random.default_rng(own)
 
 

@@ -37,6 +37,8 @@ SYSTEMS = (
     System("sasrec", "SASRec", SEQUENTIAL),
     System("duorec", "DuoRec", SEQUENTIAL),
     System("ec4srec", "EC4SRec", SEQUENTIAL),
+    System("morec", "MoRec", TEXT, ("encoder",), ("thought_space:pooling,dtype",)),
+    System("ctrl", "CTRL", TEXT, ("encoder",), ("thought_space:pooling,dtype",)),
     System(
         "untrained_slm",
         "LLM zero-shot",

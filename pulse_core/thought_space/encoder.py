@@ -29,18 +29,21 @@ _MODULES = [
 ]
 
 
-def pool(states: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
-    """Token states (B, T, d) and their mask (B, T; 1 = a token) as unit-norm vectors (B, d), in float32.
+def pool_tokens(states: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
+    """Token states (B, T, d) and their mask (B, T; 1 = a token) as vectors (B, d), in float32, of any length.
 
     `mean` averages the tokens and leaves the padding out; `cls` takes the first token.
     """
     states = states.float()
     if pooling == "cls":
-        pooled = states[:, 0]
-    else:
-        weight = mask.unsqueeze(-1).to(states.dtype)
-        pooled = (states * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1e-9)
-    return functional.normalize(pooled, dim=-1)
+        return states[:, 0]
+    weight = mask.unsqueeze(-1).to(states.dtype)
+    return (states * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1e-9)
+
+
+def pool(states: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
+    """`pool_tokens` scaled to unit norm."""
+    return functional.normalize(pool_tokens(states, mask, pooling), dim=-1)
 
 
 class Encoder:

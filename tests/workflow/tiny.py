@@ -36,6 +36,8 @@ def tiny_config(directory: Path) -> dict[str, Any]:
         "ranker": {"epochs": 1, "dtype": "float32", "adapted_layers": 1, "history_items": 3},
         "baselines": {
             "sasrec": {"dimension": 8, "epochs": 2, "evaluate_every": 1},
+            "morec": {"dimension": 8, "epochs": 2, "evaluate_every": 1},
+            "ctrl": {"dimension": 8, "epochs": 2, "evaluate_every": 1, "samples": 64, "alignment_epochs": 1},
         },
         "evaluation": {"bootstrap_samples": 200},
     }

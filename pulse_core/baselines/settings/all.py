@@ -4,9 +4,11 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from pulse_core.baselines.settings.ctrl import CTRLSettings
 from pulse_core.baselines.settings.duorec import DuoRecSettings
 from pulse_core.baselines.settings.ec4srec import EC4SRecSettings
 from pulse_core.baselines.settings.item_knn import ItemKNNSettings
+from pulse_core.baselines.settings.morec import MoRecSettings
 from pulse_core.baselines.settings.ranker_trials import RankerTrialsSettings
 from pulse_core.baselines.settings.sasrec import SASRecBaselineSettings
 from pulse_core.baselines.settings.tuned import TunedSettings
@@ -22,6 +24,8 @@ class BaselinesSettings(Settings):
     sasrec: SASRecBaselineSettings = SASRecBaselineSettings()
     duorec: DuoRecSettings = DuoRecSettings()
     ec4srec: EC4SRecSettings = EC4SRecSettings()
+    morec: MoRecSettings = MoRecSettings()
+    ctrl: CTRLSettings = CTRLSettings()
     slm_sft: RankerTrialsSettings = RankerTrialsSettings()
     pulse: RankerTrialsSettings = RankerTrialsSettings()
     item_knn: ItemKNNSettings = ItemKNNSettings()

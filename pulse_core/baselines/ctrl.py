@@ -1,0 +1,240 @@
+"""CTRL (Li et al. 2023, "CTRL: Connect Collaborative and Language Model for CTR Prediction") on SASRec.
+
+Stage 1 (section 4.2): one sample, a user's history and the next item, is seen in two ways: as ids by a collaborative
+tower, as a prompt text by a text encoder; a contrastive loss aligns both. Stage 2 (section 4.3): the collaborative
+tower alone, with a new linear output layer, is fine-tuned to rank; the encoder is dropped and never needed again.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pulse_core.baselines.domain import Domain
+from pulse_core.baselines.id_model import IDModel, drawing
+from pulse_core.baselines.settings.ctrl import CTRLSettings
+from pulse_core.baselines.text_tower import TextTower
+from pulse_core.checkpoints import Checkpoint
+from pulse_core.early_stopping import Schedule, fit
+from pulse_core.progress import progress
+from pulse_core.schedules import finite
+from pulse_core.seeding import derive_seed
+from pulse_core.sequence.batches import pad
+from pulse_core.sequence.model import SASRec
+from pulse_core.sequence.training import run_epoch
+from pulse_core.thought_space.encoder import Encoder, Pooling
+
+HELD_OUT = 128  # validation samples on which the alignment is measured
+
+
+def late_interaction(left: Tensor, right: Tensor) -> Tensor:
+    """sim(i, j) = sum over the sub-vectors of i of the largest product with one of j's (section 4.2.2).
+
+    left (n, M, d), right (m, M, d) -> (n, m).
+    """
+    return torch.einsum("nad,mbd->nmab", left, right).amax(dim=3).sum(dim=2)
+
+
+def alignment_loss(
+    tabular: Tensor, textual: Tensor, temperature: float, kind: Literal["softmax", "bce"] = "softmax"
+) -> Tensor:
+    """Mean of both directions, sample k of one side being the positive of sample k of the other (section 4.2.1).
+
+    Args:
+        tabular, textual: sub-vectors (n, M, d).
+        temperature: of the softmax.
+        kind: `softmax`: InfoNCE. `bce`: every similarity as a logit; positives and negatives weigh alike.
+    """
+    losses = []
+    for similarity in (late_interaction(textual, tabular), late_interaction(tabular, textual)):
+        if kind == "softmax":
+            losses.append(functional.cross_entropy(similarity / temperature, torch.arange(len(similarity))))
+        else:
+            own = torch.eye(len(similarity), dtype=torch.bool)
+            losses.append(functional.softplus(-similarity[own]).mean() + functional.softplus(similarity[~own]).mean())
+    return (losses[0] + losses[1]) / 2
+
+
+class Sample(NamedTuple):
+    """A history and the item after it."""
+
+    history: np.ndarray
+    item: int
+
+
+def training_samples(sequences: Sequence[np.ndarray], count: int | None, seed: int) -> list[Sample]:
+    """At most `count` of all prefixes of the training sequences with the item after each, drawn by seed."""
+    places = [(row, end) for row, sequence in enumerate(sequences) for end in range(1, len(sequence))]
+    drawn = np.random.default_rng(seed).permutation(len(places))[:count]
+    return [Sample(sequences[row][:end], int(sequences[row][end])) for row, end in (places[each] for each in drawn)]
+
+
+def prompts(samples: Sequence[Sample], titles: Sequence[str], encoder: Encoder, history_items: int) -> list[str]:
+    """The text of each sample (section 4.1); the oldest titles are left out where not all fit into the encoder."""
+    lengths = [len(each) for each in encoder.tokenizer(list(titles), add_special_tokens=False)["input_ids"]]
+    frame = len(encoder.tokenizer(_prompt([], ""))["input_ids"])
+    texts = []
+    for history, item in samples:
+        shown = [int(code) for code in history[-history_items:]]
+        while shown and frame + lengths[item] + sum(lengths[code] + 1 for code in shown) > encoder.max_tokens:
+            del shown[0]
+        texts.append(_prompt([titles[code] for code in shown], titles[item]))
+    return texts
+
+
+def _prompt(bought: Sequence[str], item: str) -> str:
+    return f"This is a user, who has recently bought {'|'.join(bought)}. This is an item, title is {item}."
+
+
+class CollaborativeTower(SASRec):
+    """SASRec with the linear output layer of stage 2 on its states."""
+
+    def __init__(self, item_count: int, settings: CTRLSettings) -> None:
+        super().__init__(
+            item_count, settings.dimension, settings.blocks, settings.heads, settings.dropout, settings.max_length
+        )
+        self.output = nn.Linear(settings.dimension, settings.dimension)
+
+    def forward(self, padded: Tensor) -> Tensor:
+        return self.output(super().forward(padded))
+
+    def of_samples(self, samples: Sequence[Sample]) -> Tensor:
+        """What the tower knows of each sample: its history's state and its item's embedding, (n, 2 dim)."""
+        padded = pad([sample.history[-self.max_length :] for sample in samples])
+        states = super().forward(padded)[torch.arange(len(padded)), (padded > 0).sum(dim=1) - 1]
+        return torch.cat([states, self.items(torch.tensor([sample.item + 1 for sample in samples]))], dim=1)
+
+
+class Alignment(nn.Module):
+    """Both towers and their way into the common space: the module of stage 1."""
+
+    def __init__(self, tower: CollaborativeTower, text: TextTower, width: int, subspaces: int) -> None:
+        super().__init__()
+        self.tower, self.text, self.subspaces = tower, text, subspaces
+        self.tabular = nn.Sequential(
+            nn.Linear(2 * tower.items.embedding_dim, width), nn.Linear(width, subspaces * width)
+        )
+        self.textual = nn.Sequential(nn.Linear(text.dim, width), nn.Linear(width, subspaces * width))
+
+    def forward(self, samples: Sequence[Sample], numbers: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Sub-vectors (n, M, width) of the samples with these numbers as ids and as texts."""
+        tabular = self.tabular(self.tower.of_samples([samples[number] for number in numbers]))
+        textual = self.textual(self.text(numbers).cpu())
+        shape = (len(numbers), self.subspaces, -1)
+        return tabular.view(shape), textual.view(shape)
+
+    @torch.no_grad()
+    def retrieval(self, samples: Sequence[Sample], numbers: np.ndarray, batch: int) -> float:
+        """How often a text is most like its own ids among those of `batch` samples; chance is 1 / batch."""
+        self.eval()
+        hits, seen = 0, 0
+        for start in range(0, len(numbers) - batch + 1, batch):
+            tabular, textual = self(samples, numbers[start : start + batch])
+            hits += int((late_interaction(textual, tabular).argmax(dim=1) == torch.arange(batch)).sum())
+            seen += batch
+        return hits / seen if seen else 0.0
+
+
+class CTRL(IDModel):
+    """One CTRL under one trial's settings.
+
+    Args:
+        titles: of each item, by code.
+        encoder: directory of the prepared text encoder.
+        pooling, dtype: how token states become one vector, and the encoder's arithmetic.
+    """
+
+    label = "CTRL, fine-tuning"
+    settings: CTRLSettings
+
+    def __init__(
+        self,
+        domain: Domain,
+        titles: Sequence[str],
+        settings: CTRLSettings,
+        seed: int,
+        encoder: Path,
+        pooling: Pooling = "mean",
+        dtype: str = "auto",
+    ) -> None:
+        self.settings, self.titles = settings, list(titles)
+        self._encoder = (encoder, settings.max_tokens, pooling, dtype)
+        super().__init__(domain, seed)
+
+    def new_backbone(self) -> SASRec:
+        return CollaborativeTower(self.domain.item_count, self.settings)
+
+    def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        settings = self.settings
+        alignment = self.align(checkpoint.part("stage1"))
+        optimiser = torch.optim.Adam(self.model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
+
+        def epoch(_number: int, generator: np.random.Generator) -> float:
+            return run_epoch(self.model, self.domain.sequences, optimiser, settings, generator)
+
+        schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
+        made_of = (self.titles, self._encoder[2:], settings.model_dump())
+        return {"alignment": alignment} | self.train(epoch, optimiser, schedule, checkpoint.part("stage2"), *made_of)
+
+    def align(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Stage 1: leaves `self.model` aligned; the record of it."""
+        settings, seed = self.settings, derive_seed(self.seed, "alignment")
+        if not settings.alignment_epochs:
+            return {}
+        trained = training_samples(self.domain.sequences, settings.samples, derive_seed(seed, "samples"))
+        samples = [*trained, *self._held_out(derive_seed(seed, "held out"))]
+        encoder = Encoder(*self._encoder)
+        texts = prompts(samples, self.titles, encoder, settings.history_items)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(seed, "weights"))
+            text = TextTower(encoder, texts, settings.encoder_layers)
+            assert isinstance(self.model, CollaborativeTower)
+            network = Alignment(self.model, text, settings.projection, settings.subspaces)
+        text.to(text.device)
+        optimiser = self._optimiser(network)
+        batch = min(settings.alignment_batch, len(trained))
+        steps = len(trained) // batch
+        warmup = max(1, round(settings.warmup_share * steps * settings.alignment_epochs))
+        rates = [group["lr"] for group in optimiser.param_groups]
+
+        def epoch(number: int) -> float:
+            network.train()
+            losses = []
+            with drawing(seed, number, text.device) as generator:
+                order = generator.permutation(len(trained))
+                for step in range(steps):
+                    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                        group["lr"] = rate * min(1.0, ((number - 1) * steps + step + 1) / warmup)
+                    tabular, textual = network(samples, order[step * batch : (step + 1) * batch])
+                    loss = alignment_loss(tabular, textual, settings.temperature, settings.alignment_loss)
+                    optimiser.zero_grad(set_to_none=True)
+                    loss.backward()
+                    optimiser.step()
+                    losses.append(finite(loss.item(), "CTRL's alignment", "baselines.ctrl.alignment_learning_rate"))
+            return float(np.mean(losses))
+
+        schedule = Schedule(settings.alignment_epochs, 1, 1)
+        made_of = (self.domain.fingerprint, self.titles, self.seed, text.made_of, settings.model_dump())
+        with progress("CTRL, alignment", schedule.epochs, "epochs") as meter:
+            fit(network, optimiser, epoch, None, schedule, meter.advance, checkpoint, made_of)
+        held = np.arange(len(trained), len(samples))
+        among = min(settings.alignment_batch, len(held))
+        return {"samples": len(trained), "among": among, "retrieval": network.retrieval(samples, held, among)}
+
+    def _held_out(self, seed: int) -> list[Sample]:
+        """Validation samples: nothing is chosen by them, they tell whether the towers agree on what neither saw."""
+        held = self.domain.validation
+        drawn = np.random.default_rng(seed).permutation(len(held))[:HELD_OUT]
+        return [Sample(held.histories[row], int(held.targets[row])) for row in drawn]
+
+    def _optimiser(self, network: Alignment) -> torch.optim.AdamW:
+        settings, read = self.settings, [each for each in network.text.parameters() if each.requires_grad]
+        own = [p for part in (network.tower, network.tabular, network.textual) for p in part.parameters()]
+        groups: list[dict[str, Any]] = [{"params": own, "lr": settings.alignment_learning_rate}]
+        if read:
+            groups.append({"params": read, "lr": settings.encoder_learning_rate})
+        return torch.optim.AdamW(groups, fused=True)

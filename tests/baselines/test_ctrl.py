@@ -1,0 +1,109 @@
+"""CTRL: two towers see one sample and come to agree on it; what ranks is the collaborative one alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pulse_core.baselines.ctrl import CTRL, Sample, alignment_loss, late_interaction, prompts, training_samples
+from pulse_core.baselines.domain import Domain
+from pulse_core.baselines.settings.ctrl import CTRLSettings
+from pulse_core.baselines.tuning import candidate_figures
+from pulse_core.checkpoints import Checkpoint
+from pulse_core.thought_space.encoder import Encoder
+from tests.workflow.tiny_models import save_encoder
+
+QUICK = CTRLSettings(
+    dimension=32,
+    dropout=0.1,
+    max_length=8,
+    learning_rate=1e-2,
+    batch_size=16,
+    epochs=8,
+    evaluate_every=4,
+    projection=16,
+    alignment_epochs=8,
+    alignment_batch=16,
+    alignment_learning_rate=5e-3,
+    encoder_learning_rate=1e-3,
+)
+
+
+@pytest.fixture(scope="module")
+def encoder(titles: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("encoder")
+    save_encoder(path, [*titles, "This is a user, who has recently bought a|b. This is an item, title is c."])
+    return path
+
+
+def test_late_interaction_by_hand() -> None:
+    left = torch.tensor([[[1.0, 0.0], [0.0, 2.0]]])  # one with two sub-vectors
+    right = torch.tensor([[[1.0, 1.0], [3.0, 0.0]], [[-1.0, 0.0], [0.0, -1.0]]])
+    # of [1, 0] the best partners give 3 and 0, of [0, 2] they give 2 and 0
+    assert late_interaction(left, right).tolist() == [[5.0, 0.0]]
+    # the other way round [1, 1] finds 2 and [3, 0] finds 3; [-1, 0] and [0, -1] find 0 each
+    assert late_interaction(right, left).tolist() == [[5.0], [0.0]]
+
+
+@pytest.mark.parametrize("kind", ["softmax", "bce"])
+def test_alignment_loss_falls_as_pairs_agree(kind: str) -> None:
+    sides = torch.eye(4).repeat_interleave(2, dim=0).view(4, 2, 4)  # sample i: twice its own axis
+    right = alignment_loss(4 * sides, 4 * sides, 1.0, kind)
+    wrong = alignment_loss(4 * sides, 4 * sides.roll(1, 0), 1.0, kind)
+    assert right < wrong / 2
+    if kind == "softmax":
+        # every similarity is 32 on the diagonal and 0 off it
+        expected = np.log(1 + 3 * np.exp(-32.0))
+        assert float(right) == pytest.approx(expected, abs=1e-6)
+        two = alignment_loss(sides, sides, 2.0, kind)
+        assert float(two) == pytest.approx(np.log(1 + 3 * np.exp(-1.0)), rel=1e-5)
+
+
+def test_samples_are_prefixes_with_their_next_item() -> None:
+    sequences = [np.array([4, 5, 6]), np.array([7]), np.array([1, 2])]
+    found = {(tuple(map(int, history)), item) for history, item in training_samples(sequences, None, 3)}
+    assert found == {((4,), 5), ((4, 5), 6), ((1,), 2)}
+    assert len(training_samples(sequences, 2, 3)) == 2
+
+
+def test_prompt_drops_the_oldest_titles_and_keeps_the_item(encoder: Path, titles: list[str]) -> None:
+    samples = [Sample(np.array([3, 4, 5, 6]), 7)]
+    whole = prompts(samples, titles, Encoder(encoder, 200), 3)[0]
+    assert whole == (
+        "This is a user, who has recently bought Thing number 4|Thing number 5|Thing number 6. "
+        "This is an item, title is Thing number 7."
+    )
+    length = len(Encoder(encoder, 200).tokens([whole])[0])
+    short = prompts(samples, titles, Encoder(encoder, length - 1), 3)[0]
+    assert "number 4" not in short
+    assert short.endswith("bought Thing number 5|Thing number 6. This is an item, title is Thing number 7.")
+
+
+@pytest.mark.parametrize("kind", ["softmax", "bce"])
+def test_towers_agree_on_samples_that_neither_saw(domain: Domain, titles: list[str], encoder: Path, kind: str) -> None:
+    trained = CTRL(domain, titles, QUICK.model_copy(update={"alignment_loss": kind}), 3, encoder)
+    found = trained.align(Checkpoint())
+    assert found["among"] == 16
+    assert found["retrieval"] > 2 / 16  # chance is 1 / 16
+
+
+def test_what_is_kept_and_ranks_is_the_collaborative_tower_alone(
+    domain: Domain, titles: list[str], encoder: Path, tmp_path: Path
+) -> None:
+    system = CTRL(domain, titles, QUICK, 3, encoder)
+    before = system.model.items.weight.clone()
+    system.fit(Checkpoint(tmp_path, "code"))
+    found = candidate_figures(domain.test, system.scores(domain.test))["hr@1"]
+    popular = candidate_figures(domain.test, domain.popularity[domain.test.candidates].astype(float))["hr@1"]
+    assert found > popular + 0.2
+    assert not torch.equal(before, system.model.items.weight)
+    names = set(system.tensors())
+    assert names == set(system.model.state_dict())
+    assert not any("text" in name or "embeddings" in name for name in names)
+    again = CTRL(domain, titles, QUICK, 3, encoder)  # finished stages are not done again
+    again.fit(Checkpoint(tmp_path, "code"))
+    np.testing.assert_array_equal(system.scores(domain.test), again.scores(domain.test))
+    fresh = CTRL(domain, titles, QUICK, 3, encoder)
+    fresh.fit(Checkpoint())
+    np.testing.assert_array_equal(system.scores(domain.test), fresh.scores(domain.test))

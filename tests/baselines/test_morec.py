@@ -1,0 +1,152 @@
+"""MoRec: items are their titles, and the encoder that reads these is trained, as much of it as is asked for."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pulse_core import checkpoints
+from pulse_core.baselines.domain import Domain
+from pulse_core.baselines.morec import MoRec, debiased_batch_loss
+from pulse_core.baselines.settings.morec import MoRecSettings
+from pulse_core.baselines.text_tower import TextTower
+from pulse_core.baselines.tuning import candidate_figures
+from pulse_core.checkpoints import Checkpoint
+from pulse_core.errors import InputError
+from pulse_core.thought_space.encoder import Encoder
+from tests.workflow.tiny_models import save_encoder
+
+QUICK = MoRecSettings(dimension=32, batch_size=16, learning_rate=3e-3, encoder_every=1, epochs=1, dropout=0.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def encoder(titles: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("encoder")
+    save_encoder(path, titles)
+    return path
+
+
+def trained_layers(encoder: Path, system: MoRec) -> set[str]:
+    """The encoder's layers ("embeddings" for what is below them) whose weights are not the prepared ones any more."""
+    before, layers = dict(Encoder(encoder).model.named_parameters()), set()
+    top = system.settings.encoder_layers
+    for name, value in system.tensors().items():
+        if name.startswith("encoder.top."):
+            own = name.removeprefix("encoder.top.")
+            if own.startswith("encoder.layer."):
+                number = int(own.split(".")[2]) + (0 if top is None else 2 - top)
+                own = ".".join(["encoder", "layer", str(number), *own.split(".")[3:]])
+                if not torch.equal(before[own], value):
+                    layers.add(f"layer {number}")
+            elif not torch.equal(before[own], value):
+                layers.add("embeddings")
+    return layers
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [(None, {"embeddings", "layer 0", "layer 1"}), (1, {"layer 1"}), (0, set())],
+)
+def test_the_encoder_is_trained_as_far_as_asked(
+    domain: Domain, titles: list[str], encoder: Path, layers: int | None, expected: set[str]
+) -> None:
+    system = MoRec(domain, titles, QUICK.model_copy(update={"encoder_layers": layers}), 3, encoder)
+    system.fit(Checkpoint())
+    assert trained_layers(encoder, system) == expected
+    assert any(name.startswith("users.") for name in system.tensors())
+    if layers == 0:
+        assert not any(name.startswith("encoder.") for name in system.tensors())
+
+
+@pytest.mark.parametrize("layers", [None, 2, 1, 0])
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_kept_layers_make_what_the_whole_encoder_makes(
+    encoder: Path, titles: list[str], layers: int | None, pooling: str
+) -> None:
+    texts = [*titles[:9], "Thing", titles[0], "Thing number 1 and more of it"]
+    tower = TextTower(Encoder(encoder, 30, pooling), texts, layers).eval()
+    plain = Encoder(encoder, 30, pooling)
+    expected = torch.from_numpy(plain.encode(texts))
+    for numbers in ([3, 0, 11], range(12), [10, 10, 0]):
+        found = torch.nn.functional.normalize(tower(np.array(list(numbers))), dim=-1)
+        torch.testing.assert_close(found, expected[list(numbers)], atol=1e-5, rtol=1e-4)
+
+
+def test_more_layers_than_there_are_is_refused(encoder: Path, titles: list[str]) -> None:
+    with pytest.raises(InputError, match="got 3, the encoder has 2"):
+        TextTower(Encoder(encoder), titles, 3)
+
+
+def test_items_of_one_title_are_one(domain: Domain, titles: list[str], encoder: Path) -> None:
+    shared = [*titles[:5], titles[7], *titles[6:]]
+    system = MoRec(domain, shared, QUICK, 3, encoder)
+    vectors = system.item_vectors()
+    assert torch.equal(vectors[5], vectors[7])
+    assert not torch.equal(vectors[5], vectors[6])
+
+
+def test_debiased_loss_is_the_formula_over_every_place_of_the_batch() -> None:
+    """Two users, five items, one of them twice in the batch: against the sum over places, worked one by one."""
+    generator = torch.Generator().manual_seed(1)
+    sequences = [[0, 1, 2], [3, 1, 4]]
+    states, vectors = torch.randn(4, 6, generator=generator), torch.randn(5, 6, generator=generator)
+    share = torch.tensor([0.1, 0.4, 0.2, 0.1, 0.2])
+    targets, owners = [1, 2, 1, 4], [0, 0, 1, 1]
+    expected = []
+    for state, target, owner in zip(states, targets, owners, strict=True):
+        score = {item: float(state @ vectors[item] - share[item].log()) for item in range(5)}
+        others = [np.exp(score[j]) for sequence in sequences for j in sequence if j not in sequences[owner]]
+        expected.append(-np.log(np.exp(score[target]) / (np.exp(score[target]) + sum(others))))
+    held = torch.tensor([[True, True, True, False, False], [False, True, False, True, True]])
+    times = torch.tensor([1.0, 2.0, 1.0, 1.0, 1.0])
+    loss = debiased_batch_loss(states, vectors, torch.tensor(targets), torch.tensor(owners), held, times, share)
+    assert float(loss) == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["ce", "batch_ce", "bce"])
+def test_beats_popularity_on_the_planted_cycle(domain: Domain, titles: list[str], encoder: Path, loss: str) -> None:
+    settings = QUICK.model_copy(
+        update={"loss": loss, "epochs": 20, "encoder_learning_rate": 1e-3, "evaluate_every": 20}
+    )
+    system = MoRec(domain, titles, settings, 3, encoder)
+    system.fit(Checkpoint())
+    found = candidate_figures(domain.test, system.scores(domain.test))["hr@1"]
+    popular = candidate_figures(domain.test, domain.popularity[domain.test.candidates].astype(float))["hr@1"]
+    assert found > popular + 0.2
+
+
+def test_killed_and_resumed_as_if_never_killed(
+    domain: Domain, titles: list[str], encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "SHARE", 1e9)
+    settings = QUICK.model_copy(update={"epochs": 3, "dropout": 0.1})
+    whole = MoRec(domain, titles, settings, 3, encoder)
+    whole.fit(Checkpoint())
+    killed = MoRec(domain, titles, settings, 3, encoder)
+    plain, numbers = killed._epoch, []
+
+    def until_killed(*given: Any) -> float:
+        numbers.append(len(numbers))
+        if len(numbers) == 3:
+            raise KeyboardInterrupt
+        return plain(*given)
+
+    monkeypatch.setattr(killed, "_epoch", until_killed)
+    with pytest.raises(KeyboardInterrupt):
+        killed.fit(Checkpoint(tmp_path, "code"))
+    again = MoRec(domain, titles, settings, 3, encoder)
+    epochs: list[int] = []
+    plain_again = again._epoch
+    monkeypatch.setattr(again, "_epoch", lambda *given: epochs.append(1) or plain_again(*given))
+    again.fit(Checkpoint(tmp_path, "code"))
+    assert len(epochs) == 1
+    assert all(torch.equal(value, again.tensors()[name]) for name, value in whole.tensors().items())
+    np.testing.assert_array_equal(whole.scores(domain.test), again.scores(domain.test))

@@ -1,0 +1,23 @@
+"""Rule baseline_morec: MoRec, tuned."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def main(job: Any) -> None:
+    """Tune encoder and user tower on the training sequences and rank the candidates."""
+    with stage(job):
+        from pulse_core.baselines.morec import MoRec
+        from pulse_core.baselines.settings.morec import MoRecSettings
+        from workflow_scripts.baseline import domain_of, run_tuned, seed_of, titles_of
+
+        domain, titles, seed = domain_of(job), titles_of(job), seed_of(job)
+        encoder, reading = Path(job.input.encoder).parent, job.params.thought_space
+        settings = MoRecSettings.model_validate(job.params.settings)
+        run_tuned(job, domain, lambda tried: MoRec(domain, titles, tried, seed, encoder, **reading), settings, encoder)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
