@@ -7,10 +7,10 @@ import torch
 
 from pulse_core.baselines.domain import Domain
 from pulse_core.baselines.id_model import IDModel
-from pulse_core.baselines.settings.sasrec import SASRecBaselineSettings
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.early_stopping import Schedule
 from pulse_core.sequence.model import SASRec
+from pulse_core.sequence.settings import SASRecSettings
 from pulse_core.sequence.training import new_model, run_epoch
 
 
@@ -20,7 +20,7 @@ class SASRecBaseline(IDModel):
     label = "SASRec"
     settings: SASRecBaselineSettings
 
-    def __init__(self, domain: Domain, settings: SASRecBaselineSettings, seed: int) -> None:
+    def __init__(self, domain: Domain, settings: SASRecSettings, seed: int) -> None:
         self.settings = settings
         super().__init__(domain, seed)
 

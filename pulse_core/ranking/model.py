@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from pulse_core.models import device
 from pulse_core.precision import arithmetic
 from pulse_core.ranking.layout import Batch
+from pulse_core.ranking.likelihood import candidate_means, token_log_probabilities
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.seeding import derive_seed
 
@@ -89,15 +90,8 @@ class Ranker(nn.Module):
                 chosen = states[batch.last[:, 0], batch.last[:, 1]].float()  # (B * C, d)
                 return self.linear(chosen).float().view(-1, batch.width)
             vocabulary = self._causal.lm_head(states[batch.source[:, 0], batch.source[:, 1]])  # (T, V)
-        # A chosen logit less the log-sum-exp: the (T, V) table of log-probabilities is never written out.
-        vocabulary = vocabulary.float()
-        chosen = vocabulary.gather(-1, batch.predicted.to(place)[:, None]).squeeze(-1)
-        logprob = chosen - vocabulary.logsumexp(-1)
-        owner = batch.owner.to(place)
-        count = len(batch.last)
-        total = torch.zeros(count, device=place).index_add(0, owner, logprob)
-        tokens = torch.zeros(count, device=place).index_add(0, owner, torch.ones_like(logprob))
-        return self.scale * (total / tokens).view(-1, batch.width)
+        logprob = token_log_probabilities(vocabulary, batch.predicted.to(place))
+        return self.scale * candidate_means(logprob, batch)
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """(B, C) float32 logits."""

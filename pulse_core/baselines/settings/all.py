@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from pulse_core.baselines.settings.a_llmrec import ALLMRecReasonSettings, ALLMRecSettings
 from pulse_core.baselines.settings.ctrl import CTRLSettings
 from pulse_core.baselines.settings.duorec import DuoRecSettings
 from pulse_core.baselines.settings.ec4srec import EC4SRecSettings
@@ -26,6 +27,8 @@ class BaselinesSettings(Settings):
     ec4srec: EC4SRecSettings = EC4SRecSettings()
     morec: MoRecSettings = MoRecSettings()
     ctrl: CTRLSettings = CTRLSettings()
+    a_llmrec: ALLMRecSettings = ALLMRecSettings()
+    a_llmrec_reason: ALLMRecReasonSettings = ALLMRecReasonSettings()
     slm_sft: RankerTrialsSettings = RankerTrialsSettings()
     pulse: RankerTrialsSettings = RankerTrialsSettings()
     item_knn: ItemKNNSettings = ItemKNNSettings()

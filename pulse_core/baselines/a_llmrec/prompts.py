@@ -1,0 +1,99 @@
+"""The prompt of stage 2 (section 4.2): text with slots, into which a user's and items' embeddings are put."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pulse_core.errors import InputError
+from pulse_core.ranking.packing import PackedQuestion
+from pulse_core.rationales.texts import shorten
+
+USER = -1  # in the place of an item code: the slot is the user's
+LONGER = 16  # characters more for titles that read alike
+
+
+@dataclass(frozen=True)
+class SoftPrompt:
+    """A prompt and the answers to it: `slots` are (index in the prefix, item code or USER)."""
+
+    packed: PackedQuestion
+    slots: tuple[tuple[int, int], ...]
+
+    def answer(self, place: int) -> "SoftPrompt":
+        """The same prompt with one answer alone, which is what training sees."""
+        return replace(self, packed=PackedQuestion(self.packed.prefix, [self.packed.candidates[place]]))
+
+
+def distinct_titles(titles: Sequence[str], limit: int) -> list[str]:
+    """Titles cut to `limit` characters, or less harshly where the cut makes two of them one: that would be a tie."""
+    limits = [limit] * len(titles)
+    while True:
+        shown = [shorten(title, limit) for title, limit in zip(titles, limits, strict=True)]
+        alike = [i for i, title in enumerate(shown) if shown.count(title) > 1 and len(titles[i]) > limits[i]]
+        if not alike:
+            return shown
+        for i in alike:
+            limits[i] += LONGER
+
+
+class PromptWriter:
+    """Writes prompts of one domain: user, history, rationale if there is one, candidates, each title with its slot.
+
+    Args:
+        titles: by item code.
+        tokenizer: the language model's.
+        title_chars, max_tokens: as in the settings.
+        section: the settings' section, for errors.
+    """
+
+    def __init__(self, titles: Sequence[str], tokenizer: Any, title_chars: int, max_tokens: int, section: str) -> None:
+        self._titles, self._tokenizer = titles, tokenizer
+        self._title_chars, self._max_tokens, self._section = title_chars, max_tokens, section
+        self._known: dict[str, list[int]] = {}
+
+    def _ids(self, text: str) -> list[int]:
+        if text not in self._known:
+            self._known[text] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return self._known[text]
+
+    def write(self, history: Sequence[int], candidates: Sequence[int], rationale: str | None) -> SoftPrompt:
+        """The prompt of one user; candidates are item codes in the order shown, nothing marks the target.
+
+        The rationale's place is our choice; the PULSE paper only says that reasons are added to the prompt.
+
+        Raises:
+            InputError: not even one purchase, the rationale and the candidates fit into `max_tokens`.
+        """
+        offered = distinct_titles([self._titles[item] for item in candidates], self._title_chars)
+        bought = [shorten(self._titles[item], self._title_chars) for item in history]
+        # The line break closes the title, so that one that merely starts another one does not gain from it.
+        answers = [self._ids(f" {title}\n") for title in offered]
+        longest = max(map(len, answers))
+        for start in range(max(len(history), 1)):
+            prefix: list[int] = []
+            slots: list[tuple[int, int]] = []
+
+            def put(text: str, slot: int | None = None) -> None:
+                prefix.extend(self._ids(text))  # noqa: B023
+                if slot is not None:
+                    slots.append((len(prefix), slot))  # noqa: B023
+                    prefix.append(0)  # noqa: B023
+
+            put("", USER)
+            put(" stands for the user.\nBought, oldest first:")
+            for item, title in zip(history[start:], bought[start:], strict=True):
+                put("\n-")
+                put(f" {title}", item)
+            if rationale is not None:
+                put(f"\nWhy: {rationale}")
+            put("\nOne of these is bought next:")
+            for item, title in zip(candidates, offered, strict=True):
+                put("\n-")
+                put(f" {title}", item)
+            put("\nThe recommendation is")
+            if len(prefix) + longest <= self._max_tokens:
+                return SoftPrompt(PackedQuestion(prefix, answers), tuple(slots))
+        raise InputError(
+            f"baselines.{self._section}.max_tokens is {self._max_tokens}, but one purchase, the rationale and the "
+            f"candidates take {len(prefix) + longest} tokens: raise it or lower title_chars"
+        )

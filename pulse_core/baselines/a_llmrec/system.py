@@ -1,0 +1,138 @@
+"""A-LLMRec and A-LLMRec + Reason: the three stages as one system (Kim et al. 2024)."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pulse_core.baselines.a_llmrec.prompts import PromptWriter, SoftPrompt
+from pulse_core.baselines.a_llmrec.soft_tokens import Projections
+from pulse_core.baselines.a_llmrec.stages import Aligned, Shared
+from pulse_core.baselines.domain import Examples
+from pulse_core.baselines.id_model import drawing
+from pulse_core.baselines.settings.a_llmrec import ALLMRecSettings
+from pulse_core.baselines.system import Recommender
+from pulse_core.baselines.tuning import candidate_figures
+from pulse_core.checkpoints import Checkpoint
+from pulse_core.early_stopping import Figures, Schedule, fit
+from pulse_core.errors import InputError
+from pulse_core.models import device
+from pulse_core.progress import progress
+from pulse_core.ranking.batches import length_batches, shuffled_batches
+from pulse_core.ranking.likelihood import candidate_means
+from pulse_core.schedules import finite
+from pulse_core.seeding import derive_seed
+from pulse_core.sequence.states import states
+
+
+class ALLMRec(Recommender):
+    """Stage 2 (section 4.2): user states and item codes as soft tokens; only their projections are trained.
+
+    The answer is not generated: every candidate's title is scored by its mean token log-probability after the prompt.
+    """
+
+    def __init__(self, shared: Shared, settings: ALLMRecSettings) -> None:
+        self.shared, self.settings = shared, settings
+        self._seed = derive_seed(shared.seed, "projections")
+        self._language_model = shared.language_model(settings.dtype)
+        section = "a_llmrec" if shared.given.rationales is None else "a_llmrec_reason"
+        self._writer = PromptWriter(
+            shared.given.titles,
+            self._language_model.tokenizer,
+            settings.title_chars,
+            settings.max_tokens,
+            section,
+        )
+        self._scores: dict[str, np.ndarray] = {}
+        self._aligned: Aligned
+        self.projections: Projections
+
+    def prompts(self, examples: Examples) -> list[SoftPrompt]:
+        """One prompt an example.
+
+        Raises:
+            InputError: an example has no rationale where there are rationales, or its prompt is too long.
+        """
+        told = self.shared.given.rationales
+        if told is not None and (without := [key for key in examples.keys if key not in told]):
+            raise InputError(f"rationales: none selected for (user, split, position) {without[0]}: make selected/ anew")
+        return [
+            self._writer.write(
+                history[-self.settings.history_items :].tolist(),
+                candidates.tolist(),
+                None if told is None else told[key],
+            )
+            for key, history, candidates in zip(examples.keys, examples.histories, examples.candidates, strict=True)
+        ]
+
+    def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        settings, given = self.settings, self.shared.given
+        aligned = self._aligned = self.shared.aligned(settings, checkpoint)
+        model = self._language_model
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(self._seed, "weights"))
+            dimension, code = aligned.model.items.embedding_dim, settings.alignment.code_dimension
+            self.projections = Projections(dimension, code, model.hidden, model.scale).to(device())
+        optimiser = torch.optim.Adam(self.projections.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98))
+        train, held = given.domain.train, given.domain.validation
+        asked = self.prompts(train)
+        answered = [prompt.answer(int(place)) for prompt, place in zip(asked, train.places(), strict=True)]
+        packed = [prompt.packed for prompt in answered]
+        users = self._states(train)
+        held_prompts, held_users = self.prompts(held), self._states(held)
+
+        def epoch(number: int) -> float:
+            self.projections.train()
+            losses = []
+            with drawing(self._seed, number) as generator:
+                for rows in shuffled_batches(packed, settings.batch_users, generator):
+                    chosen = [answered[row] for row in rows]
+                    found, _ = model.log_probabilities(chosen, users[rows], aligned.codes, self.projections)
+                    loss = -found.mean()
+                    optimiser.zero_grad(set_to_none=True)
+                    loss.backward()
+                    optimiser.step()
+                    losses.append(finite(loss.item(), "A-LLMRec", "learning_rate"))
+                    meter.advance(len(rows), f"loss {losses[-1]:.3f}")
+            return float(np.mean(losses))
+
+        def look() -> Figures:
+            return candidate_figures(held, self._score(held_prompts, held_users))
+
+        schedule = Schedule(settings.epochs, 1, settings.patience)
+        text = hashlib.sha256(repr([(p.packed, p.slots) for p in (*answered, *held_prompts)]).encode()).hexdigest()
+        made_of = (given.domain.fingerprint, aligned.digest, self._seed, settings.model_dump(), text, model.dtype)
+        with progress("A-LLMRec: projections", settings.epochs * len(train), "users") as meter:
+            found = fit(self.projections, optimiser, epoch, look, schedule, None, checkpoint, made_of)
+        self._scores = {}
+        return {**aligned.record, "projections": found.record()}
+
+    def _states(self, examples: Examples) -> Tensor:
+        return torch.from_numpy(states(self._aligned.model, examples.histories))
+
+    def _score(self, prompts: Sequence[SoftPrompt], users: Tensor) -> np.ndarray:
+        """(n, C) float32 scores of prompts, (n, d) the states of their users."""
+        scores = np.zeros((len(prompts), len(prompts[0].packed.candidates)), dtype=np.float32)
+        self.projections.eval()
+        batches = length_batches([prompt.packed for prompt in prompts], self.settings.batch_users)
+        with progress("A-LLMRec: scoring", len(prompts), "users") as meter, torch.inference_mode():
+            for rows in batches:
+                chosen = [prompts[row] for row in rows]
+                found, batch = self._language_model.log_probabilities(
+                    chosen, users[rows], self._aligned.codes, self.projections
+                )
+                scores[rows] = candidate_means(found, batch).cpu().numpy()
+                meter.advance(len(rows))
+        return scores
+
+    def scores(self, examples: Examples) -> np.ndarray:
+        if examples.split not in self._scores:
+            self._scores[examples.split] = self._score(self.prompts(examples), self._states(examples))
+        return self._scores[examples.split]
+
+    def tensors(self) -> dict[str, Tensor]:
+        own = {f"projections/{name}": value for name, value in self.projections.state_dict().items()}
+        return {**self._aligned.tensors, **own}

@@ -1,0 +1,41 @@
+"""Rule baseline_a_llmrec: collaborative embeddings as soft tokens in the frozen SLM's prompt."""
+
+from pathlib import Path
+from typing import Any
+
+from workflow_scripts.stage import stage
+
+
+def work(job: Any) -> None:
+    """Tune the system, with rationales in its prompts where the job is given any, and rank the candidates."""
+    import pandas as pd
+
+    from pulse_core.baselines.a_llmrec.stages import Given, Shared
+    from pulse_core.baselines.a_llmrec.system import ALLMRec
+    from pulse_core.baselines.settings.a_llmrec import ALLMRecSettings
+    from pulse_core.keys import keys
+    from workflow_scripts.baseline import domain_of, run_tuned, seed_of
+
+    domain = domain_of(job, sampled=True)
+    items = pd.read_parquet(job.input.catalogue).sort_values("item")
+    texts = [
+        ", ".join(filter(None, told)) for told in zip(items["title"], items["description"].fillna(""), strict=True)
+    ]
+    rationales = None
+    if file := job.input.get("rationales"):
+        selected = pd.read_parquet(file)
+        rationales = dict(zip(keys(selected), selected["rationale"], strict=True))
+    slm, encoder = Path(job.input.slm).parent, Path(job.input.encoder).parent
+    shared = Shared(Given(domain, items["title"].tolist(), texts, encoder, slm, rationales), seed_of(job))
+    settings = ALLMRecSettings.model_validate(job.params.settings)
+    run_tuned(job, domain, lambda tried: ALLMRec(shared, tried), settings, slm)
+
+
+def main(job: Any) -> None:
+    """The job of either system."""
+    with stage(job):
+        work(job)
+
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])

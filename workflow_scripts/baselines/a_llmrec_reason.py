@@ -1,0 +1,6 @@
+"""Rule baseline_a_llmrec_reason: A-LLMRec with the selected rationales in its prompts, which its input brings."""
+
+from workflow_scripts.baselines.a_llmrec import main
+
+if "snakemake" in globals():
+    main(globals()["snakemake"])
