@@ -18,7 +18,7 @@ class SASRecBaseline(IDModel):
     """The pipeline's model and losses, under one trial's settings."""
 
     label = "SASRec"
-    settings: SASRecBaselineSettings
+    settings: SASRecSettings
 
     def __init__(self, domain: Domain, settings: SASRecSettings, seed: int) -> None:
         self.settings = settings

@@ -35,7 +35,8 @@ from pulse_core.sequence.states import states
 class Given:
     """What the system is made of."""
 
-    domain: Domain
+    everyone: Domain  # stages 0 and 1 learn from every user, and are validated on every user
+    domain: Domain  # the sampled users, whose examples stage 2 learns from
     titles: Sequence[str]  # by item code
     texts: Sequence[str]  # "title, description", by item code
     encoder: Path
@@ -84,12 +85,12 @@ class Shared:
 
 def align(given: Given, settings: ALLMRecSettings, seed: int, checkpoint: Checkpoint) -> Aligned:
     """Train stage 0, freeze it, and train stage 1 on it. Equal seeds give equal codes."""
-    collaborative = SASRecBaseline(given.domain, settings.collaborative, derive_seed(seed, "collaborative"))
+    collaborative = SASRecBaseline(given.everyone, settings.collaborative, derive_seed(seed, "collaborative"))
     record = {"collaborative": collaborative.fit(checkpoint.part("collaborative"))}
     model = collaborative.model.requires_grad_(False).eval()
     chosen = settings.alignment
     texts = ItemTexts(given.texts, given.encoder, chosen.text_tokens, chosen.trained_text_layers)
-    stage = _Alignment(given.domain, model, texts, chosen, derive_seed(seed, "alignment"))
+    stage = _Alignment(given.everyone, model, texts, chosen, derive_seed(seed, "alignment"))
     record["alignment"] = stage.fit(checkpoint.part("alignment"))
     tensors = {f"collaborative/{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"alignment/{name}": value for name, value in trained_state(stage).items()}

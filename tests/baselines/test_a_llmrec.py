@@ -1,0 +1,315 @@
+"""A-LLMRec: what is frozen stays, soft tokens are read, codes match, and packed scores are those of plain sequences."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from pulse_core.baselines.a_llmrec.alignment import Aligner, alignment_loss, alignment_terms
+from pulse_core.baselines.a_llmrec.prompts import USER, PromptWriter, SoftPrompt, distinct_titles
+from pulse_core.baselines.a_llmrec.soft_tokens import FrozenLanguageModel, Projections
+from pulse_core.baselines.a_llmrec.stages import Given, Shared
+from pulse_core.baselines.a_llmrec.system import ALLMRec
+from pulse_core.baselines.domain import Domain
+from pulse_core.baselines.settings.a_llmrec import AlignmentSettings, ALLMRecSettings, CollaborativeSettings
+from pulse_core.baselines.tuning import candidate_figures
+from pulse_core.checkpoints import Checkpoint
+from pulse_core.errors import InputError
+from pulse_core.ranking.likelihood import candidate_means
+from pulse_core.seeding import derive_seed
+from pulse_core.thought_space.encoder import Encoder
+from tests.workflow.tiny_models import save_encoder, save_language_model
+
+WORDS = ["stands for the user.", "Bought, oldest first:", "One of these is bought next:", "The recommendation is"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Matrices this small only wait for each other's threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory, titles: list[str]) -> Path:
+    directory = tmp_path_factory.mktemp("models")
+    save_language_model(directory / "slm", WORDS + titles, initializer_range=0.3)
+    save_encoder(directory / "encoder", titles)
+    return directory
+
+
+def settings(**changes: Any) -> ALLMRecSettings:
+    collaborative = CollaborativeSettings(
+        dimension=16, dropout=0.1, max_length=8, learning_rate=1e-2, batch_size=16, epochs=16, evaluate_every=4
+    )
+    alignment = AlignmentSettings(code_dimension=16, learning_rate=1e-2, epochs=20)
+    given = {"dtype": "float32", "batch_users": 8, "epochs": 1}
+    return ALLMRecSettings(collaborative=collaborative, alignment=alignment, **{**given, **changes})
+
+
+def given(domain: Domain, models: Path, titles: list[str], rationales: Any = None) -> Given:
+    return Given(domain, domain, titles, titles, models / "encoder", models / "slm", rationales)
+
+
+def weights_of(model: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in model.named_parameters()}
+
+
+@pytest.fixture(scope="module")
+def fitted(domain: Domain, models: Path, titles: list[str]) -> tuple[ALLMRec, dict[str, dict[str, Tensor]]]:
+    """A fitted system, and what its language model weighed before."""
+    shared = Shared(given(domain, models, titles), 3)
+    language_model = shared.language_model("float32")
+    before = weights_of(language_model.model)
+    system = ALLMRec(shared, settings())
+    collaborative = shared.aligned(system.settings, Checkpoint()).model
+    frozen = {"slm": before, "collaborative": weights_of(collaborative)}
+    system.fit(Checkpoint())
+    return system, frozen
+
+
+def test_language_model_and_sequence_model_are_frozen_and_projections_learn(
+    fitted: tuple[ALLMRec, dict[str, dict[str, Tensor]]],
+) -> None:
+    system, before = fitted
+    now = {"slm": system._language_model.model, "collaborative": system._aligned.model}
+    for name, model in now.items():
+        after = dict(model.named_parameters())
+        assert after.keys() == before[name].keys()
+        assert all(torch.equal(after[key], value) for key, value in before[name].items())
+    with torch.random.fork_rng():
+        torch.manual_seed(derive_seed(system._seed, "weights"))
+        fresh = weights_of(Projections(16, 16, 32, system._language_model.scale))
+    learned = weights_of(system.projections)
+    assert not any(torch.equal(fresh[name], learned[name]) for name in fresh)
+    kept = system.tensors()
+    assert not any("slm" in name or "lm_head" in name for name in kept)
+    assert {name.split("/")[0] for name in kept} == {"collaborative", "alignment", "projections"}
+
+
+def test_gradients_reach_both_projections_and_nothing_else(
+    fitted: tuple[ALLMRec, dict[str, dict[str, Tensor]]], domain: Domain
+) -> None:
+    system, _ = fitted
+    projections = Projections(16, 16, 32, 0.3)
+    prompts = [prompt.answer(0) for prompt in system.prompts(domain.train)[:3]]
+    users = system._states(domain.train)[:3]
+    found, _batch = system._language_model.log_probabilities(prompts, users, system._aligned.codes, projections)
+    found.mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in projections.parameters())
+    assert all(p.grad is None for p in system._language_model.model.parameters())
+
+
+def test_soft_tokens_are_read(fitted: tuple[ALLMRec, dict[str, dict[str, Tensor]]], domain: Domain) -> None:
+    """Another code of one item, or another user, changes the scores of those prompts that hold them and of no other."""
+    system, _ = fitted
+    prompts, users = system.prompts(domain.test), system._states(domain.test)
+    item = int(domain.test.targets[0])
+    holds = np.array([any(slot == item for _, slot in prompt.slots) for prompt in prompts])
+    assert 0 < holds.sum() < len(holds)
+    before = system._score(prompts, users)
+    kept = system._aligned
+    try:
+        codes = kept.codes.clone()
+        codes[item] = 1 - codes[item]
+        system._aligned = replace(kept, codes=codes)
+        after = system._score(prompts, users)
+    finally:
+        system._aligned = kept
+    changed = (np.abs(after - before) > 1e-4).any(axis=1)
+    assert (changed == holds).all()
+    other = system._score(prompts, users.roll(1, 0))
+    assert (np.abs(other - before) > 1e-4).any(axis=1).all()
+
+
+def plain_score(model: FrozenLanguageModel, prompt: SoftPrompt, soft: dict[int, Tensor], place: int) -> float:
+    """One sequence, embedded token by token, through the whole model with the library's own causal mask."""
+    prefix, answer = prompt.packed.prefix, prompt.packed.candidates[place]
+    table = model.model.get_input_embeddings().weight
+    slots = dict(prompt.slots)
+    rows = [soft[slots[index]] if index in slots else table[token] for index, token in enumerate(prefix)]
+    embedded = torch.stack(rows + [table[token] for token in answer])
+    logits = model.model(inputs_embeds=embedded[None]).logits[0].log_softmax(-1)
+    return float(logits[range(len(prefix) - 1, len(embedded) - 1), answer].mean())
+
+
+def test_packed_scores_are_those_of_ten_plain_sequences(
+    fitted: tuple[ALLMRec, dict[str, dict[str, Tensor]]], domain: Domain
+) -> None:
+    system, _ = fitted
+    prompts, users, codes = system.prompts(domain.train)[:6], system._states(domain.train)[:6], system._aligned.codes
+    assert len({len(prompt.packed.prefix) for prompt in prompts}) > 1  # so some are padded
+    with torch.no_grad():
+        found, batch = system._language_model.log_probabilities(prompts, users, codes, system.projections)
+        got = candidate_means(found, batch)
+        for row, prompt in enumerate(prompts):
+            soft = {item: system.projections.item(codes[item]) for _, item in prompt.slots if item != USER}
+            soft[USER] = system.projections.user(users[row])
+            want = [plain_score(system._language_model, prompt, soft, place) for place in range(10)]
+            assert got[row].tolist() == pytest.approx(want, abs=1e-4)
+
+
+def test_rationale_stands_in_the_prompt_of_reason_alone_and_the_target_is_not_marked(
+    domain: Domain, models: Path, titles: list[str]
+) -> None:
+    told = {key: f"Wants {key[0]} more." for key in domain.test.keys}
+    plain, reason = (
+        ALLMRec(Shared(given(domain, models, titles, rationales), 3), settings()) for rationales in (None, told)
+    )
+    tokenizer = plain._language_model.tokenizer
+    retold = replace(domain.test, targets=np.roll(domain.test.targets, 1))
+    assert [p.packed for p in plain.prompts(domain.test)] == [p.packed for p in plain.prompts(retold)]
+    for row, (without, having) in enumerate(zip(plain.prompts(domain.test), reason.prompts(domain.test), strict=True)):
+        rationale = told[domain.test.keys[row]]
+        shown, shown_with = (tokenizer.decode(prompt.packed.prefix) for prompt in (without, having))
+        assert rationale not in shown
+        history, candidates = shown_with.split(f"\nWhy: {rationale}")
+        assert history + candidates == shown
+        target = f" {titles[int(domain.test.targets[row])]}"
+        assert target + "\n" not in history + "\n" and candidates.count(target) >= 1
+        assert [slot for _, slot in having.slots if slot != USER][-10:] == domain.test.candidates[row].tolist()
+    with pytest.raises(InputError, match="rationales: none selected"):
+        reason.prompts(domain.validation)
+
+
+def test_oldest_purchases_go_first_and_candidates_stay(models: Path, titles: list[str]) -> None:
+    tokenizer = FrozenLanguageModel(models / "slm", "float32").tokenizer
+    history, candidates = list(range(6)), list(range(20, 30))
+    whole = PromptWriter(titles, tokenizer, 32, 512, "a_llmrec").write(history, candidates, "Soft skin.")
+    limit = len(whole.packed.prefix) + max(map(len, whole.packed.candidates)) - 1
+    cut = PromptWriter(titles, tokenizer, 32, limit, "a_llmrec").write(history, candidates, "Soft skin.")
+    assert [slot for _, slot in cut.slots] == [USER, *history[1:], *candidates]
+    assert "Soft skin." in tokenizer.decode(cut.packed.prefix)
+    assert cut.packed.candidates == whole.packed.candidates
+    with pytest.raises(InputError, match=r"baselines\.a_llmrec\.max_tokens is 64"):
+        PromptWriter(titles, tokenizer, 32, 64, "a_llmrec").write(history, candidates, None)
+
+
+def test_titles_that_the_cut_makes_alike_keep_more() -> None:
+    same = ["A cream for dry hands, rose", "A cream for dry hands, mint", "Soap"]
+    assert distinct_titles(same, 16) == ["A cream for dry hands, rose", "A cream for dry hands, mint", "Soap"]
+    assert distinct_titles([*same[:1], "Soap", "Soap"], 16) == ["A cream for dry", "Soap", "Soap"]
+
+
+def test_alignment_brings_each_item_to_its_own_text() -> None:
+    """Codes of one item are nearer than codes of two, which a collapse into one point would not give."""
+    generator = torch.Generator().manual_seed(0)
+    items = torch.randn(40, 8, generator=generator)
+    texts = items @ torch.randn(8, 12, generator=generator) / 8**0.5
+    states = items + 0.1 * torch.randn(40, 8, generator=generator)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        aligner = Aligner(8, 12, 16)
+    optimiser = torch.optim.Adam(aligner.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(300):
+        other = torch.randperm(40, generator=generator)
+        terms = alignment_terms(states, aligner(items, texts), aligner(items[other], texts[other]))
+        loss = alignment_loss(terms, 0.5, 0.2)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0] / 2
+    with torch.no_grad():
+        views = aligner(items, texts)
+        distances = torch.cdist(views.item_code, views.text_code)
+    assert distances.diagonal().mean() < distances.mean() / 2
+
+
+def test_the_four_losses_by_hand() -> None:
+    aligner = Aligner(2, 3, 2)
+    items, texts, states = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 0.0, 1.0]]), torch.tensor([[3.0, -1.0]])
+    positive, negative = aligner(items, texts), aligner(-items, -texts)
+    terms = alignment_terms(states, positive, negative)
+    own, other = ((states * each.item_again).sum().item() for each in (positive, negative))
+    want = -np.log(1 / (1 + np.exp(-own))) - np.log(1 - 1 / (1 + np.exp(-other)))
+    assert terms["recommendation"].item() == pytest.approx(want, rel=1e-5)
+    expected = (mse_loss(positive.item_code, positive.text_code) + mse_loss(negative.item_code, negative.text_code)) / 2
+    assert float(terms["matching"]) == pytest.approx(float(expected))
+    assert float(terms["text"]) == pytest.approx(
+        float((mse_loss(positive.text_again, texts) + mse_loss(negative.text_again, -texts)) / 2)
+    )
+
+
+def test_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: Path) -> None:
+    """A random language model is enough: the soft tokens alone carry what the sequence model knows."""
+    titles = [f"{'ABCDEFGH'[item // 8]}{'abcdefgh'[item % 8]}" for item in range(domain.item_count)]
+    texts = WORDS + [f" {title}" for title in titles] * 5  # a token each
+    save_language_model(tmp_path / "slm", texts, initializer_range=0.1, hidden_size=64)
+    save_encoder(tmp_path / "encoder", titles)
+    system = ALLMRec(
+        Shared(given(domain, tmp_path, titles), 3),
+        settings(learning_rate=1e-2, epochs=15, patience=4, history_items=3),
+    )
+    system.fit(Checkpoint())
+    popularity = domain.popularity[domain.test.candidates].astype(np.float32)
+    floor, reached = (
+        candidate_figures(domain.test, scores)["hr@1"] for scores in (popularity, system.scores(domain.test))
+    )
+    assert reached > floor + 0.2
+
+
+def test_goes_on_where_it_was_killed(
+    domain: Domain, models: Path, titles: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pulse_core.checkpoints.SECONDS", 0.0)
+    chosen = settings(epochs=2)
+    whole = ALLMRec(Shared(given(domain, models, titles), 3), chosen)
+    record = whole.fit(Checkpoint())
+    killed = ALLMRec(Shared(given(domain, models, titles), 3), chosen)
+    real, looks = killed._score, []
+
+    def stop(*arguments: Any) -> np.ndarray:
+        looks.append(1)
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(killed, "_score", stop)
+    with pytest.raises(KeyboardInterrupt):
+        killed.fit(Checkpoint(tmp_path / "trial-1"))
+    again = ALLMRec(Shared(given(domain, models, titles), 3), chosen)
+    trained = []
+    monkeypatch.setattr("pulse_core.baselines.sasrec.run_epoch", lambda *_: trained.append(1))
+    assert again.fit(Checkpoint(tmp_path / "trial-1")) == record
+    assert not trained  # stage 0 was finished
+    assert (again.scores(domain.test) == whole.scores(domain.test)).all()
+
+
+def test_trials_that_change_stage_2_alone_share_the_others(domain: Domain, models: Path, titles: list[str]) -> None:
+    shared = Shared(given(domain, models, titles), 3)
+    first = shared.aligned(settings(), Checkpoint())
+    assert shared.aligned(settings(learning_rate=0.1, epochs=3), Checkpoint()) is first
+    changed = settings().model_copy(update={"alignment": AlignmentSettings(code_dimension=8, epochs=1)})
+    assert shared.aligned(changed, Checkpoint()).codes.shape == (domain.item_count, 8)
+
+
+def test_what_nobody_bought_in_training_has_its_texts_code(domain: Domain, models: Path, titles: list[str]) -> None:
+    """The last item of the catalogue is never bought: its collaborative embedding says nothing."""
+    stage = Shared(given(domain, models, titles), 3).aligned(settings(), Checkpoint())
+    assert domain.popularity[-1] == 0
+    other = list(titles)
+    other[-1], other[0] = "a thing of another kind", "another one"
+    retold = Shared(given(domain, models, other), 3).aligned(settings(), Checkpoint())
+    assert not torch.allclose(stage.codes[-1], retold.codes[-1])
+
+
+def test_trained_text_layers_change_and_are_kept(domain: Domain, models: Path, titles: list[str]) -> None:
+    alignment = AlignmentSettings(code_dimension=8, epochs=1, trained_text_layers=1)
+    chosen = settings().model_copy(update={"alignment": alignment})
+    stage = Shared(given(domain, models, titles), 3).aligned(chosen, Checkpoint())
+    kept = {name: value for name, value in stage.tensors.items() if name.startswith("alignment/texts.")}
+    before = dict(Encoder(models / "encoder", 96).model.named_parameters())
+    assert kept
+    trained = [name for name in before if any(name.endswith(each.split("layers.", 1)[1][2:]) for each in kept)]
+    assert trained
+    assert not any(torch.equal(value, each) for value in kept.values() for each in before.values())
