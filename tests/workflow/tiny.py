@@ -13,6 +13,12 @@ WORDS = [
     "value for money",
     "gift",
 ]
+A_LLMREC = {
+    "collaborative": {"dimension": 8, "epochs": 2, "evaluate_every": 1},
+    "alignment": {"code_dimension": 8, "epochs": 2, "evaluate_every": 1},
+    "epochs": 1,
+    "dtype": "float32",
+}
 
 
 def tiny_config(directory: Path) -> dict[str, Any]:
@@ -38,6 +44,7 @@ def tiny_config(directory: Path) -> dict[str, Any]:
             "sasrec": {"dimension": 8, "epochs": 2, "evaluate_every": 1},
             "morec": {"dimension": 8, "epochs": 2, "evaluate_every": 1},
             "ctrl": {"dimension": 8, "epochs": 2, "evaluate_every": 1, "samples": 64, "alignment_epochs": 1},
+            **dict.fromkeys(("a_llmrec", "a_llmrec_reason"), A_LLMREC),
         },
         "evaluation": {"bootstrap_samples": 200},
     }

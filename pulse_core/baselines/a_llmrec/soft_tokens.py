@@ -24,11 +24,10 @@ class Projections(nn.Module):
 
     def __init__(self, dimension: int, code: int, hidden: int, scale: float) -> None:
         super().__init__()
-        self.user = nn.Sequential(
-            nn.Linear(dimension, hidden), nn.LayerNorm(hidden), nn.LeakyReLU(), nn.Linear(hidden, hidden)
-        )
-        self.item = nn.Sequential(nn.Linear(code, hidden), nn.LayerNorm(hidden), nn.GELU(), nn.Linear(hidden, hidden))
-        for last in (self.user[-1], self.item[-1]):
+        user, item = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden)
+        self.user = nn.Sequential(nn.Linear(dimension, hidden), nn.LayerNorm(hidden), nn.LeakyReLU(), user)
+        self.item = nn.Sequential(nn.Linear(code, hidden), nn.LayerNorm(hidden), nn.GELU(), item)
+        for last in (user, item):
             nn.init.normal_(last.weight, std=scale * (2 / hidden) ** 0.5)  # half the variance passes either activation
             nn.init.zeros_(last.bias)
 

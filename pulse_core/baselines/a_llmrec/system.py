@@ -34,6 +34,8 @@ class ALLMRec(Recommender):
     The answer is not generated: every candidate's title is scored by its mean token log-probability after the prompt.
     """
 
+    settings: ALLMRecSettings
+
     def __init__(self, shared: Shared, settings: ALLMRecSettings) -> None:
         self.shared, self.settings = shared, settings
         self._seed = derive_seed(shared.seed, "projections")
