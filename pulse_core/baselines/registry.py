@@ -39,8 +39,14 @@ SYSTEMS = (
     System("ec4srec", "EC4SRec", SEQUENTIAL),
     System("morec", "MoRec", TEXT, ("encoder",), ("thought_space:pooling,dtype",)),
     System("ctrl", "CTRL", TEXT, ("encoder",), ("thought_space:pooling,dtype",)),
-    System("a_llmrec", "A-LLMRec", LANGUAGE_MODEL, ("encoder", "slm")),
-    System("a_llmrec_reason", "A-LLMRec + Reason", LANGUAGE_MODEL, ("encoder", "slm", "rationales")),
+    System("a_llmrec", "A-LLMRec", LANGUAGE_MODEL, ("encoder", "slm"), ("thought_space:pooling,dtype",)),
+    System(
+        "a_llmrec_reason",
+        "A-LLMRec + Reason",
+        LANGUAGE_MODEL,
+        ("encoder", "slm", "rationales"),
+        ("thought_space:pooling,dtype",),
+    ),
     System(
         "untrained_slm",
         "LLM zero-shot",

@@ -304,12 +304,10 @@ def test_what_nobody_bought_in_training_has_its_texts_code(domain: Domain, model
 
 
 def test_trained_text_layers_change_and_are_kept(domain: Domain, models: Path, titles: list[str]) -> None:
-    alignment = AlignmentSettings(code_dimension=8, epochs=1, trained_text_layers=1)
+    alignment = AlignmentSettings(code_dimension=8, epochs=1, encoder_layers=1)
     chosen = settings().model_copy(update={"alignment": alignment})
     stage = Shared(given(domain, models, titles), 3).aligned(chosen, Checkpoint())
     kept = {name: value for name, value in stage.tensors.items() if name.startswith("alignment/texts.")}
-    before = dict(Encoder(models / "encoder", 96).model.named_parameters())
-    assert kept
-    trained = [name for name in before if any(name.endswith(each.split("layers.", 1)[1][2:]) for each in kept)]
-    assert trained
-    assert not any(torch.equal(value, each) for value in kept.values() for each in before.values())
+    before = list(Encoder(models / "encoder", 96).model.parameters())
+    assert len(kept) == 16  # one layer's
+    assert not any(torch.equal(value, each) for value in kept.values() for each in before)

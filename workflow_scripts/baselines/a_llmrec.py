@@ -26,7 +26,9 @@ def work(job: Any) -> None:
         selected = pd.read_parquet(file)
         rationales = dict(zip(keys(selected), selected["rationale"], strict=True))
     slm, encoder = Path(job.input.slm).parent, Path(job.input.encoder).parent
-    given = Given(domain_of(job), domain, items["title"].tolist(), texts, encoder, slm, rationales)
+    given = Given(
+        domain_of(job), domain, items["title"].tolist(), texts, encoder, slm, rationales, **job.params.thought_space
+    )
     shared = Shared(given, seed_of(job))
     settings = ALLMRecSettings.model_validate(job.params.settings)
     run_tuned(job, domain, lambda tried: ALLMRec(shared, tried), settings, slm)

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from pulse_core.baselines.a_llmrec.alignment import Aligner, Views, alignment_loss, alignment_terms
 from pulse_core.baselines.a_llmrec.soft_tokens import FrozenLanguageModel
-from pulse_core.baselines.a_llmrec.texts import ItemTexts
 from pulse_core.baselines.domain import Domain
 from pulse_core.baselines.id_model import drawing
 from pulse_core.baselines.sasrec import SASRecBaseline
 from pulse_core.baselines.settings.a_llmrec import AlignmentSettings, ALLMRecSettings
+from pulse_core.baselines.text_tower import TextTower
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.early_stopping import Figures, Schedule, fit, trained_state
 from pulse_core.keys import Key
@@ -29,6 +29,7 @@ from pulse_core.seeding import derive_seed
 from pulse_core.sequence.full_ranking import ranking_metrics, ranks_of_targets
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.states import states
+from pulse_core.thought_space.encoder import Encoder, Pooling
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Given:
     encoder: Path
     slm: Path
     rationales: Mapping[Key, str] | None = None  # with them it is A-LLMRec + Reason
+    pooling: Pooling = "mean"  # of the encoder, as its arithmetic
+    dtype: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ def align(given: Given, settings: ALLMRecSettings, seed: int, checkpoint: Checkp
     record = {"collaborative": collaborative.fit(checkpoint.part("collaborative"))}
     model = collaborative.model.requires_grad_(False).eval()
     chosen = settings.alignment
-    texts = ItemTexts(given.texts, given.encoder, chosen.text_tokens, chosen.trained_text_layers)
+    encoder = Encoder(given.encoder, chosen.text_tokens, given.pooling, given.dtype)
+    texts = TextTower(encoder, given.texts, chosen.encoder_layers)
     stage = _Alignment(given.everyone, model, texts, chosen, derive_seed(seed, "alignment"))
     record["alignment"] = stage.fit(checkpoint.part("alignment"))
     tensors = {f"collaborative/{name}": value for name, value in model.state_dict().items()}
@@ -100,13 +104,13 @@ def align(given: Given, settings: ALLMRecSettings, seed: int, checkpoint: Checkp
 class _Alignment(nn.Module):
     """Stage 1: the last position of every user, with one negative (section 4.1)."""
 
-    def __init__(self, domain: Domain, model: SASRec, texts: ItemTexts, settings: AlignmentSettings, seed: int) -> None:
+    def __init__(self, domain: Domain, model: SASRec, texts: TextTower, settings: AlignmentSettings, seed: int) -> None:
         super().__init__()
         self.settings, self.seed, self.domain = settings, seed, domain
         self.items = model.item_vectors().detach().clone()  # (items, d)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "weights"))
-            self.aligner = Aligner(self.items.shape[1], texts.width, settings.code_dimension)
+            self.aligner = Aligner(self.items.shape[1], texts.dim, settings.code_dimension)
         self.texts = texts
         self.to(device())
         learned = [sequence for sequence in domain.sequences if len(sequence) > 1]
@@ -116,8 +120,7 @@ class _Alignment(nn.Module):
         self._held = states(model, domain.validation.histories)
 
     def _views(self, items: np.ndarray) -> Views:
-        codes = torch.from_numpy(items)
-        return self.aligner(self.items[codes].to(device()), self.texts(codes))
+        return self.aligner(self.items[torch.from_numpy(items)].to(device()), self.texts(items))
 
     def _negatives(self, users: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """An item each that the user did not buy in training."""
@@ -169,9 +172,10 @@ class _Alignment(nn.Module):
             return float(np.mean(losses))
 
         schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
-        text = hashlib.sha256(self.texts.first.numpy().tobytes()).hexdigest()
+        with torch.no_grad():  # what the encoder says of the texts, before any step
+            text = hashlib.sha256(self.texts(np.arange(len(self.items))).cpu().numpy().tobytes()).hexdigest()
         item = hashlib.sha256(self.items.numpy().tobytes()).hexdigest()
-        made_of = (self.domain.fingerprint, self.seed, settings.model_dump(), item, text)
+        made_of = (self.domain.fingerprint, self.seed, settings.model_dump(), item, text, self.texts.made_of)
         with progress("A-LLMRec: alignment", schedule.epochs, "epochs") as meter:
             found = fit(self, optimiser, epoch, self._look, schedule, meter.advance, checkpoint, made_of).record()
         with torch.no_grad():

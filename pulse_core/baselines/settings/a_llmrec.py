@@ -27,9 +27,9 @@ class AlignmentSettings(Settings):
     """Weight of the reconstruction of text embeddings (the paper's beta: 0.2 for Beauty, 0.5 for its larger sets)."""
     text_tokens: int = Field(default=96, ge=8)
     """Tokens read of an item's title and description; the paper's encoder reads 512."""
-    trained_text_layers: int = Field(default=0, ge=0)
-    """Top layers of the text encoder that are trained along; the paper trains all. 0 embeds each item once, which is
-    what a CPU can do."""
+    encoder_layers: int | None = Field(default=0, ge=0)
+    """So many top layers of the text encoder are trained along; null: all, as in the paper. 0 embeds each item once,
+    which is what a CPU can do."""
     text_learning_rate: float = Field(default=2e-5, gt=0)
     """Adam's learning rate for those layers."""
     learning_rate: float = Field(default=1e-3, gt=0)
