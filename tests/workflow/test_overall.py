@@ -65,5 +65,5 @@ def test_only_what_is_stale_is_made_again(tabled: Workspace) -> None:
     changed = tabled.clone(tabled.root.parent / "changed")
     changed.configure({"baselines": {"item_knn": {"shrink": 3.0}}})
     assert changed.stale(target=TABLE) == {"baseline_item_knn", "overall"}
-    changed.edit("pulse_core/baselines/sasrec.py")
-    assert changed.stale(target=TABLE) == {"baseline_item_knn", "baseline_sasrec", "overall"}
+    changed.edit("pulse_core/baselines/morec.py")
+    assert changed.stale(target=TABLE) == {"baseline_item_knn", "baseline_morec", "overall"}
