@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float = 1.0, groups: Tensor | None = None) -> Tensor:
-    """NT-Xent (Chen et al. 2020; Eq. 13 of DuoRec): each of 2B views has its partner and 2B - 2 negatives.
+    """NT-Xent (Chen et al. 2020), as DuoRec has it: each of 2B views has its partner and 2B - 2 negatives.
 
     By inner product, as in DuoRec; give unit vectors for cosine. The mean over all 2B views.
 
@@ -29,7 +29,7 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float = 1.0, groups: Ten
 
 
 def negatives_together(positive: Tensor, negative: Tensor, temperature: float = 0.1) -> Tensor:
-    """Supervised contrastive loss (Khosla et al. 2020) with the negative views as one class (EC4SRec, its L_cl-).
+    """Supervised contrastive loss (Khosla et al. 2020) with the negative views as one class, as EC4SRec has it.
 
     -log of exp(n . m / t) / sum over all other views a of exp(n . a / t), mean over anchors n and partners m, both
     negative views; positive views are there to be kept away from. By cosine. Zero where there is no second negative.

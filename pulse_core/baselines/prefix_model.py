@@ -17,18 +17,21 @@ from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.states import states
 from pulse_core.thought_space.metrics import alignment, uniformity
 
+SPREAD = 2000  # states between which uniformity is measured at most: it looks at every pair
+
 
 def representation_figures(model: SASRec, examples: Examples) -> dict[str, float]:
     """Alignment and uniformity (Wang & Isola 2020) of unit-norm states.
 
-    Alignment is of pairs of histories with the same target, each with the next one of its target; 2 is what unrelated
-    states have. It is left out where no two share one.
+    Alignment is of pairs of histories with the same target, each with the next one of its target, and left out where no
+    two share one. Uniformity is of `SPREAD` histories evenly picked.
     """
     found = states(model, examples.histories)
     found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
     order = np.argsort(examples.targets, kind="stable")
     pairs = np.flatnonzero(np.diff(examples.targets[order]) == 0)
-    figures = {"uniformity": uniformity(found)} if len(found) > 1 else {}
+    picked = found[np.linspace(0, len(found) - 1, min(len(found), SPREAD)).astype(int)]
+    figures = {"uniformity": uniformity(picked)} if len(picked) > 1 else {}
     if len(pairs):
         figures["alignment"] = alignment(found[order[pairs]], found[order[pairs + 1]])
     return figures

@@ -45,6 +45,8 @@ def tiny_config(directory: Path) -> dict[str, Any]:
             "morec": {"dimension": 8, "epochs": 2, "evaluate_every": 1},
             "ctrl": {"dimension": 8, "epochs": 2, "evaluate_every": 1, "samples": 64, "alignment_epochs": 1},
             **dict.fromkeys(("a_llmrec", "a_llmrec_reason"), A_LLMREC),
+            "duorec": {"dimension": 8, "epochs": 2},
+            "ec4srec": {"dimension": 8, "epochs": 2},
         },
         "evaluation": {"bootstrap_samples": 200},
     }

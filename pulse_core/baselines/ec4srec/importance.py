@@ -1,4 +1,4 @@
-"""How much each item of a prefix matters to what the model predicts of it (EC4SRec, section 4.1).
+"""How much each item of a prefix matters to what the model predicts of it (EC4SRec).
 
 What is explained is the score of the item that the model ranks first after the prefix. Both ways are of the model in
 evaluation mode, and the values of a prefix are divided by their norm.

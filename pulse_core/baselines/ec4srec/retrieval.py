@@ -1,4 +1,4 @@
-"""Retrieved positives (EC4SRec, eg-rtrl): a history with the same target, likelier the more important what they share.
+"""Retrieved positives (EC4SRec): a history with the same target, likelier the more important what they share.
 
 History q of those with p's target is drawn with softmax over q of the importance in p of the items that both hold.
 """

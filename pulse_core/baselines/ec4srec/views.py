@@ -1,4 +1,4 @@
-"""Explanation-guided views (EC4SRec, section 4.2): crop, mask and reorder by the importance of items.
+"""Explanation-guided views (EC4SRec): crop, mask and reorder by the importance of items.
 
 A positive view keeps what is important: crop keeps the most important items alone, mask and reorder touch only the
 least important. A negative view loses it: crop keeps the least important items alone, mask and reorder touch the most
