@@ -1,14 +1,15 @@
-"""The post-norm backbone's training pass without padding: the same function, at a third of the time on a CPU.
+"""The post-norm backbone's training pass without padding: the same function, in half the time on a CPU.
 
-Most histories are short, and few are long. Rows are put into groups of about one length, laid end to end, and whatever
-works on one position at a time (embeddings, linear layers, norms, dropout) runs once over all of them; attention alone
-runs a group at a time. Where only the last item's state is wanted, the last block works on that position alone.
+Most histories are short, and few are long. Rows are put into groups of about one length and laid end to end. Whatever
+works on one position at a time (embeddings, linear layers, norms, dropout) runs once over all of them, attention alone
+a group at a time. Where only the last item's state is wanted, the last block works on that position alone.
 
 Dropout compares 16 random bits with the rate (rounded to 1/65536), which is a tenth of the cost of torch's own; it
 draws from torch's global generator, too.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch.nn import functional as F
 
 from pulse_core.sequence.model import Block, SASRec
 
-EDGES = np.array([1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 28, 36, 46, 60, 80, 110, 150, 200, 270, 360, 480, 640, 1000])
+PADDING = 32  # positions: what a group more costs in time, so as much padding as one is spared for
 LEVELS = 1 << 16
 
 
@@ -32,11 +33,16 @@ class Layout:
     @classmethod
     def of(cls, lengths: np.ndarray) -> "Layout":
         """The layout of rows of these lengths, each at least 1."""
-        kinds = np.searchsorted(EDGES, lengths)
+        order = np.argsort(lengths, kind="stable")
+        firsts = np.flatnonzero(np.diff(lengths[order], prepend=-1))  # of each distinct length
+        cuts = [0]
+        for before, first in pairwise(firsts):
+            longer = lengths[order[first]] - lengths[order[before]]
+            if (first - cuts[-1]) * longer >= PADDING:
+                cuts.append(int(first))
         groups, offsets, start = [], np.empty(len(lengths), dtype=np.int64), 0
-        for kind in np.unique(kinds):
-            rows = np.flatnonzero(kinds == kind)
-            length = int(lengths[rows].max())
+        for rows in np.split(order, cuts[1:]):
+            length = int(lengths[rows[-1]])
             offsets[rows] = start + np.arange(len(rows)) * length
             groups.append((rows, length))
             start += len(rows) * length
