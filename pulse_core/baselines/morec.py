@@ -6,6 +6,7 @@ or nothing of it (`encoder_layers`).
 """
 
 import copy
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.states import full_ranks, score_candidates
 from pulse_core.thought_space.encoder import Encoder, Pooling
 
+log = logging.getLogger("pulse")
 Parts = list[tuple[Tensor, Tensor]]
 
 
@@ -81,6 +83,10 @@ class MoRec(Recommender):
     ) -> None:
         self.domain, self.seed, self.titles = domain, seed, list(titles)
         self.settings = settings
+        self.loss = settings.loss
+        if settings.loss == "ce" and domain.item_count > settings.whole_catalogue:
+            self.loss = "batch_ce"
+            log.info("MoRec: %d items are too many for a softmax over all, it is over the batch's", domain.item_count)
         text = TextTower(Encoder(encoder, settings.title_tokens, pooling, dtype), titles, settings.encoder_layers)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "weights"))
@@ -132,7 +138,7 @@ class MoRec(Recommender):
         with progress("MoRec", schedule.epochs, "epochs") as meter:
             found = fit(self.network, optimiser, epoch, look, schedule, meter.advance, checkpoint, made_of)
         self._ready = self._with_items()
-        return found.record()
+        return {"loss": self.loss} | found.record()
 
     def _epoch(self, optimiser: torch.optim.Optimizer, generator: np.random.Generator) -> float:
         settings = self.settings
@@ -156,13 +162,13 @@ class MoRec(Recommender):
         return float(np.mean(losses))
 
     def _negatives(self, parts: Parts, generator: np.random.Generator) -> np.ndarray:
-        if self.settings.loss != "bce":
+        if self.loss != "bce":
             return np.zeros(0, dtype=np.int64)
         return generator.integers(0, self.domain.item_count, size=sum(int((t > 0).sum()) for _, t in parts))
 
     def _items_of(self, group: list[Parts], negatives: list[np.ndarray]) -> np.ndarray:
         """The items that these batches need, sorted."""
-        if self.settings.loss == "ce":
+        if self.loss == "ce":
             return np.arange(self.domain.item_count)
         padded = np.concatenate([each.numpy().ravel() for parts in group for pair in parts for each in pair])
         return np.unique(np.concatenate([padded[padded > 0] - 1, *negatives]))
@@ -181,9 +187,9 @@ class MoRec(Recommender):
             owners.append(real.nonzero()[:, 0] + users)
             users += len(inputs)
         codes = torch.cat(targets).to(self.device)
-        if self.settings.loss == "ce":
+        if self.loss == "ce":
             return softmax_loss(torch.cat(states), vectors, codes)
-        if self.settings.loss == "bce":
+        if self.loss == "bce":
             drawn = place[torch.from_numpy(negatives) + 1].to(self.device) - 1
             return binary_loss(torch.cat(states), vectors, codes, drawn)
         held, times = self._of_batch(parts, place, users, len(items))

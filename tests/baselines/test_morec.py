@@ -150,3 +150,19 @@ def test_killed_and_resumed_as_if_never_killed(
     assert len(epochs) == 1
     assert all(torch.equal(value, again.tensors()[name]) for name, value in whole.tensors().items())
     np.testing.assert_array_equal(whole.scores(domain.test), again.scores(domain.test))
+
+
+def test_a_large_catalogue_is_not_encoded_whole(
+    domain: Domain, titles: list[str], encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = MoRec(domain, titles, QUICK.model_copy(update={"whole_catalogue": 59, "batch_size": 4}), 3, encoder)
+    plain, encoded = system.text.forward, []
+
+    def counted(numbers: np.ndarray) -> torch.Tensor:
+        if system.text.training:
+            encoded.append(len(numbers))
+        return plain(numbers)
+
+    monkeypatch.setattr(system.text, "forward", counted)
+    assert system.fit(Checkpoint())["loss"] == "batch_ce"
+    assert max(encoded) < 59

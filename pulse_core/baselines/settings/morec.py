@@ -30,9 +30,11 @@ class MoRecSettings(TunedSettings):
     max_length: int = Field(default=20, ge=1, le=1000)
     """The last so many items of a history are read."""
     loss: Literal["ce", "batch_ce", "bce"] = "ce"
-    """`ce`: softmax over the whole catalogue, all of which is encoded for every step: for a few thousand items.
-    `batch_ce`: over the items of the batch, debiased by popularity, which the authors found much better than the
-    paper's `bce`: one uniform negative a position."""
+    """`ce`: softmax over the whole catalogue, all of which is encoded for every step of the encoder. `batch_ce`: over
+    the items of the batch, debiased by popularity, which the authors found much better than the paper's `bce`: one
+    uniform negative a position."""
+    whole_catalogue: int = Field(default=4000, ge=1)
+    """With more items than this `ce` is `batch_ce`: time and memory of a step grow with what is encoded."""
     learning_rate: float = Field(default=1e-3, gt=0.0)
     """Of the user tower and the layer behind the encoder. The authors' 1e-4 needs many more steps than a small domain
     has."""
