@@ -34,6 +34,8 @@ from pulse_core.tree.settings import TreeSettings
 
 # Domains that a source has; `files` may be of any name.
 AVAILABLE = {"synthetic": tuple(GROUPS), "amazon-2018": tuple(CATEGORIES)}
+# Directories of results/ that are no domain's.
+SHARED_RESULTS = ("tables", "figures")
 # A domain is a directory under results/ and a part of a target's name.
 Name = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]
 
@@ -114,6 +116,8 @@ class Config(Settings):
     @classmethod
     def _available(cls, value: dict[str, DomainSettings]) -> dict[str, DomainSettings]:
         for name, domain in value.items():
+            if name in SHARED_RESULTS:
+                raise ValueError(f"domains.{name}: results/{name} is for all domains; give this one another name")
             if domain.source in AVAILABLE and name not in AVAILABLE[domain.source]:
                 known = ", ".join(AVAILABLE[domain.source])
                 raise ValueError(

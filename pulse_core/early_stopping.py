@@ -1,4 +1,4 @@
-"""One training loop for all that is trained epoch by epoch: look at validation, keep the best, stop in time.
+"""The training loop of the sequence model and the baselines: look at validation, keep the best, stop in time.
 
 The loop knows nothing of the model: it is given what an epoch does and what a look finds. With a checkpoint a killed
 training goes on and ends with the same bytes, if each epoch draws from a seed of its own (`epoch` gets its number).

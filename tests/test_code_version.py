@@ -98,8 +98,8 @@ def test_a_baseline_depends_on_no_other(system: System) -> None:
     code = code_of(ROOT / f"workflow_scripts/baselines/{system.name}.py")
     assert "pulse_core/baselines/registry.py" not in code and "pulse_core/config.py" not in code
     names = {Path(file).stem for file in code if file.startswith("pulse_core/baselines/settings/")}
-    own = {system.name, system.name.removesuffix("_reason")}
-    shared = {"__init__", "tuned", "ranker_trials", "post_norm"} | (
-        {"sasrec"} if system.name.startswith("a_llmrec") else set()
-    )
+    shared = {"__init__", "tuned", "ranker_trials", "post_norm"}
+    if system.section == "a_llmrec":  # stands on SASRec
+        shared.add("sasrec")
+    own = {system.section}
     assert names <= own | shared

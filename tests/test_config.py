@@ -115,7 +115,7 @@ def test_presets_are_valid_over_the_default(preset: Path) -> None:
             {"synthetic": {"dirt": {"missing_titles": 0.6, "junk_titles": 0.5}}},
             ["missing_titles + junk_titles: got 0.6"],
         ),
-        ({"sasrec": {"heads": 7}}, ["sasrec.heads = 7", "dimension"]),
+        ({"sasrec": {"heads": 7}}, ["sasrec: heads = 7", "dimension"]),
         ({"thought_space": {"domains": ["books"]}}, ["thought_space.domains", "books", "luxury"]),
         ({"domains": {"luxury": {"source": "amazon"}}}, ["domains.luxury.source", "'amazon'", "amazon-2018"]),
         ({"generation": {"engine": "fake"}}, ["generation.engine", "fake", "testing: true"]),

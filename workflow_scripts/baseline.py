@@ -15,8 +15,8 @@ from pulse_core.seeding import derive_seed
 
 
 def seed_of(job: Any) -> int:
-    """The system's own seed: every trial of it starts from the same."""
-    return derive_seed(job.params.seed, "baseline", job.params.system)
+    """The seed that every trial starts from; systems of one section have the same, so that no chance divides them."""
+    return derive_seed(job.params.seed, "baseline", job.params.section)
 
 
 def domain_of(job: Any, *, sampled: bool = False) -> Domain:
@@ -41,9 +41,15 @@ def run_tuned(
     make: Callable[[Any], Recommender],
     settings: TunedSettings,
     model: Path | None = None,
+    seed: int | None = None,
 ) -> None:
-    """Make the trials and write the best: what a killed run finished of them is not done again."""
+    """Make the trials and write the best: what a killed run finished of them is not done again.
+
+    `seed` is told in metrics.json where it is not `seed_of(job)`.
+    """
     work = Path(job.params.work)
     tuned = tune(make, settings, len(settings.search), domain.validation, work, job.params.code, model)
-    write_tuned(job.params.system, tuned, domain, seed_of(job), Path(job.output.predictions).parent)
+    write_tuned(
+        job.params.system, tuned, domain, seed_of(job) if seed is None else seed, Path(job.output.predictions).parent
+    )
     shutil.rmtree(work, ignore_errors=True)

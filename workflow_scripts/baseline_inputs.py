@@ -18,10 +18,6 @@ class BaselineInputs:
     def __init__(self, wiring: "Wiring") -> None:
         self._wiring = wiring
 
-    def tuned(self, system: System) -> bool:
-        """Whether the configuration has anything to tune for it."""
-        return hasattr(self._wiring.settings.baselines, system.name)
-
     def inputs(self, system: System) -> dict[str, str]:
         """Name -> file, with the wildcard {domain}."""
         corpus = f"{RESULTS}/corpus"
@@ -46,7 +42,7 @@ class BaselineInputs:
 
     def outputs(self, system: System) -> dict[str, str]:
         """Name -> file, with the wildcard {domain}."""
-        keeps = self.tuned(system) and not any(need.startswith("ranker:") for need in system.needs)
+        keeps = bool(system.section) and not any(need.startswith("ranker:") for need in system.needs)
         names = ["predictions.parquet", "metrics.json", *(["model.safetensors"] if keeps else [])]
         return {name.partition(".")[0]: f"{RESULTS}/baselines/{system.name}/{name}" for name in names}
 
@@ -61,13 +57,14 @@ class BaselineInputs:
             "system": system.name,
             "code": self._wiring.code(f"baselines/{system.name}"),
             "seed": settings.seed,
+            "section": system.section,
             "work": f"{RESULTS}/.work/baseline-{system.name}",
         }
         for read in system.reads:
             name, _, keys = read.partition(":")
             params[name] = self._wiring.part(name, *keys.split(",")) if keys else self._wiring.plain(name)
-        if self.tuned(system):
-            section = getattr(settings.baselines, system.name)
+        if system.section:
+            section = getattr(settings.baselines, system.section)
             # A trial that is not made reruns nothing.
             params["settings"] = section.only(settings.baselines.trials).model_dump(mode="json")
         return params

@@ -17,7 +17,7 @@ from snakemake.utils import update_config
 
 from pulse_core.accelerators import PRETENDED, allowed_devices
 from pulse_core.code_version import code_version
-from pulse_core.config import Config, load_config
+from pulse_core.config import SHARED_RESULTS, Config, load_config
 from workflow_scripts import driver
 from workflow_scripts.baseline_inputs import BaselineInputs
 from workflow_scripts.evaluation_inputs import EvaluationInputs
@@ -26,7 +26,6 @@ from workflow_scripts.prepared_models import PreparedModels
 from workflow_scripts.scorers import Scorers
 
 SCRIPTS = "workflow_scripts"
-SHARED_RESULTS = ("tables", "figures")  # directories of results/ that are no domain's
 DEFAULT_THREADS = 8  # of a torch job where all cores are not its own to take; --set-threads changes it
 
 

@@ -61,8 +61,8 @@ class Domain:
         digest = hashlib.sha256(str(self.item_count).encode())
         for part in (self.train, self.validation, self.test):
             digest.update(repr(part.keys).encode() + part.targets.tobytes() + part.candidates.tobytes())
-            digest.update(np.concatenate([*part.histories, np.zeros(0, np.int32)]).astype(np.int64).tobytes())
-        digest.update(np.concatenate(self.sequences).astype(np.int64).tobytes() + self.users.tobytes())
+            digest.update(_bytes(part.histories))
+        digest.update(_bytes(self.sequences) + self.users.tobytes())
         return digest.hexdigest()
 
 
@@ -90,6 +90,12 @@ def make_domain(
         )
     parts = {name: _examples(name, joined[joined["split"] == name]) for name in ("train", "validation", "test")}
     return Domain(item_count, np.array(list(learned), dtype=np.int64), list(learned.values()), **parts)
+
+
+def _bytes(lists: list[np.ndarray]) -> bytes:
+    """Of lists of item codes: where each ends, too."""
+    lengths = np.array([len(each) for each in lists], dtype=np.int64)
+    return lengths.tobytes() + np.concatenate([*lists, np.zeros(0, np.int64)]).astype(np.int64).tobytes()
 
 
 def _examples(split: str, rows: pd.DataFrame) -> Examples:

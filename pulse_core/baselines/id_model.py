@@ -13,6 +13,7 @@ from pulse_core.baselines.domain import Domain, Examples
 from pulse_core.baselines.system import Recommender
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.early_stopping import Figures, Schedule, fit
+from pulse_core.errors import InputError
 from pulse_core.progress import progress
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.full_ranking import ranking_metrics
@@ -39,6 +40,8 @@ class IDModel(Recommender):
     label: str
 
     def __init__(self, domain: Domain, seed: int) -> None:
+        if not any(len(sequence) > 1 for sequence in domain.sequences):
+            raise InputError(f"{self.label} has nothing to learn from: relax corpus.k_core or give a larger dump")
         self.domain, self.seed = domain, seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "weights"))

@@ -26,7 +26,7 @@ from pulse_core.early_stopping import Figures, Schedule, fit, trained_state
 from pulse_core.progress import progress
 from pulse_core.schedules import finite
 from pulse_core.seeding import derive_seed
-from pulse_core.sequence.batches import training_batches
+from pulse_core.sequence.batches import draw_negatives, training_batches
 from pulse_core.sequence.full_ranking import ranking_metrics
 from pulse_core.sequence.losses import binary_loss, softmax_loss
 from pulse_core.sequence.model import SASRec
@@ -164,7 +164,7 @@ class MoRec(Recommender):
     def _negatives(self, parts: Parts, generator: np.random.Generator) -> np.ndarray:
         if self.loss != "bce":
             return np.zeros(0, dtype=np.int64)
-        return generator.integers(0, self.domain.item_count, size=sum(int((t > 0).sum()) for _, t in parts))
+        return draw_negatives(parts, self.domain.item_count, generator)
 
     def _items_of(self, group: list[Parts], negatives: list[np.ndarray]) -> np.ndarray:
         """The items that these batches need, sorted."""

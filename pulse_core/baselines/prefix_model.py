@@ -78,6 +78,7 @@ class PrefixModel(IDModel):
             return float(np.mean(losses))
 
         schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience, first_look=self.first_look)
-        record = self.train(epoch, optimiser, schedule, checkpoint, settings.model_dump(exclude={"search"}))
-        parts = (self.domain.validation, self.domain.test)
-        return {**record, "representation": {part.split: representation_figures(self.model, part) for part in parts}}
+        return self.train(epoch, optimiser, schedule, checkpoint, settings.model_dump(exclude={"search"}))
+
+    def further_figures(self, examples: Examples) -> dict[str, float]:
+        return representation_figures(self.model, examples)

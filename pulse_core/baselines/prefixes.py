@@ -127,7 +127,7 @@ class Prefixes:
         So every prefix weighs the same whichever step it is in, and an epoch's steps are on average the mean.
         """
         if not len(windows):
-            return torch.zeros(())
+            return model.item_vectors().sum() * 0.0  # a step without a window may have no contrast either
         pieces = [self.windows[window] for window in windows]
         ends, counted = np.array([len(piece) for piece in pieces]), self._counted[windows]
         row = np.repeat(np.arange(len(windows)), counted)

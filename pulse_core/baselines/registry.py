@@ -18,7 +18,8 @@ class System:
     What it learns from beside the corpus, its examples and candidates is named in `needs`: `encoder` and `slm` (the
     prepared models), `rationales` (those that the Thought Space selected), `ranker:<variant>` (the configured ranker).
     `reads` are other sections of the configuration that its script is given, whole or in part (`ranker:epochs,dtype`).
-    A system with a section of its name under `baselines` in the configuration is tuned.
+    `section` under `baselines` in the configuration tunes it, where it has one; systems that share a section differ by
+    nothing but what they need, and start from one seed.
     """
 
     name: str
@@ -26,6 +27,7 @@ class System:
     group: str
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    section: str = ""
 
     @property
     def gpu(self) -> bool:
@@ -34,18 +36,26 @@ class System:
 
 
 SYSTEMS = (
-    System("sasrec", "SASRec", SEQUENTIAL),
-    System("duorec", "DuoRec", SEQUENTIAL),
-    System("ec4srec", "EC4SRec", SEQUENTIAL),
-    System("morec", "MoRec", TEXT, ("encoder",), ("thought_space:pooling,dtype",)),
-    System("ctrl", "CTRL", TEXT, ("encoder",), ("thought_space:pooling,dtype",)),
-    System("a_llmrec", "A-LLMRec", LANGUAGE_MODEL, ("encoder", "slm"), ("thought_space:pooling,dtype",)),
+    System("sasrec", "SASRec", SEQUENTIAL, section="sasrec"),
+    System("duorec", "DuoRec", SEQUENTIAL, section="duorec"),
+    System("ec4srec", "EC4SRec", SEQUENTIAL, section="ec4srec"),
+    System("morec", "MoRec", TEXT, ("encoder",), ("thought_space:pooling,dtype",), section="morec"),
+    System("ctrl", "CTRL", TEXT, ("encoder",), ("thought_space:pooling,dtype",), section="ctrl"),
+    System(
+        "a_llmrec",
+        "A-LLMRec",
+        LANGUAGE_MODEL,
+        ("encoder", "slm"),
+        ("thought_space:pooling,dtype",),
+        "a_llmrec",
+    ),
     System(
         "a_llmrec_reason",
         "A-LLMRec + Reason",
         LANGUAGE_MODEL,
         ("encoder", "slm", "rationales"),
         ("thought_space:pooling,dtype",),
+        "a_llmrec",
     ),
     System(
         "untrained_slm",
@@ -54,9 +64,9 @@ SYSTEMS = (
         ("slm",),
         ("ranker:history_items,title_chars,max_tokens,batch_users,dtype",),
     ),
-    System("slm_sft", "SLM + SFT", LANGUAGE_MODEL, ("slm", "ranker:no_reason"), ("ranker",)),
-    System("pulse", "PULSE", OURS, ("slm", "rationales", "ranker:thought_space"), ("ranker",)),
+    System("slm_sft", "SLM + SFT", LANGUAGE_MODEL, ("slm", "ranker:no_reason"), ("ranker",), "ranker"),
+    System("pulse", "PULSE", OURS, ("slm", "rationales", "ranker:thought_space"), ("ranker",), "ranker"),
     System("popularity", "Popularity", FLOOR),
-    System("item_knn", "item-kNN", FLOOR),
+    System("item_knn", "item-kNN", FLOOR, section="item_knn"),
     System("brand_repeat", "brand repeat", FLOOR),
 )

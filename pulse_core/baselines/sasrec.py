@@ -10,7 +10,7 @@ from pulse_core.baselines.id_model import IDModel
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.early_stopping import Schedule
 from pulse_core.sequence.model import SASRec
-from pulse_core.sequence.settings import SASRecSettings
+from pulse_core.sequence.settings import SASRecTrainingSettings
 from pulse_core.sequence.training import new_model, run_epoch
 
 
@@ -18,9 +18,9 @@ class SASRecBaseline(IDModel):
     """The pipeline's model and losses, under one trial's settings."""
 
     label = "SASRec"
-    settings: SASRecSettings
+    settings: SASRecTrainingSettings
 
-    def __init__(self, domain: Domain, settings: SASRecSettings, seed: int) -> None:
+    def __init__(self, domain: Domain, settings: SASRecTrainingSettings, seed: int) -> None:
         self.settings = settings
         super().__init__(domain, seed)
 

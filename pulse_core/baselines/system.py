@@ -31,6 +31,10 @@ class Recommender(ABC):
         """1-based ranks of the targets in the whole catalogue, (n,); None where a system only ranks candidates."""
         return None
 
+    def further_figures(self, examples: Examples) -> dict[str, float]:
+        """What metrics.json tells beside the ranking, for validation and test of the chosen trial."""
+        return {}
+
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
         """The weights to keep; never those of a frozen pre-trained model."""

@@ -83,6 +83,7 @@ def tune(
         done.append(trial)
         if found is None or trial.merit > done[found.chosen].merit:
             found = Tuned(system, number)
+        del system  # of those that are not kept none is in memory beside the next
     if found is None:
         raise ValueError(f"trials should be at least 1, got {trials}")
     found.trials = done
@@ -117,8 +118,10 @@ def write_tuned(name: str, tuned: Tuned, domain: Domain, seed: int, out: Path) -
     parts = (domain.validation, domain.test)
     ranks = {part.split: tuned.system.full_ranks(part) for part in parts}
     metrics["full_ranking"] = {split: ranking_metrics(each) for split, each in ranks.items() if each is not None}
-    if not metrics["full_ranking"]:
-        del metrics["full_ranking"]
+    metrics["further"] = {part.split: told for part in parts if (told := tuned.system.further_figures(part))}
+    for optional in ("full_ranking", "further"):
+        if not metrics[optional]:
+            del metrics[optional]
     if tensors := tuned.system.tensors():
         with whole_file(out / "model.safetensors") as partial:
             save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, partial)

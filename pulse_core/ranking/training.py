@@ -112,9 +112,9 @@ class _Run:
             ranker.load_trained_state(state.tensors["weights"])
             restore_optimiser(self.optimiser, state.tensors.get("optimiser", {}))
 
-    def keep(self) -> None:
-        """Write where the training stands, if it is time to."""
-        if self.checkpoint.due():
+    def keep(self, finished: bool = False) -> None:
+        """Write where the training stands, if it is time to or it is finished."""
+        if self.checkpoint.due() or (finished and self.checkpoint.directory and processes.rank() == 0):
             numbers = {"record": asdict(self.record), "losses": self.losses}
             weights, moments = self.ranker.trained_state(), optimiser_tensors(self.optimiser)
             self.checkpoint.write(numbers, weights=weights, best=self.best, optimiser=moments)
@@ -154,6 +154,7 @@ class _Run:
                 self.record.training_loss.append(float(np.mean(self.losses)))
                 self.losses = []
                 self._look(validation)
+            self.keep(finished=True)
 
     def _steps(self, packed: Sequence[PackedQuestion]) -> list[list[list[int]]]:
         """The next epoch: of each step its batches of rows."""

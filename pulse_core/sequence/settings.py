@@ -1,14 +1,14 @@
 """Settings of the sequence stages, one model a stage, so that editing one reruns that stage alone."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from pulse_core.settings import Settings
 
 
-class SASRecSettings(Settings):
-    """The sequence model (Kang & McAuley 2018, pre-norm) and its training."""
+class SASRecTrainingSettings(Settings):
+    """SASRec's shape and training, wherever it is trained."""
 
     dimension: int = Field(50, ge=2, le=1024)
     """Width of item embeddings and states. 50 suits 5-core Amazon sets; raise it for catalogues above 50,000 items."""
@@ -33,6 +33,17 @@ class SASRecSettings(Settings):
     """Epochs between two looks at the validation targets (full-ranking NDCG@10)."""
     patience: int = Field(4, ge=1)
     """Stop after so many looks without improvement and keep the best model."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.dimension % self.heads:
+            raise ValueError(f"heads = {self.heads} must divide dimension = {self.dimension}")
+        return self
+
+
+class SASRecSettings(SASRecTrainingSettings):
+    """The sequence model (Kang & McAuley 2018, pre-norm) and its training."""
+
     validation_examples: int = Field(10_000, ge=1)
     """Look at so many validation examples at most, drawn by seed: enough to see which epoch is best."""
     cross_fit_folds: int = Field(3, ge=0, le=20)
@@ -41,8 +52,6 @@ class SASRecSettings(Settings):
 
     @model_validator(mode="after")
     def _consistent(self) -> "SASRecSettings":
-        if self.dimension % self.heads:
-            raise ValueError(f"sasrec.heads = {self.heads} must divide sasrec.dimension = {self.dimension}")
         if self.cross_fit_folds == 1:
             raise ValueError("sasrec.cross_fit_folds = 1 leaves no user to train on: use 0 (off) or at least 2")
         return self

@@ -13,11 +13,11 @@ from pulse_core.artifacts import whole_file
 from pulse_core.early_stopping import Advance, Figures, Fit, Schedule, fit
 from pulse_core.errors import InputError
 from pulse_core.schedules import finite
-from pulse_core.sequence.batches import training_batches
+from pulse_core.sequence.batches import draw_negatives, training_batches
 from pulse_core.sequence.full_ranking import ranking_metrics
 from pulse_core.sequence.losses import binary_loss, softmax_loss
 from pulse_core.sequence.model import SASRec
-from pulse_core.sequence.settings import SASRecSettings
+from pulse_core.sequence.settings import SASRecTrainingSettings
 from pulse_core.sequence.states import full_ranks
 
 
@@ -28,7 +28,7 @@ class TrainedSASRec(Fit):
     model: SASRec = field(kw_only=True)
 
 
-def new_model(item_count: int, settings: SASRecSettings) -> SASRec:
+def new_model(item_count: int, settings: SASRecTrainingSettings) -> SASRec:
     """An untrained model of the configured shape; draws from torch's global generator."""
     return SASRec(
         item_count, settings.dimension, settings.blocks, settings.heads, settings.dropout, settings.max_length
@@ -39,7 +39,7 @@ def train(
     sequences: Sequence[np.ndarray],
     validation: tuple[Sequence[np.ndarray], np.ndarray] | None,
     item_count: int,
-    settings: SASRecSettings,
+    settings: SASRecTrainingSettings,
     seed: int,
     advance: Advance | None = None,
 ) -> TrainedSASRec:
@@ -63,7 +63,7 @@ def _fit(
     model: SASRec,
     sequences: Sequence[np.ndarray],
     validation: tuple[Sequence[np.ndarray], np.ndarray] | None,
-    settings: SASRecSettings,
+    settings: SASRecTrainingSettings,
     generator: np.random.Generator,
     advance: Advance | None,
 ) -> TrainedSASRec:
@@ -84,7 +84,7 @@ def run_epoch(
     model: SASRec,
     sequences: Sequence[np.ndarray],
     optimiser: torch.optim.Optimizer,
-    settings: SASRecSettings,
+    settings: SASRecTrainingSettings,
     generator: np.random.Generator,
 ) -> float:
     """One pass over the sequences; returns the mean loss a batch."""
@@ -100,13 +100,13 @@ def run_epoch(
 
 
 def _loss(
-    model: SASRec, parts: list[tuple[Tensor, Tensor]], settings: SASRecSettings, generator: np.random.Generator
+    model: SASRec, parts: list[tuple[Tensor, Tensor]], settings: SASRecTrainingSettings, generator: np.random.Generator
 ) -> Tensor:
     states = torch.cat([model(inputs)[targets > 0] for inputs, targets in parts])  # (positions, dim)
     codes = torch.cat([targets[targets > 0] for _, targets in parts]) - 1
     if settings.loss == "ce":
         return softmax_loss(states, model.item_vectors(), codes)
-    negatives = torch.from_numpy(generator.integers(0, model.item_count, size=len(codes)))
+    negatives = torch.from_numpy(draw_negatives(parts, model.item_count, generator))
     return binary_loss(states, model.item_vectors(), codes, negatives)
 
 
@@ -121,7 +121,7 @@ def save_models(path: str | Path, models: dict[str, SASRec]) -> None:
         safetensors.torch.save_file(tensors, partial)
 
 
-def load_models(path: str | Path, settings: SASRecSettings) -> dict[str, SASRec]:
+def load_models(path: str | Path, settings: SASRecTrainingSettings) -> dict[str, SASRec]:
     """Read what `save_models` wrote. Raises InputError if the file was made with other settings."""
     groups: dict[str, dict[str, Tensor]] = {}
     for key, tensor in safetensors.torch.load_file(path).items():

@@ -17,12 +17,14 @@ from pulse_core.baselines.a_llmrec.soft_tokens import FrozenLanguageModel, Proje
 from pulse_core.baselines.a_llmrec.stages import Given, Shared
 from pulse_core.baselines.a_llmrec.system import ALLMRec
 from pulse_core.baselines.domain import Domain
-from pulse_core.baselines.settings.a_llmrec import AlignmentSettings, ALLMRecSettings, CollaborativeSettings
+from pulse_core.baselines.settings.a_llmrec import AlignmentSettings, ALLMRecSettings
 from pulse_core.baselines.tuning import candidate_figures
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
+from pulse_core.ranking.batches import shuffled_batches
 from pulse_core.ranking.likelihood import candidate_means
 from pulse_core.seeding import derive_seed
+from pulse_core.sequence.settings import SASRecTrainingSettings
 from pulse_core.thought_space.encoder import Encoder
 from tests.workflow.tiny_models import save_encoder, save_language_model
 
@@ -47,7 +49,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, titles: list[str]) -> Path:
 
 
 def settings(**changes: Any) -> ALLMRecSettings:
-    collaborative = CollaborativeSettings(
+    collaborative = SASRecTrainingSettings(
         dimension=16, dropout=0.1, max_length=8, learning_rate=1e-2, batch_size=16, epochs=16, evaluate_every=4
     )
     alignment = AlignmentSettings(code_dimension=16, learning_rate=1e-2, epochs=20)
@@ -183,14 +185,14 @@ def test_rationale_stands_in_the_prompt_of_reason_alone_and_the_target_is_not_ma
 def test_oldest_purchases_go_first_and_candidates_stay(models: Path, titles: list[str]) -> None:
     tokenizer = FrozenLanguageModel(models / "slm", "float32").tokenizer
     history, candidates = list(range(6)), list(range(20, 30))
-    whole = PromptWriter(titles, tokenizer, 32, 512, "a_llmrec").write(history, candidates, "Soft skin.")
+    whole = PromptWriter(titles, tokenizer, 32, 512).write(history, candidates, "Soft skin.")
     limit = len(whole.packed.prefix) + max(map(len, whole.packed.candidates)) - 1
-    cut = PromptWriter(titles, tokenizer, 32, limit, "a_llmrec").write(history, candidates, "Soft skin.")
+    cut = PromptWriter(titles, tokenizer, 32, limit).write(history, candidates, "Soft skin.")
     assert [slot for _, slot in cut.slots] == [USER, *history[1:], *candidates]
     assert "Soft skin." in tokenizer.decode(cut.packed.prefix)
     assert cut.packed.candidates == whole.packed.candidates
     with pytest.raises(InputError, match=r"baselines\.a_llmrec\.max_tokens is 64"):
-        PromptWriter(titles, tokenizer, 32, 64, "a_llmrec").write(history, candidates, None)
+        PromptWriter(titles, tokenizer, 32, 64).write(history, candidates, None)
 
 
 def test_titles_that_the_cut_makes_alike_keep_more() -> None:
@@ -280,8 +282,15 @@ def test_goes_on_where_it_was_killed(
     again = ALLMRec(Shared(given(domain, models, titles), 3), chosen)
     trained = []
     monkeypatch.setattr("pulse_core.baselines.sasrec.run_epoch", lambda *_: trained.append(1))
+    epochs = []
+
+    def counted(*arguments: Any) -> Any:
+        epochs.append(1)
+        return shuffled_batches(*arguments)
+
+    monkeypatch.setattr("pulse_core.baselines.a_llmrec.system.shuffled_batches", counted)
     assert again.fit(Checkpoint(tmp_path / "trial-1")) == record
-    assert not trained  # stage 0 was finished
+    assert not trained and len(epochs) == 1  # stage 0 was finished, and of stage 2 the first epoch
     assert (again.scores(domain.test) == whole.scores(domain.test)).all()
 
 

@@ -1,5 +1,6 @@
 """DuoRec: its positives share targets, it learns the planted cycle, and its training can be killed."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from pulse_core import checkpoints
 from pulse_core.baselines.domain import Domain
 from pulse_core.baselines.duorec import DuoRec
 from pulse_core.baselines.settings.duorec import DuoRecSettings
-from pulse_core.baselines.tuning import candidate_figures
+from pulse_core.baselines.tuning import Trial, Tuned, candidate_figures, write_tuned
 from pulse_core.checkpoints import Checkpoint
 
 SMALL = DuoRecSettings(
@@ -40,8 +41,12 @@ def test_beats_popularity(domain: Domain, trained: tuple[DuoRec, dict]) -> None:
     assert candidate_figures(domain.test, trained[0].scores(domain.test))["hr@1"] > popular["hr@1"] + 0.4
 
 
-def test_record_says_alignment_and_uniformity(trained: tuple[DuoRec, dict]) -> None:
-    figures = trained[1]["representation"]
+def test_alignment_and_uniformity_of_the_chosen_trial_are_told(
+    domain: Domain, trained: tuple[DuoRec, dict], tmp_path: Path
+) -> None:
+    validation = candidate_figures(domain.validation, trained[0].scores(domain.validation))
+    write_tuned("duorec", Tuned(trained[0], 0, [Trial({}, validation, trained[1])]), domain, 1, tmp_path)
+    figures = json.loads((tmp_path / "metrics.json").read_text())["further"]
     assert set(figures) == {"validation", "test"}
     # histories that end alike lie nearer than any two do; a collapsed space would have uniformity 0
     assert figures["test"]["alignment"] < 1.0

@@ -1,6 +1,7 @@
 """Trials: the same number for every system, the best by validation kept, finished ones not made again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from pydantic import ValidationError
 from torch import Tensor, tensor
 
 from pulse_core.baselines.domain import Domain, Examples
+from pulse_core.baselines.item_knn import ItemKNN
 from pulse_core.baselines.sasrec import SASRecBaseline
+from pulse_core.baselines.settings.a_llmrec import ALLMRecSettings
 from pulse_core.baselines.settings.all import BaselinesSettings
 from pulse_core.baselines.settings.item_knn import ItemKNNSettings
 from pulse_core.baselines.settings.sasrec import SASRecBaselineSettings
@@ -59,7 +62,7 @@ def domain(users: int = 8) -> Domain:
 
 
 def tried(*numbers: int) -> ItemKNNSettings:
-    return ItemKNNSettings(search=[{"neighbours": number} for number in numbers])
+    return ItemKNNSettings(search=[{"neighbours": hits, "shrink": float(at)} for at, hits in enumerate(numbers)])
 
 
 @pytest.mark.parametrize(
@@ -89,8 +92,19 @@ def test_a_trial_of_a_wrong_key_or_value_is_refused_with_its_place() -> None:
     for changed in ({"neighbors": 3}, {"neighbours": 0}, {"search": []}):
         with pytest.raises(ValidationError, match=r"search\[1\]"):
             ItemKNNSettings(search=[{}, changed])
-    with pytest.raises(InputError, match=r"baselines\.pulse.*search\[1\].*learning_rat"):
-        load_config({"baselines": {"pulse": {"search": [{}, {"learning_rat": 1.0}]}}})
+    with pytest.raises(InputError, match=r"baselines\.ranker.*search\[1\].*learning_rat"):
+        load_config({"baselines": {"ranker": {"search": [{}, {"learning_rat": 1.0}]}}})
+
+
+def test_a_trial_changes_what_it_names_in_a_section_of_a_section() -> None:
+    given = {"alignment": {"epochs": 7, "text_tokens": 50}, "search": [{}, {"alignment": {"text_weight": 0.5}}]}
+    tried = ALLMRecSettings.model_validate(given).trial(1)
+    assert (tried.alignment.text_weight, tried.alignment.epochs, tried.alignment.text_tokens) == (0.5, 7, 50)
+
+
+def test_the_same_trial_twice_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"search\[2\].*twice"):
+        ItemKNNSettings(search=[{}, {"shrink": 1.0}, {"shrink": 1.0}])
 
 
 def test_every_system_needs_as_many_trials_as_asked_for() -> None:
@@ -154,6 +168,20 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
         SASRecBaseline(walking(), small(), 10).fit(Checkpoint(tmp_path, "code"))
 
 
+def test_trainings_of_other_sequences_are_told_apart() -> None:
+    """Where sequences end is part of what a training is made of, not their items alone."""
+    one, other = (
+        replace(domain(), users=np.arange(2), sequences=[np.array(each) for each in sequences])
+        for sequences in ([[1, 2, 3], [4]], [[1, 2], [3, 4]])
+    )
+    assert one.fingerprint != other.fingerprint == replace(other).fingerprint
+
+
+def test_a_corpus_with_nothing_to_learn_from_is_refused() -> None:
+    with pytest.raises(InputError, match="nothing to learn from"):
+        SASRecBaseline(replace(domain(), sequences=[np.array([1])] * 8), small(), 1)
+
+
 def _killing(after: int) -> Any:
     """run_epoch that dies when it is called once more than `after` times."""
     from pulse_core.sequence.training import run_epoch
@@ -167,6 +195,13 @@ def _killing(after: int) -> Any:
         return run_epoch(*arguments)
 
     return epoch
+
+
+def test_item_knn_beats_popularity_on_planted_order() -> None:
+    held = walking().test
+    popular = walking().popularity[held.candidates].argmax(axis=1) == held.places()
+    found = ItemKNN(walking(), ItemKNNSettings(decay=0.7)).scores(held).argmax(axis=1) == held.places()
+    assert found.mean() > popular.mean() + 0.3
 
 
 def test_sasrec_learns_planted_order_with_both_losses() -> None:

@@ -7,7 +7,7 @@ import torch
 
 from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.errors import InputError
-from pulse_core.sequence.batches import pad, training_batches
+from pulse_core.sequence.batches import draw_negatives, pad, training_batches
 from pulse_core.sequence.full_ranking import ranking_metrics, ranks_of_targets
 from pulse_core.sequence.losses import binary_loss, softmax_loss
 from pulse_core.sequence.model import SASRec
@@ -72,6 +72,24 @@ def test_batches_hold_every_transition_once() -> None:
             pairs += list(zip((inputs[real] - 1).tolist(), (targets[real] - 1).tolist(), strict=True))
     expected = [(a, a + 1) for sequence in sequences for a in sequence[-6:-1].tolist() if len(sequence) > 1]
     assert sorted(pairs) == sorted(expected)
+
+
+def test_a_negative_is_no_item_of_its_users_own() -> None:
+    sequences = [np.array([0, 1, 2, 3, 4, 5, 6]), np.array([7, 8]), np.array([0, 9, 3])]
+    seen = set()
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        for parts in training_batches(sequences, 3, 10, generator):
+            negatives, start = draw_negatives(parts, 10, generator), 0
+            for inputs, targets in parts:
+                for row, kept in zip(torch.cat([inputs[:, :1], targets], dim=1), targets > 0, strict=True):
+                    own = {int(item) - 1 for item in row if item > 0}
+                    drawn = set(negatives[start : start + int(kept.sum())].tolist())
+                    assert not drawn & own
+                    seen |= drawn
+                    start += int(kept.sum())
+            assert start == len(negatives) == 9
+    assert seen == set(range(10))
 
 
 def test_pad() -> None:

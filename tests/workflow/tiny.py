@@ -44,7 +44,7 @@ def tiny_config(directory: Path) -> dict[str, Any]:
             "sasrec": {"dimension": 8, "epochs": 2, "evaluate_every": 1},
             "morec": {"dimension": 8, "epochs": 2, "evaluate_every": 1},
             "ctrl": {"dimension": 8, "epochs": 2, "evaluate_every": 1, "samples": 64, "alignment_epochs": 1},
-            **dict.fromkeys(("a_llmrec", "a_llmrec_reason"), A_LLMREC),
+            "a_llmrec": A_LLMREC,
             "duorec": {"dimension": 8, "epochs": 2},
             "ec4srec": {"dimension": 8, "epochs": 2},
         },

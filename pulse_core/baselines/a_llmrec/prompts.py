@@ -43,12 +43,11 @@ class PromptWriter:
         titles: by item code.
         tokenizer: the language model's.
         title_chars, max_tokens: as in the settings.
-        section: the settings' section, for errors.
     """
 
-    def __init__(self, titles: Sequence[str], tokenizer: Any, title_chars: int, max_tokens: int, section: str) -> None:
+    def __init__(self, titles: Sequence[str], tokenizer: Any, title_chars: int, max_tokens: int) -> None:
         self._titles, self._tokenizer = titles, tokenizer
-        self._title_chars, self._max_tokens, self._section = title_chars, max_tokens, section
+        self._title_chars, self._max_tokens = title_chars, max_tokens
         self._known: dict[str, list[int]] = {}
 
     def _ids(self, text: str) -> list[int]:
@@ -94,6 +93,6 @@ class PromptWriter:
             if len(prefix) + longest <= self._max_tokens:
                 return SoftPrompt(PackedQuestion(prefix, answers), tuple(slots))
         raise InputError(
-            f"baselines.{self._section}.max_tokens is {self._max_tokens}, but one purchase, the rationale and the "
+            f"baselines.a_llmrec.max_tokens is {self._max_tokens}, but one purchase, the rationale and the "
             f"candidates take {len(prefix) + longest} tokens: raise it or lower title_chars"
         )

@@ -147,6 +147,7 @@ class _Alignment(nn.Module):
 
     @torch.no_grad()
     def _look(self) -> Figures:
+        self.eval()
         decoded = self.aligner.item_decoder(self.aligner.item_codes(self.items.to(device()))).cpu().numpy()
         held = self.domain.validation
         return ranking_metrics(ranks_of_targets(self._held @ decoded.T, held.histories, held.targets))
@@ -160,7 +161,8 @@ class _Alignment(nn.Module):
 
         def epoch(number: int) -> float:
             losses = []
-            with drawing(self.seed, number) as generator:
+            self.train()
+            with drawing(self.seed, number, device()) as generator:
                 order = generator.permutation(len(self._owned))
                 for start in range(0, len(order), settings.batch_users):
                     terms = self.terms(order[start : start + settings.batch_users], generator)

@@ -40,13 +40,11 @@ class ALLMRec(Recommender):
         self.shared, self.settings = shared, settings
         self._seed = derive_seed(shared.seed, "projections")
         self._language_model = shared.language_model(settings.dtype)
-        section = "a_llmrec" if shared.given.rationales is None else "a_llmrec_reason"
         self._writer = PromptWriter(
             shared.given.titles,
             self._language_model.tokenizer,
             settings.title_chars,
             settings.max_tokens,
-            section,
         )
         self._scores: dict[str, np.ndarray] = {}
         self._aligned: Aligned
@@ -89,7 +87,7 @@ class ALLMRec(Recommender):
         def epoch(number: int) -> float:
             self.projections.train()
             losses = []
-            with drawing(self._seed, number) as generator:
+            with drawing(self._seed, number, device()) as generator:
                 for rows in shuffled_batches(packed, settings.batch_users, generator):
                     chosen = [answered[row] for row in rows]
                     found, _ = model.log_probabilities(chosen, users[rows], aligned.codes, self.projections)

@@ -1,19 +1,12 @@
 """Settings of A-LLMRec, without and with the selected rationale in its prompt."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from pulse_core.baselines.settings.tuned import TunedSettings
-from pulse_core.sequence.settings import SASRecSettings
+from pulse_core.baselines.settings.tuned import Trials, TunedSettings
+from pulse_core.sequence.settings import SASRecTrainingSettings
 from pulse_core.settings import Settings
-
-
-class CollaborativeSettings(SASRecSettings):
-    """Stage 0: the sequence model that everything stands on; frozen afterwards."""
-
-    cross_fit_folds: int = Field(default=0, ge=0, le=0)
-    """Cross-fitting is for the pipeline's own SASRec, whose states train rankers."""
 
 
 class AlignmentSettings(Settings):
@@ -45,12 +38,12 @@ class AlignmentSettings(Settings):
 
 
 class ALLMRecSettings(TunedSettings):
-    """A-LLMRec (Kim et al. 2024): collaborative embeddings as soft tokens in a frozen language model's prompt.
+    """A-LLMRec (Kim et al. 2024), without and with reasons: collaborative embeddings as soft tokens in a frozen prompt.
 
     The language model is the configured SLM in the place of OPT-6.7B, so that the systems' backbones match.
     """
 
-    collaborative: CollaborativeSettings = CollaborativeSettings()
+    collaborative: SASRecTrainingSettings = SASRecTrainingSettings()
     alignment: AlignmentSettings = AlignmentSettings()
     history_items: int = Field(default=5, ge=1)
     """Purchases in the prompt; the paper's 10."""
@@ -68,11 +61,5 @@ class ALLMRecSettings(TunedSettings):
     """Stage 2: epochs without a better validation NDCG@10 among the candidates before training stops."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Precision of the language model, weights included; `auto` as in `generation.dtype`."""
-    search: list[dict[str, Any]] = Field(
-        default_factory=lambda: [{}, {"learning_rate": 1e-3}, {"learning_rate": 3e-4}, {"learning_rate": 3e-3}]
-    )
+    search: Trials = Field(default=[{}, {"learning_rate": 1e-3}, {"learning_rate": 3e-4}, {"learning_rate": 3e-3}])
     """One entry a trial. Trials that leave `collaborative` and `alignment` alone share both stages."""
-
-
-class ALLMRecReasonSettings(ALLMRecSettings):
-    """A-LLMRec + Reason: the same, and the selected rationale stands between the history and the candidates."""

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from pulse_core.baselines.settings.a_llmrec import ALLMRecReasonSettings, ALLMRecSettings
+from pulse_core.baselines.settings.a_llmrec import ALLMRecSettings
 from pulse_core.baselines.settings.ctrl import CTRLSettings
 from pulse_core.baselines.settings.duorec import DuoRecSettings
 from pulse_core.baselines.settings.ec4srec import EC4SRecSettings
@@ -28,9 +28,7 @@ class BaselinesSettings(Settings):
     morec: MoRecSettings = MoRecSettings()
     ctrl: CTRLSettings = CTRLSettings()
     a_llmrec: ALLMRecSettings = ALLMRecSettings()
-    a_llmrec_reason: ALLMRecReasonSettings = ALLMRecReasonSettings()
-    slm_sft: RankerTrialsSettings = RankerTrialsSettings()
-    pulse: RankerTrialsSettings = RankerTrialsSettings()
+    ranker: RankerTrialsSettings = RankerTrialsSettings()
     item_knn: ItemKNNSettings = ItemKNNSettings()
 
     @model_validator(mode="after")

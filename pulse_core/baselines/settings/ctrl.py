@@ -1,22 +1,16 @@
 """Settings of CTRL."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from pulse_core.baselines.settings.tuned import TunedSettings
-from pulse_core.sequence.settings import SASRecSettings
+from pulse_core.baselines.settings.tuned import Trials, TunedSettings
+from pulse_core.sequence.settings import SASRecTrainingSettings
 
 
-def _trials() -> list[dict[str, Any]]:
-    return [{}, {"alignment_loss": "bce"}, {"encoder_layers": 0}, {"loss": "bce", "learning_rate": 1e-3}]
-
-
-class CTRLSettings(TunedSettings, SASRecSettings):
+class CTRLSettings(TunedSettings, SASRecTrainingSettings):
     """CTRL (Li et al. 2023): a SASRec that is first aligned with texts of the same samples, then fine-tuned alone."""
 
-    cross_fit_folds: int = Field(default=0, ge=0, le=0)
-    """Cross-fitting is for the pipeline's own SASRec, whose states train rankers."""
     history_items: int = Field(default=3, ge=1, le=1000)
     """The last so many titles of a history are in the prompt; the paper shows all."""
     max_tokens: int = Field(default=72, ge=16, le=8192)
@@ -47,5 +41,7 @@ class CTRLSettings(TunedSettings, SASRecSettings):
     """Of the encoder's trained layers, after the same warm-up."""
     warmup_share: float = Field(default=0.1, ge=0.0, le=1.0)
     """Share of the alignment's steps in which its learning rates rise."""
-    search: list[dict[str, Any]] = Field(default_factory=_trials)
+    search: Trials = Field(
+        default=[{}, {"alignment_loss": "bce"}, {"encoder_layers": 0}, {"loss": "bce", "learning_rate": 1e-3}]
+    )
     """One entry a trial; the first two are both alignment losses."""

@@ -1,12 +1,9 @@
 """Settings of DuoRec."""
 
-from typing import Any
-
 from pydantic import Field
 
 from pulse_core.baselines.settings.post_norm import PostNormSettings
-
-TRIALS: tuple[dict[str, Any], ...] = ({}, {"learning_rate": 3e-3}, {"leave_out_same_target": True}, {"dropout": 0.3})
+from pulse_core.baselines.settings.tuned import Trials
 
 
 class DuoRecSettings(PostNormSettings):
@@ -19,5 +16,5 @@ class DuoRecSettings(PostNormSettings):
     leave_out_same_target: bool = False
     """Leave histories with the same target out of the negatives. The paper does not: popular targets are then pushed
     apart and pulled together at once."""
-    search: list[dict[str, Any]] = Field(default_factory=lambda: [dict(changed) for changed in TRIALS])
+    search: Trials = Field(default=[{}, {"learning_rate": 3e-3}, {"leave_out_same_target": True}, {"dropout": 0.3}])
     """One entry a trial, the paper's values first. At its learning rate 50 epochs of a small corpus end too early."""

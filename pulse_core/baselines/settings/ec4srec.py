@@ -1,12 +1,11 @@
 """Settings of EC4SRec."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator
 
 from pulse_core.baselines.settings.post_norm import PostNormSettings
-
-TRIALS: tuple[dict[str, Any], ...] = ({}, {"learning_rate": 3e-3}, {"importance": "saliency"}, {"dropout": 0.3})
+from pulse_core.baselines.settings.tuned import Trials
 
 
 class EC4SRecSettings(PostNormSettings):
@@ -34,7 +33,7 @@ class EC4SRecSettings(PostNormSettings):
     negative_ratio: float = Field(default=0.7, gt=0.0, lt=1.0)
     """A negative view by crop keeps this share, the least important; by mask or reorder it touches this share, the most
     important."""
-    search: list[dict[str, Any]] = Field(default_factory=lambda: [dict(changed) for changed in TRIALS])
+    search: Trials = Field(default=[{}, {"learning_rate": 3e-3}, {"importance": "saliency"}, {"dropout": 0.3}])
     """One entry a trial, the paper's values first. At its learning rate 50 epochs of a small corpus end too early."""
 
     @field_validator("explain_after")

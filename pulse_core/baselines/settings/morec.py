@@ -1,14 +1,10 @@
 """Settings of MoRec."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from pulse_core.baselines.settings.tuned import TunedSettings
-
-
-def _trials() -> list[dict[str, Any]]:
-    return [{}, {"loss": "batch_ce"}, {"encoder_layers": 0}, {"dropout": 0.3}]
+from pulse_core.baselines.settings.tuned import Trials, TunedSettings
 
 
 class MoRecSettings(TunedSettings):
@@ -45,7 +41,7 @@ class MoRecSettings(TunedSettings):
     batch_size: int = Field(default=128, ge=1)
     """Users in one step."""
     encoder_every: int = Field(default=4, ge=1)
-    """The encoder takes one step on the summed gradients of so many batches and their titles are encoded once for all:
+    """The encoder takes one step on the mean gradient of so many batches and their titles are encoded once for all:
     the paper's 1 costs so many times more."""
     epochs: int = Field(default=30, ge=1)
     """At most so many passes over the training sequences."""
@@ -53,7 +49,7 @@ class MoRecSettings(TunedSettings):
     """Epochs between two looks at the validation targets (full-ranking NDCG@10)."""
     patience: int = Field(default=4, ge=1)
     """Stop after so many looks without improvement and keep the best model."""
-    search: list[dict[str, Any]] = Field(default_factory=_trials)
+    search: Trials = Field(default=[{}, {"learning_rate": 3e-4}, {"encoder_layers": 0}, {"dropout": 0.3}])
     """One entry a trial."""
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from pulse_core.ranking.settings import RankerSettings
 
 
 class RankerTrialsSettings(TunedSettings):
-    """Trials over the section `ranker`. Keep those of `pulse` and `slm_sft` alike: only the rationale should differ."""
+    """Trials of the ranker, the same for PULSE and for SLM + SFT: only the rationale differs."""
 
     search: Trials = Field(default=[{}, {"learning_rate": 3e-4}, {"learning_rate": 3e-3}, {"epochs": 4}])
     """One entry a trial, laid over the section `ranker`. `{}` is the ranker as configured, which hr1.json tells of: it

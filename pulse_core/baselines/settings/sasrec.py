@@ -3,14 +3,12 @@
 from pydantic import Field
 
 from pulse_core.baselines.settings.tuned import Trials, TunedSettings
-from pulse_core.sequence.settings import SASRecSettings
+from pulse_core.sequence.settings import SASRecTrainingSettings
 
 
-class SASRecBaselineSettings(TunedSettings, SASRecSettings):
+class SASRecBaselineSettings(TunedSettings, SASRecTrainingSettings):
     """SASRec (Kang & McAuley 2018), tuned: the full softmax and the original loss with one negative."""
 
-    cross_fit_folds: int = Field(default=0, ge=0, le=0)
-    """Cross-fitting is for the pipeline's own SASRec, whose states train rankers."""
     search: Trials = Field(
         default=[
             {"loss": "ce"},

@@ -10,6 +10,16 @@ from pulse_core.settings import Settings
 Trials = list[dict[str, Any]]
 
 
+def merged(values: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
+    """`values` with `changed` laid over them, section by section: what a section does not name stays as it is."""
+    inner = {
+        key: merged(values[key], value)
+        for key, value in changed.items()
+        if isinstance(value, dict) and isinstance(values.get(key), dict)
+    }
+    return {**values, **changed, **inner}
+
+
 class TunedSettings(Settings):
     """Settings of a system that is tuned: the values beside `search` are what every trial starts from."""
 
@@ -20,6 +30,8 @@ class TunedSettings(Settings):
     @model_validator(mode="after")
     def _each_trial_valid(self) -> Self:
         for number, changed in enumerate(self.search):
+            if changed in self.search[:number]:
+                raise ValueError(f"search[{number}] = {json.dumps(changed)}: the same trial twice")
             if "search" in changed:
                 raise ValueError(f"search[{number}]: a trial cannot change the list of trials")
             try:
@@ -27,12 +39,13 @@ class TunedSettings(Settings):
             except ValidationError as error:
                 details = error.errors(include_url=False)[0]
                 key = ".".join(map(str, details["loc"]))
-                message = details["msg"].removeprefix("Value error, ")
+                unknown = details["type"] == "extra_forbidden"
+                message = "no such key" if unknown else details["msg"].removeprefix("Value error, ")
                 raise ValueError(f"search[{number}] = {json.dumps(changed)}: {key} {message}") from None
         return self
 
     def _with(self, changed: dict[str, Any]) -> Self:
-        return type(self).model_validate({**self.model_dump(), "search": [], **changed})
+        return type(self).model_validate(merged({**self.model_dump(), "search": []}, changed))
 
     def only(self, trials: int) -> Self:
         """These settings with the first `trials` of `search` alone."""

@@ -1,0 +1,55 @@
+"""What baselines are given: no held-out target in a training sequence, whichever way the split was made."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pulse_core.baselines.domain import make_domain
+from pulse_core.data.examples import make_examples
+from pulse_core.data.settings import SplitSettings
+from pulse_core.errors import InputError
+from pulse_core.keys import KEY
+
+
+def interactions() -> pd.DataFrame:
+    """Items are numbered through, so that each is bought once and a leak can be told by its number."""
+    generator = np.random.default_rng(4)
+    users = np.repeat(np.arange(30), generator.integers(4, 9, size=30))
+    frame = pd.DataFrame({"user": users, "item": np.arange(len(users))}).astype("int32")
+    times = generator.permutation(len(users))
+    frame["timestamp"] = frame.assign(time=times).groupby("user")["time"].transform(sorted)
+    return frame.assign(rating=np.float32(5), row=np.arange(len(users)))
+
+
+def with_candidates(examples: pd.DataFrame) -> pd.DataFrame:
+    return examples[KEY].assign(candidates=[np.array([target, 0]) for target in examples["target"]])
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        SplitSettings(),
+        SplitSettings(examples_per_user=3),
+        SplitSettings(kind="global_time", validation_quantile=0.6, test_quantile=0.8),
+    ],
+    ids=["leave one out", "three examples a user", "global time"],
+)
+def test_training_sequences_hold_no_held_out_target_and_nothing_after_one(split: SplitSettings) -> None:
+    table = interactions()
+    examples = make_examples(table, split, 1, [f"u{user}" for user in range(30)])
+    found = make_domain(table, examples, with_candidates(examples), len(table))
+    learned = set(np.concatenate(found.sequences).tolist())
+    for part in (found.validation, found.test):
+        assert len(part) and not learned & set(part.targets.tolist())
+        assert part.split == part.keys[0][1]
+    last = {int(user): int(sequence[-1]) for user, sequence in zip(found.users, found.sequences, strict=True)}
+    latest = pd.DataFrame(found.train.keys, columns=KEY).assign(target=found.train.targets).sort_values("position")
+    assert latest.groupby("user")["target"].last().to_dict() == last  # each ends with its user's latest training target
+
+
+def test_an_example_without_candidates_is_refused() -> None:
+    table = interactions()
+    examples = make_examples(table, SplitSettings(), 1, [f"u{user}" for user in range(30)])
+    with pytest.raises(InputError, match=r"candidates: none for .*\(3, 'test'"):
+        drawn = with_candidates(examples)
+        make_domain(table, examples, drawn[(drawn["user"] != 3) | (drawn["split"] != "test")], len(table))
