@@ -76,7 +76,7 @@ def run(training: str, models: Path, folder: Path, code: str = "code", **changes
         save_ranker(ranker, out)
         np.save(out / "scores.npy", score(ranker, asked(11).questions, "test"))
         (out / "training.json").write_text(json.dumps(asdict(record)))
-    return artifacts(folder)
+    return artifacts(folder, processes.rank())
 
 
 def artifacts(folder: Path, rank: int = 0) -> dict[str, bytes]:
