@@ -1,5 +1,6 @@
 """What the systems that know items by their id share: the backbone's states, scores, and the epoch's own seed."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -47,9 +48,9 @@ class IDModel(Recommender):
             torch.manual_seed(derive_seed(seed, "weights"))
             self.model = self.new_backbone()
 
+    @abstractmethod
     def new_backbone(self) -> SASRec:
         """An untrained backbone; draws from torch's global generator."""
-        raise NotImplementedError
 
     def train(
         self,

@@ -1,5 +1,6 @@
 """What DuoRec and EC4SRec share: the post-norm backbone, trained on all prefixes by cross-entropy and a contrast."""
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -55,9 +56,9 @@ class PrefixModel(IDModel):
     def prepare(self, number: int) -> None:
         """What has to be done before an epoch."""
 
+    @abstractmethod
     def contrast(self, rows: np.ndarray, generator: np.random.Generator) -> Tensor | None:
         """The weighted contrastive loss of these prefixes; None: none yet."""
-        raise NotImplementedError
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         settings = self.settings
