@@ -1,36 +1,14 @@
-"""A domain with planted sequential signal: items come in a cycle, so the next item follows from the last.
+"""A domain with planted sequential signal, for every system."""
 
-Popularity knows nothing of it: every item of the cycle is bought about as often as any other.
-"""
-
-import numpy as np
 import pandas as pd
 import pytest
 
 from pulse_core.baselines.domain import Domain, make_domain
-from pulse_core.data.examples import make_examples
-from pulse_core.data.settings import SplitSettings
 from pulse_core.sequence.settings import CandidateSettings
 from pulse_core.sequence.stages import run_candidates
+from tests.planted_cycle import ITEMS, examples, interactions, user_ids
 
-ITEMS, USERS = 60, 80
-
-
-@pytest.fixture(scope="session")
-def user_ids() -> list[str]:
-    return [f"U{user:04d}" for user in range(USERS)]
-
-
-@pytest.fixture(scope="session")
-def interactions() -> pd.DataFrame:
-    """User u walks round the catalogue from its own start; item ITEMS - 1 is never bought."""
-    generator = np.random.default_rng(5)
-    rows = []
-    for user in range(USERS):
-        start, length = int(generator.integers(ITEMS - 1)), int(generator.integers(5, 12))
-        rows += [(user, (start + step) % (ITEMS - 1)) for step in range(length)]
-    frame = pd.DataFrame(rows, columns=["user", "item"]).astype("int32")
-    return frame.assign(rating=np.float32(5), timestamp=np.arange(len(rows)), row=np.arange(len(rows)))
+__all__ = ["examples", "interactions", "user_ids"]
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +18,7 @@ def titles() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def domain(interactions: pd.DataFrame, user_ids: list[str], titles: list[str]) -> Domain:
+def domain(interactions: pd.DataFrame, examples: pd.DataFrame, user_ids: list[str], titles: list[str]) -> Domain:
     """The planted cycle with its examples and ten candidates each."""
-    examples = make_examples(interactions, SplitSettings(), 3, user_ids)
     candidates = run_candidates(interactions, examples, user_ids, titles, CandidateSettings(), 3)
     return make_domain(interactions, examples, candidates.to_pandas(), ITEMS)

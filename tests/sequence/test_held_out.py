@@ -8,7 +8,7 @@ from pulse_core.data.examples import make_examples
 from pulse_core.data.settings import SplitSettings
 from pulse_core.sequence.settings import SASRecSettings
 from pulse_core.sequence.stages import run_sasrec
-from tests.sequence.conftest import ITEMS
+from tests.planted_cycle import ITEMS
 
 
 def had_they_bought(other_targets_of: list[str], interactions: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from pulse_core.sequence.settings import CandidateSettings, NeighbourSettings, S
 from pulse_core.sequence.stages import load_fold_models, run_candidates, run_sasrec, sasrec_predictions
 from pulse_core.sequence.states import states
 from pulse_core.sequence.training import new_model
-from tests.sequence.conftest import ITEMS
+from tests.planted_cycle import ITEMS
 
 
 @pytest.fixture(scope="module")
