@@ -242,14 +242,20 @@ def test_the_four_losses_by_hand() -> None:
     )
 
 
-def test_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: Path) -> None:
-    """A random language model is enough: the soft tokens alone carry what the sequence model knows."""
+@pytest.mark.parametrize("reasons", [False, True])
+def test_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: Path, reasons: bool) -> None:
+    """A random language model is enough: the soft tokens alone carry what the sequence model knows.
+
+    Reasons that tell nothing take little of it.
+    """
     titles = [f"{'ABCDEFGH'[item // 8]}{'abcdefgh'[item % 8]}" for item in range(domain.item_count)]
     texts = WORDS + [f" {title}" for title in titles] * 5  # a token each
     save_language_model(tmp_path / "slm", texts, initializer_range=0.1, hidden_size=64)
     save_encoder(tmp_path / "encoder", titles)
+    keys = [key for part in (domain.train, domain.validation, domain.test) for key in part.keys]
+    rationales = dict.fromkeys(keys, "Wants more.") if reasons else None
     system = ALLMRec(
-        Shared(given(domain, tmp_path, titles), 3),
+        Shared(given(domain, tmp_path, titles, rationales), 3),
         settings(learning_rate=1e-2, epochs=15, patience=4, history_items=3),
     )
     system.fit(Checkpoint())

@@ -1,17 +1,22 @@
 """The ranker's trials: the configured one is taken as it is, and only if it ranked the same candidates."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from pulse_core.baselines.domain import Domain
-from pulse_core.baselines.ranker_trials import Configured
+from pulse_core.baselines.ranker_trials import Configured, RankerTrial
 from pulse_core.baselines.settings.ranker_trials import RankerTrialsSettings
-from pulse_core.baselines.tuning import predictions, tune
+from pulse_core.baselines.tuning import candidate_figures, predictions, tune
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
 from pulse_core.evaluation.tables import predictions_table
+from pulse_core.ranking.packing import Question
 from pulse_core.ranking.settings import RankerSettings
+from pulse_core.ranking.training import Asked
+from tests.workflow.tiny_models import save_language_model
 
 
 def table(domain: Domain) -> pd.DataFrame:
@@ -51,3 +56,32 @@ def test_a_trial_is_laid_over_the_configured_ranker() -> None:
     own = RankerSettings(epochs=7)
     assert trials.trial(0).over(own) == own
     assert trials.trial(1).over(own) == own.model_copy(update={"learning_rate": 3e-4})
+
+
+def test_slm_sft_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: Path) -> None:
+    """Titles like dominoes: the next one starts with the word that ends the last. A random language model learns it."""
+    titles = [f"w{item} w{(item + 1) % (domain.item_count - 1)}" for item in range(domain.item_count)]
+    words = [f" w{item}" for item in range(domain.item_count)] * 9  # a token each
+    save_language_model(
+        tmp_path, ["Bought, oldest first:\n- Bought next:\n-", *words], hidden_size=64, initializer_range=0.1
+    )
+
+    def asked(split: str) -> Asked:
+        part = getattr(domain, split)
+        questions = [
+            Question((titles[history[-1]],), None, tuple(titles[item] for item in offered))
+            for history, offered in zip(part.histories, part.candidates, strict=True)
+        ]
+        return Asked(questions, part.places().tolist())
+
+    settings = RankerSettings(
+        dtype="float32", adapted_layers=None, lora_r=32, lora_alpha=32, learning_rate=1e-2, epochs=12, patience=12,
+        batch_users=8, gradient_accumulation=1,
+    )  # fmt: skip
+    system = RankerTrial(tmp_path, settings, {split: asked(split) for split in ("train", "validation", "test")}, 3)
+    system.fit(Checkpoint())
+    popularity = domain.popularity[domain.test.candidates].astype(np.float32)
+    floor, reached = (
+        candidate_figures(domain.test, scores)["hr@1"] for scores in (popularity, system.scores(domain.test))
+    )
+    assert reached > floor + 0.2
