@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pulse_core.checkpoints import Checkpoint, optimiser_tensors, restore_optimiser
 
+METRIC = "ndcg@10"  # the figure of a look that has to rise
 Figures = dict[str, float]
 Advance = Callable[[int, str], None]
 
@@ -25,8 +26,6 @@ class Schedule:
     epochs: int
     evaluate_every: int
     patience: int
-    metric: str = "ndcg@10"
-    """The figure of a look that has to rise."""
     first_look: int = 1
     """No look before this epoch, so that the training neither stops before it nor keeps what was before it."""
 
@@ -106,15 +105,15 @@ def fit(
             found.best_epoch = number
         elif schedule.looks(number):
             figures = look()
-            earlier = max((each[schedule.metric] for each in found.curve), default=-1.0)
+            earlier = max((each[METRIC] for each in found.curve), default=-1.0)
             found.curve.append({"epoch": number, "loss": loss, **figures})
-            if figures[schedule.metric] > earlier:
+            if figures[METRIC] > earlier:
                 best, found.best_epoch, waited = trained_state(module), number, 0
             else:
                 waited += 1
         if advance:
-            reached = max((each[schedule.metric] for each in found.curve), default=None)
-            advance(1, f"loss {loss:.3f}" + (f", best {schedule.metric} {reached:.4f}" if reached is not None else ""))
+            reached = max((each[METRIC] for each in found.curve), default=None)
+            advance(1, f"loss {loss:.3f}" + (f", best {METRIC} {reached:.4f}" if reached is not None else ""))
         if checkpoint.due():
             keep()
     if checkpoint.directory:

@@ -11,6 +11,7 @@ from pulse_core.baselines.domain import Domain, make_domain
 from pulse_core.baselines.settings.tuned import TunedSettings
 from pulse_core.baselines.system import Recommender
 from pulse_core.baselines.tuning import tune, write_tuned
+from pulse_core.errors import InputError
 from pulse_core.seeding import derive_seed
 
 
@@ -48,7 +49,10 @@ def run_tuned(
     `seed` is told in metrics.json where it is not `seed_of(job)`.
     """
     work = Path(job.params.work)
-    tuned = tune(make, settings, len(settings.search), domain.validation, work, job.params.code, model)
+    try:
+        tuned = tune(make, settings, len(settings.search), domain.validation, work, job.params.code, model)
+    except InputError as error:
+        raise InputError(f"baselines.{job.params.section}: {error}") from error
     write_tuned(
         job.params.system, tuned, domain, seed_of(job) if seed is None else seed, Path(job.output.predictions).parent
     )

@@ -30,7 +30,9 @@ class BaselineInputs:
         for need in system.needs:
             kind, _, variant = need.partition(":")
             if kind == "slm":
-                files |= {"slm": self._wiring.models.weights("slm"), "reviews": f"{corpus}/reviews.parquet"}
+                files["slm"] = self._wiring.models.weights("slm")
+            elif kind == "reviews":
+                files["reviews"] = f"{corpus}/reviews.parquet"
             elif kind == "encoder":
                 files["encoder"] = self._wiring.models.weights("encoder")
             elif kind == "rationales":

@@ -3,7 +3,7 @@
 Both sides have the same sequences and training targets, softmax loss over all items, shape, dropout, learning rate,
 epochs, optimiser steps an epoch (so also targets a step, in the mean), threads and looks at validation, and keep the
 weights of their best look; one side runs after the other. Scores of both go through our evaluator.
-`python -m benchmarks.peers.run luxury --epochs 5` runs less.
+`python -m benchmarks.peers.run luxury --epochs 5` runs less, and writes nothing.
 """
 
 import argparse
@@ -194,8 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         peers = plan.read(folder)
         sides = compare(plan, peers, chosen.threads)
         found = figures(name, sides)
-        known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        RESULTS.write_text(json.dumps(dict(sorted((known | found).items())), indent=2) + "\n")
+        if not given:
+            known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+            RESULTS.write_text(json.dumps(dict(sorted((known | found).items())), indent=2) + "\n")
         print(table(name, found, {metric: noise(sides, metric) for metric in ("hr10", "ndcg10")}) + "\n", flush=True)
 
 

@@ -174,7 +174,7 @@ class CTRL(IDModel):
         optimiser = torch.optim.Adam(self.model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
 
         def epoch(_number: int, generator: np.random.Generator) -> float:
-            return run_epoch(self.model, self.domain.sequences, optimiser, settings, generator)
+            return run_epoch(self.model, self.domain.sequences, optimiser, settings, generator, "learning_rate")
 
         schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
         made_of = (self.titles, self._encoder[2:], settings.model_dump())
@@ -214,7 +214,7 @@ class CTRL(IDModel):
                     optimiser.zero_grad(set_to_none=True)
                     loss.backward()
                     optimiser.step()
-                    losses.append(finite(loss.item(), "CTRL's alignment", "baselines.ctrl.alignment_learning_rate"))
+                    losses.append(finite(loss.item(), "CTRL's alignment", "alignment_learning_rate"))
             return float(np.mean(losses))
 
         schedule = Schedule(settings.alignment_epochs, 1, 1)

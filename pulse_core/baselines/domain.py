@@ -37,14 +37,13 @@ class Examples:
 
 @dataclass(frozen=True)
 class Domain:
-    """One domain: `sequences[i]` are the training items of user `users[i]`, oldest first.
+    """One domain: `sequences` are the training items of each user, oldest first.
 
     Training sequences end with the training target: no validation or test target is among them. `train` are the
     training examples with their candidates, for models that learn to rank them.
     """
 
     item_count: int
-    users: np.ndarray
     sequences: list[np.ndarray]
     train: Examples
     validation: Examples
@@ -62,7 +61,7 @@ class Domain:
         for part in (self.train, self.validation, self.test):
             digest.update(repr(part.keys).encode() + part.targets.tobytes() + part.candidates.tobytes())
             digest.update(_bytes(part.histories))
-        digest.update(_bytes(self.sequences) + self.users.tobytes())
+        digest.update(_bytes(self.sequences))
         return digest.hexdigest()
 
 
@@ -89,7 +88,7 @@ def make_domain(
             f"candidates: none for (user, split, position) {keys(without)[0]}: make candidates.parquet anew"
         )
     parts = {name: _examples(name, joined[joined["split"] == name]) for name in ("train", "validation", "test")}
-    return Domain(item_count, np.array(list(learned), dtype=np.int64), list(learned.values()), **parts)
+    return Domain(item_count, list(learned.values()), **parts)
 
 
 def _bytes(lists: list[np.ndarray]) -> bytes:

@@ -158,7 +158,7 @@ class MoRec(Recommender):
                 if number == len(group) - 1 and vectors.grad is not None:
                     encoded.backward(vectors.grad / len(group))
                 optimiser.step()  # leaves the encoder alone where it has no gradient
-                losses.append(finite(loss.item(), "MoRec", "baselines.morec.learning_rate"))
+                losses.append(finite(loss.item(), "MoRec", "learning_rate"))
         return float(np.mean(losses))
 
     def _negatives(self, parts: Parts, generator: np.random.Generator) -> np.ndarray:

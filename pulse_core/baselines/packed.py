@@ -72,21 +72,11 @@ def packed_states(
     Returns:
         (w, dim).
     """
-    layout = Layout.of(lengths)
-    codes = np.concatenate([padded[rows, :length].ravel() for rows, length in layout.groups])
-    return packed_from_vectors(model, model.items(torch.from_numpy(codes)), layout, lengths, wanted)
-
-
-def packed_from_vectors(
-    model: SASRec,
-    vectors: Tensor,
-    layout: Layout,
-    lengths: np.ndarray,
-    wanted: tuple[np.ndarray, np.ndarray] | None = None,
-) -> Tensor:
-    """`packed_states` from the item vectors as they lie in the layout, (positions, dim)."""
     if not model.post_norm:
         raise ValueError("packed passes are for the post-norm form")
+    layout = Layout.of(lengths)
+    codes = np.concatenate([padded[rows, :length].ravel() for rows, length in layout.groups])
+    vectors = model.items(torch.from_numpy(codes))
     rate = model.dropout.p if model.training else 0.0
     places = np.concatenate([np.tile(np.arange(length), len(rows)) for rows, length in layout.groups])
     x = dropped(model.norm(vectors + model.positions(torch.from_numpy(places))), rate)

@@ -75,7 +75,7 @@ class PrefixModel(IDModel):
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 optimiser.step()
-                losses.append(finite(loss.item(), self.label, f"baselines.{self.label.lower()}.learning_rate"))
+                losses.append(finite(loss.item(), self.label, "learning_rate"))
             return float(np.mean(losses))
 
         schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience, first_look=self.first_look)

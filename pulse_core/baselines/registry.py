@@ -16,7 +16,8 @@ class System:
     """One system: `results/<domain>/baselines/<name>/`, rule `baseline_<name>`, `workflow_scripts/baselines/<name>.py`.
 
     What it learns from beside the corpus, its examples and candidates is named in `needs`: `encoder` and `slm` (the
-    prepared models), `rationales` (those that the Thought Space selected), `ranker:<variant>` (the configured ranker).
+    prepared models), `reviews` (for the ranker's questions), `rationales` (those that the Thought Space selected),
+    `ranker:<variant>` (the configured ranker).
     `reads` are other sections of the configuration that its script is given, whole or in part (`ranker:epochs,dtype`).
     `section` under `baselines` in the configuration tunes it, where it has one; systems that share a section differ by
     nothing but what they need, and start from one seed.
@@ -61,11 +62,11 @@ SYSTEMS = (
         "untrained_slm",
         "LLM zero-shot",
         LANGUAGE_MODEL,
-        ("slm",),
-        ("ranker:history_items,title_chars,max_tokens,batch_users,dtype",),
+        ("slm", "reviews"),
+        ("ranker:history_items,title_chars,max_tokens,batch_users,dtype,attention,load_in_4bit",),
     ),
-    System("slm_sft", "SLM + SFT", LANGUAGE_MODEL, ("slm", "ranker:no_reason"), ("ranker",), "ranker"),
-    System("pulse", "PULSE", OURS, ("slm", "rationales", "ranker:thought_space"), ("ranker",), "ranker"),
+    System("slm_sft", "SLM + SFT", LANGUAGE_MODEL, ("slm", "reviews", "ranker:no_reason"), ("ranker",), "ranker"),
+    System("pulse", "PULSE", OURS, ("slm", "reviews", "rationales", "ranker:thought_space"), ("ranker",), "ranker"),
     System("popularity", "Popularity", FLOOR),
     System("item_knn", "item-kNN", FLOOR, section="item_knn"),
     System("brand_repeat", "brand repeat", FLOOR),

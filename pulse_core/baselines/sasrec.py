@@ -33,7 +33,7 @@ class SASRecBaseline(IDModel):
         optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
 
         def epoch(_number: int, generator: np.random.Generator) -> float:
-            return run_epoch(self.model, self.domain.sequences, optimiser, settings, generator)
+            return run_epoch(self.model, self.domain.sequences, optimiser, settings, generator, "learning_rate")
 
         schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
         return self.train(epoch, optimiser, schedule, checkpoint, settings.model_dump())

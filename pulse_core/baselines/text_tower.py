@@ -79,15 +79,20 @@ class TextTower(nn.Module):
         mask = (torch.arange(int(lengths.max())) < lengths[:, None]).long().to(self.device)
         if self.below is None:
             return self._pooled(self.top, mask, input_ids=self._ids(rows))
-        new = [int(row) for row in rows if int(row) not in self._kept]
-        found = dict(zip(new, self._made_below(np.array(new)), strict=True)) if new else {}
-        if self._keeps:
-            self._kept |= found
-            found = self._kept
+        if self._keeps and not self._kept:
+            self._keep_all()
+        found = self._kept if self._keeps else dict(zip(rows.tolist(), self._made_below(rows), strict=True))
         if self.top is None:
             return torch.stack([found[int(row)] for row in rows])
         states = pad_sequence([found[int(row)] for row in rows], batch_first=True)
         return self._pooled(self.top, mask, inputs_embeds=states)
+
+    def _keep_all(self) -> None:
+        """In batches that no call's texts decide: bits depend on them, and a resumed training's calls are others."""
+        order = np.argsort(self._lengths, kind="stable")
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            self._kept |= dict(zip(rows.tolist(), self._made_below(rows), strict=True))
 
     @torch.no_grad()
     def _made_below(self, rows: np.ndarray) -> Iterator[Tensor]:

@@ -16,6 +16,7 @@ from pulse_core.baselines.domain import Domain, Examples
 from pulse_core.baselines.settings.tuned import TunedSettings
 from pulse_core.baselines.system import Recommender
 from pulse_core.checkpoints import Checkpoint
+from pulse_core.errors import InputError
 from pulse_core.evaluation.metrics import target_ranks
 from pulse_core.evaluation.tables import predictions_table
 from pulse_core.rank_metrics import hit_at_1, ndcg_at_10, reciprocal_rank
@@ -71,13 +72,19 @@ def tune(
         settings: with `search`, one entry a trial.
         work: a directory of this system's own; trials that a killed run has finished there are not done again.
         code, model: what trials depend on beside the settings (`pulse_core.checkpoints`).
+
+    Raises:
+        InputError: from a trial, with its number and what it changes.
     """
     found: Tuned | None = None
     done: list[Trial] = []
     for number in range(trials):
-        system = make(settings.trial(number))
         directory = work / f"trial-{number + 1}" if work else None
-        training = system.fit(Checkpoint(directory, code, model))
+        try:
+            system = make(settings.trial(number))
+            training = system.fit(Checkpoint(directory, code, model))
+        except InputError as error:
+            raise InputError(f"search[{number}] = {settings.search[number]}: {error}") from error
         trial = Trial(settings.search[number], candidate_figures(validation, system.scores(validation)), training)
         log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, trial.changed, trial.validation["hr@1"])
         done.append(trial)

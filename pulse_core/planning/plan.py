@@ -142,9 +142,10 @@ def _notes(planner: Planner, rows: Sequence[StagePlan]) -> list[str]:
     notes.append(
         f"epochs: {plan.epochs_share:g} of the configured ones (plan.epochs_share); early stopping may end sooner"
     )
-    notes.append(
-        "left out, minutes on the CPU: examples, candidates, neighbours, SASRec's trials, counting baselines, figures"
-    )
+    notes += [
+        "left out, minutes on the CPU: examples, candidates, neighbours, SASRec's trials, counting baselines, figures",
+        "left out, hours with large models: the other systems of results/tables/overall.csv and every further trial",
+    ]
     side_by_side = [row.memory.sequences for row in rows if row.memory and row.memory.sequences is not None]
     if side_by_side:
         notes.append(

@@ -50,8 +50,8 @@ def cells(
     for domain, rows in ours.groupby("domain", sort=False):
         corpus = rows["corpus"].iloc[0]
         indexed = rows.set_index("system")
-        # a system that was shown the answer may not be the best of those that were not
-        marks = places(indexed.loc[~indexed["oracle"].astype(bool), "hr1"])
+        # a system that was shown the answer may not be the best of those that were not; chance is no system
+        marks = places(indexed.loc[~indexed["oracle"].astype(bool) & (indexed.index != "chance"), "hr1"])
         headings.append(f"{domain} ({corpus})")
         columns.append({str(name): _cell(row, marks.get(str(name)), confidence) for name, row in indexed.iterrows()})
         figures = {each.system: Cell(share(each.value)) for each in paper if each.beside == (domain, corpus)}

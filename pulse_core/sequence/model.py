@@ -82,6 +82,9 @@ class SASRec(nn.Module):
                     nn.init.normal_(parameter, std=0.02)
                 else:
                     nn.init.xavier_normal_(parameter)
+        for module in self.modules():
+            if self.post_norm and isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
         with torch.no_grad():
             self.items.weight[0].zero_()  # either also fills the padding row
 

@@ -1,4 +1,4 @@
-"""The sequence stages over tables: SASRec with its states, candidates, neighbours, and SASRec's own predictions."""
+"""The sequence stages over tables: SASRec with its states, and candidates."""
 
 import logging
 from collections.abc import Sequence
@@ -11,14 +11,13 @@ import pyarrow as pa
 from pulse_core.artifacts import write_json, write_table
 from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.errors import InputError
-from pulse_core.keys import KEY
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.candidates import draw_candidates, example_seeds, title_groups
 from pulse_core.sequence.cross_fit import ALL_USERS, fold_of_examples, fold_of_users, train_cross_fitted
 from pulse_core.sequence.full_ranking import ranking_metrics
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import CandidateSettings, SASRecSettings
-from pulse_core.sequence.states import full_ranks, score_candidates, states
+from pulse_core.sequence.states import full_ranks, states
 from pulse_core.sequence.training import load_models, save_models
 
 log = logging.getLogger("pulse")
@@ -100,22 +99,6 @@ def run_candidates(
         ranking,
     )
     return keyed_table(examples, {"candidates": list_column(drawn, pa.int32())})
-
-
-def sasrec_predictions(models: dict[int, SASRec], examples: pd.DataFrame, candidates: pd.DataFrame) -> pa.Table:
-    """SASRec's scores of the candidates of validation and test examples, in the one schema of predictions."""
-    joined = examples.merge(candidates, on=KEY, how="inner", validate="one_to_one")
-    joined = joined[joined["split"] != "train"]
-    listed = np.stack(joined["candidates"].tolist()).astype(np.int64)
-    scores = score_candidates(models[ALL_USERS], joined["history"].tolist(), listed)
-    return pa.table(
-        {
-            "user": pa.array(joined["user"], pa.int32()),
-            "split": pa.array(joined["split"], pa.string()),
-            "candidates": list_column(listed, pa.int32()),
-            "scores": list_column(scores, pa.float32()),
-        }
-    )
 
 
 def list_column(values: np.ndarray, kind: pa.DataType) -> pa.Array:

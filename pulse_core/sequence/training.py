@@ -86,8 +86,9 @@ def run_epoch(
     optimiser: torch.optim.Optimizer,
     settings: SASRecTrainingSettings,
     generator: np.random.Generator,
+    key: str = "sasrec.learning_rate",
 ) -> float:
-    """One pass over the sequences; returns the mean loss a batch."""
+    """One pass over the sequences; returns the mean loss a batch. `key` is to be lowered if it diverges."""
     model.train()
     losses: list[float] = []
     for parts in training_batches(sequences, settings.batch_size, settings.max_length, generator):
@@ -95,7 +96,7 @@ def run_epoch(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        losses.append(finite(loss.item(), "SASRec", "sasrec.learning_rate"))
+        losses.append(finite(loss.item(), "SASRec", key))
     return float(np.mean(losses))
 
 

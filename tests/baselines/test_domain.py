@@ -42,7 +42,8 @@ def test_training_sequences_hold_no_held_out_target_and_nothing_after_one(split:
     for part in (found.validation, found.test):
         assert len(part) and not learned & set(part.targets.tolist())
         assert part.split == part.keys[0][1]
-    last = {int(user): int(sequence[-1]) for user, sequence in zip(found.users, found.sequences, strict=True)}
+    buyer = table.set_index("item")["user"]
+    last = {int(buyer[sequence[-1]]): int(sequence[-1]) for sequence in found.sequences}
     latest = pd.DataFrame(found.train.keys, columns=KEY).assign(target=found.train.targets).sort_values("position")
     assert latest.groupby("user")["target"].last().to_dict() == last  # each ends with its user's latest training target
 

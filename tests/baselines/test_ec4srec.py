@@ -10,7 +10,7 @@ import torch
 from pulse_core import checkpoints
 from pulse_core.baselines.domain import Domain, Examples
 from pulse_core.baselines.ec4srec.importance import importance, occlusion, saliency
-from pulse_core.baselines.ec4srec.retrieval import Retrieval, shared_softmax
+from pulse_core.baselines.ec4srec.retrieval import Retrieval, softmax_of_others
 from pulse_core.baselines.ec4srec.system import EC4SRec, MaskedSASRec
 from pulse_core.baselines.ec4srec.views import Batch, importance_ranks, negative_view, positive_views
 from pulse_core.baselines.prefixes import Prefixes
@@ -25,8 +25,8 @@ KEYS, NOISE, LENGTH = 6, 24, 4
 
 
 @pytest.fixture(scope="module")
-def decided() -> EC4SRec:
-    """Trained where one item of a history decides what comes next: key k anywhere among noise is followed by k + 6."""
+def decided() -> list[EC4SRec]:
+    """Three seeds, trained where one item of a history decides what comes next: key k anywhere among noise is followed by k + 6."""
     generator = np.random.default_rng(4)
     sequences = []
     for _ in range(300):
@@ -41,23 +41,29 @@ def decided() -> EC4SRec:
         np.array([sequence[-1] for sequence in sequences[:100]]),
         np.tile(np.arange(KEYS, 2 * KEYS), (100, 1)),
     )
-    domain = Domain(2 * KEYS + NOISE, np.arange(300), sequences, held, held, held)
-    settings = SMALL.model_copy(update={"dimension": 32, "learning_rate": 3e-3, "epochs": 20, "explain_after": [0.99]})
-    system = EC4SRec(domain, settings, 1)
-    system.fit(Checkpoint())
-    return system
+    domain = Domain(2 * KEYS + NOISE, sequences, held, held, held)
+    settings = SMALL.model_copy(update={"dimension": 32, "learning_rate": 3e-3, "epochs": 30, "explain_after": [0.99]})
+    systems = [EC4SRec(domain, settings, seed) for seed in (1, 2, 3)]
+    for system in systems:
+        system.fit(Checkpoint())
+    return systems
 
 
 @pytest.mark.parametrize("method", ["occlusion", "saliency"])
-def test_the_decisive_item_is_the_most_important(decided: EC4SRec, method: str) -> None:
-    """Chance is 1 in 4, and the last item, which a model may trust by its place, is the key as seldom."""
-    held = decided.domain.validation
-    assert candidate_figures(held, decided.scores(held))["hr@1"] > 0.9
-    prefixes = decided.prefixes
-    whole = np.flatnonzero(prefixes.lengths == LENGTH)
-    values = prefixes.ragged(importance(decided.model, prefixes, method), whole)
-    keys = (prefixes.padded(whole) - 1 < KEYS).argmax(axis=1)
-    assert (values.argmax(axis=1) == keys).mean() > 0.8
+def test_the_decisive_item_is_the_most_important(decided: list[EC4SRec], method: str) -> None:
+    """Chance is 1 in 4, and the last item, which a model may trust by its place, is the key as seldom.
+
+    A gradient alone finds it less surely than leaving items out does, and differs from model to model.
+    """
+    found = []
+    for system in decided:
+        held, prefixes = system.domain.validation, system.prefixes
+        assert candidate_figures(held, system.scores(held))["hr@1"] > 0.9
+        whole = np.flatnonzero(prefixes.lengths == LENGTH)
+        values = prefixes.ragged(importance(system.model, prefixes, method), whole)
+        keys = (prefixes.padded(whole) - 1 < KEYS).argmax(axis=1)
+        found.append((values.argmax(axis=1) == keys).mean())
+    assert np.mean(found) > 0.8 and min(found) > 0.5
 
 
 @pytest.mark.parametrize("max_length", [4, 20])
@@ -139,8 +145,11 @@ def test_positive_views_keep_the_important(batch: Batch, ranks: np.ndarray, rati
                 kept = np.flatnonzero(ranks[row] < np.ceil(ratio * length - 1e-9))
                 assert view.padded[row, : view.lengths[row]].tolist() == (kept + 1).tolist()
             else:
-                important = np.flatnonzero(ranks[row] < length - np.floor(ratio * length + 1e-9))
+                others = int(max(np.floor((1 - ratio) * length + 1e-9), 1))
+                important = np.flatnonzero(ranks[row] < max(length - others, 1))
                 assert all(unmoved(view, row, place) for place in important)
+                masked = view.padded[row] == MASK
+                assert masked.sum() in (0, min(others, length - 1))
 
 
 def test_positive_views_are_of_two_ways(batch: Batch, ranks: np.ndarray) -> None:
@@ -161,17 +170,15 @@ def test_negative_views_lose_the_important(batch: Batch, ranks: np.ndarray) -> N
     well_formed(view)
     assert (view.padded != batch.padded).any(axis=1).all()
     for row, length in enumerate(batch.lengths):
-        share, items = int(ratio * length + 1e-9), view.padded[row, : view.lengths[row]]
+        left, touched = max(int(ratio * length + 1e-9), 1), max(int((1 - ratio) * length + 1e-9), 1)
+        items = view.padded[row, : view.lengths[row]]
         if view.lengths[row] < length:
-            least = np.flatnonzero(ranks[row, :length] >= length - max(share, 1))
+            least = np.flatnonzero(ranks[row, :length] >= length - left)
             assert items.tolist() == (least + 1).tolist()
         elif MASK in items:
-            assert (
-                ranks[row, : view.lengths[row]][items == MASK].tolist()
-                == ranks[row][ranks[row] < max(share, 1)].tolist()
-            )
+            assert ranks[row, : view.lengths[row]][items == MASK].tolist() == ranks[row][ranks[row] < touched].tolist()
         else:
-            untouched = np.flatnonzero((ranks[row] >= max(share, 2)) & (np.arange(10) < length))
+            untouched = np.flatnonzero((ranks[row] >= max(touched, 2)) & (np.arange(10) < length))
             assert all(unmoved(view, row, place) for place in untouched)
             assert sorted(items) == list(range(1, length + 1))
     single = batch.lengths == 1
@@ -193,7 +200,8 @@ def test_retrieved_share_target_and_what_is_important() -> None:
     values[prefixes.offsets[asked] : prefixes.offsets[asked] + 2] = [0.1, 2.0]
     found = Retrieval(prefixes, values, 10, np.random.default_rng(0))
     chances = dict(zip(found.choices[asked].tolist(), found.chances[asked].tolist(), strict=True))
-    assert chances[3] / chances[5] == pytest.approx(np.exp(2.0 - 0.1), rel=1e-5)  # (4, 2) against (1, 5)
+    utilities = np.exp(2.0) / 2, np.exp(0.1) / 2  # (4, 2) against (1, 5): one of two items each
+    assert chances[3] / chances[5] == pytest.approx(np.exp(utilities[0] - utilities[1]), rel=1e-5)
     assert chances[asked] == 0.0
     generator = np.random.default_rng(1)
     drawn = np.stack([found.draw(generator) for _ in range(300)])
@@ -204,9 +212,9 @@ def test_retrieved_share_target_and_what_is_important() -> None:
 
 
 def test_softmax_leaves_itself_out_unless_it_is_alone() -> None:
-    found = shared_softmax(np.array([[5.0, 0.0, np.log(3.0)]]), np.array([[True, False, False]]))
+    found = softmax_of_others(np.array([[5.0, 0.0, np.log(3.0)]]), np.array([[True, False, False]]))
     assert found[0].tolist() == pytest.approx([0.0, 0.25, 0.75])
-    assert shared_softmax(np.array([[5.0]]), np.array([[True]])).tolist() == [[1.0]]
+    assert softmax_of_others(np.array([[5.0]]), np.array([[True]])).tolist() == [[1.0]]
 
 
 def contrasts(system: EC4SRec, record: Callable[[int, bool], None]) -> Callable:

@@ -34,7 +34,7 @@ def domain() -> Domain:
         np.array([[1, 3], [0, 2]]),
     )
     sequences = [np.flatnonzero(row) for row in BOUGHT] + [np.array([0, 0])]  # bought twice counts once
-    return Domain(4, np.arange(4), sequences, held, held, held)
+    return Domain(4, sequences, held, held, held)
 
 
 def test_scores_are_sums_over_the_history_the_latest_counting_most() -> None:

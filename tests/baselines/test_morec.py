@@ -79,6 +79,14 @@ def test_kept_layers_make_what_the_whole_encoder_makes(
         torch.testing.assert_close(found, expected[list(numbers)], atol=1e-5, rtol=1e-4)
 
 
+def test_what_frozen_layers_make_of_a_text_is_not_decided_by_who_asked_before(encoder: Path, titles: list[str]) -> None:
+    """A resumed training asks in other batches: in bfloat16 bits would differ."""
+    first, second = (TextTower(Encoder(encoder, 30, "mean", "bfloat16"), titles, 1).eval() for _ in range(2))
+    first(np.arange(40))
+    asked = np.array([7, 50])
+    assert torch.equal(first(asked), second(asked))
+
+
 def test_more_layers_than_there_are_is_refused(encoder: Path, titles: list[str]) -> None:
     with pytest.raises(InputError, match="got 3, the encoder has 2"):
         TextTower(Encoder(encoder), titles, 3)

@@ -58,7 +58,7 @@ class Fixed(Recommender):
 
 def domain(users: int = 8) -> Domain:
     parts = {name: examples(name, users) for name in ("train", "validation", "test")}
-    return Domain(7, np.arange(users), [np.array([5, 6, 1])] * users, **parts)
+    return Domain(7, [np.array([5, 6, 1])] * users, **parts)
 
 
 def tried(*numbers: int) -> ItemKNNSettings:
@@ -86,6 +86,18 @@ def test_no_more_trials_are_made_than_asked_for() -> None:
     fitted: list[int] = []
     tune(lambda settings: Fixed(settings, fitted), tried(1, 2, 3, 4), 2, domain().validation)
     assert fitted == [1, 2]
+
+
+def test_what_ends_a_trial_is_told_with_the_trial() -> None:
+    class Diverging(Fixed):
+        def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
+            if self.hits == 5:
+                raise InputError("diverged: lower learning_rate")
+            return super().fit(checkpoint)
+
+    settings = ItemKNNSettings(search=[{}, {"neighbours": 5}])
+    with pytest.raises(InputError, match=r"search\[1\] = \{'neighbours': 5\}: diverged"):
+        tune(lambda trial: Diverging(trial, []), settings, 2, domain().validation)
 
 
 def test_a_trial_of_a_wrong_key_or_value_is_refused_with_its_place() -> None:
@@ -131,7 +143,7 @@ def walking(users: int = 40, items: int = 20) -> Domain:
         )
 
     learned = [walk[:6] for walk in walks]
-    return Domain(items, np.arange(users), learned, part("train", 5), part("validation", 6), part("test", 7))
+    return Domain(items, learned, part("train", 5), part("validation", 6), part("test", 7))
 
 
 def small(**changed: Any) -> SASRecBaselineSettings:
@@ -171,7 +183,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
 def test_trainings_of_other_sequences_are_told_apart() -> None:
     """Where sequences end is part of what a training is made of, not their items alone."""
     one, other = (
-        replace(domain(), users=np.arange(2), sequences=[np.array(each) for each in sequences])
+        replace(domain(), sequences=[np.array(each) for each in sequences])
         for sequences in ([[1, 2, 3], [4]], [[1, 2], [3, 4]])
     )
     assert one.fingerprint != other.fingerprint == replace(other).fingerprint

@@ -109,6 +109,20 @@ def test_keys_means_and_bars() -> None:
     assert [line.split()[-1] for line in lines[1:]] == ["met", "MISSED", "MISSED"]
 
 
+@pytest.mark.parametrize("less", [[], ["--seeds", "1"]])
+def test_only_a_whole_run_is_written(less: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "python").touch()
+    monkeypatch.setattr(run, "PYTHON", tmp_path / "python")
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "peers.json")
+    monkeypatch.setenv(data.PLACE, str(tmp_path))
+    monkeypatch.setattr(run, "PLANS", {"luxury": replace(run.PLANS["luxury"], read=lambda _: shop())})
+    side = Side(np.array([1, 2, 11, 40]), 1.0, 5)
+    monkeypatch.setattr(run, "compare", lambda *_: {"ours": [side], "recbole": [side]})
+    monkeypatch.setattr(run.torch, "set_num_threads", lambda _: None)
+    run.main(less)
+    assert (tmp_path / "peers.json").exists() == (not less)
+
+
 def test_recbole_vectors_go_through_our_evaluator() -> None:
     """Ranks from states and item vectors, the history masked: worked by hand."""
     vectors = np.array([[3.0], [2.0], [1.0]])

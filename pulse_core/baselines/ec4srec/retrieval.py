@@ -1,6 +1,7 @@
-"""Retrieved positives (EC4SRec): a history with the same target, likelier the more important what they share.
+"""Retrieved positives (EC4SRec): a history with the same target, likelier the more both hold of what is important.
 
-History q of those with p's target is drawn with softmax over q of the importance in p of the items that both hold.
+History q of those with p's target is drawn with softmax over q of exp(importance in p of the items that both hold)
+times the share of the longer one's items that both hold.
 """
 
 import numpy as np
@@ -31,6 +32,7 @@ class Retrieval:
         holds = sparse.csr_matrix((np.ones(len(columns)), columns, prefixes.offsets), shape=shape)
         holds.sum_duplicates()
         holds.data[:] = 1.0
+        sizes = np.diff(holds.indptr)
         order = np.argsort(prefixes.targets, kind="stable")
         groups = np.split(order, np.flatnonzero(np.diff(prefixes.targets[order])) + 1)
         width = min(max(len(group) for group in groups), CHOICES)
@@ -38,7 +40,9 @@ class Retrieval:
         self.chances = np.zeros((count, width), dtype=np.float32)
         for group in groups:
             offered = group if len(group) <= width else generator.choice(group, width, replace=False)
-            chances = shared_softmax((weights[group] @ holds[offered].T).toarray(), group[:, None] == offered)
+            raised = np.exp((weights[group] @ holds[offered].T).toarray())
+            overlap = (holds[group] @ holds[offered].T).toarray() / np.maximum.outer(sizes[group], sizes[offered])
+            chances = softmax_of_others(raised * overlap, group[:, None] == offered)
             self.choices[group, : len(offered)] = offered
             self.chances[group, : len(offered)] = chances
 
@@ -51,9 +55,9 @@ class Retrieval:
         return self.choices[np.arange(len(place)), place].astype(np.int64)
 
 
-def shared_softmax(shared: np.ndarray, itself: np.ndarray) -> np.ndarray:
+def softmax_of_others(utility: np.ndarray, itself: np.ndarray) -> np.ndarray:
     """Softmax of each row without itself, both (p, q); a row that has nobody else has itself."""
     allowed = ~itself | itself.all(axis=1, keepdims=True)
-    logits = np.where(allowed, shared, -np.inf)
+    logits = np.where(allowed, utility, -np.inf)
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     return raised / raised.sum(axis=1, keepdims=True)

@@ -67,6 +67,11 @@ def _view(
     return Batch(padded, np.where(kinds == CROP, cropped.lengths, batch.lengths))
 
 
+def _rest(ratio: float, lengths: np.ndarray) -> np.ndarray:
+    """How many items mask and reorder touch, at least one: the share that crop would drop."""
+    return np.maximum(np.floor((1.0 - ratio) * lengths + 1e-9), 1)
+
+
 def positive_views(
     batch: Batch, ranks: np.ndarray, ratio: float, mask: int, generator: np.random.Generator
 ) -> tuple[Batch, Batch]:
@@ -74,14 +79,15 @@ def positive_views(
 
     Args:
         ranks: from `importance_ranks`.
-        ratio: crop keeps this share of the items (rounded up), mask and reorder touch this share (rounded down).
+        ratio: crop keeps this share of the items (rounded up); mask and reorder leave about as many alone and touch
+            the rest (rounded down, at least one where there are two).
         mask: what stands for a masked item; neither an item's nor padding's.
     """
     first = generator.integers(3, size=len(batch.lengths))
     second = (first + generator.integers(1, 3, size=len(first))) % 3
     lengths = batch.lengths[:, None]
     kept = ranks < np.ceil(ratio * lengths - 1e-9)
-    touched = (ranks >= lengths - np.floor(ratio * lengths + 1e-9)) & (ranks < lengths)
+    touched = (ranks >= lengths - np.minimum(_rest(ratio, lengths), lengths - 1)) & (ranks < lengths)
     one, other = (_view(batch, kinds, kept, touched, touched, mask, generator) for kinds in (first, second))
     return one, other
 
@@ -91,12 +97,12 @@ def negative_view(batch: Batch, ranks: np.ndarray, ratio: float, mask: int, gene
 
     Args:
         ranks, mask: as for `positive_views`.
-        ratio: crop keeps this share of the items, the least important; mask and reorder touch this share, the most.
+        ratio: crop keeps this share of the items, the least important; mask and reorder touch the rest, the most.
     """
     lengths = batch.lengths[:, None]
     kinds = np.where(batch.lengths == 1, MASK, generator.integers(3, size=len(batch.lengths)))
-    share = np.floor(ratio * lengths + 1e-9)
-    kept = (ranks >= lengths - np.clip(share, 1, np.maximum(lengths - 1, 1))) & (ranks < lengths)
-    masked = ranks < np.maximum(share, 1)
-    moved = ranks < np.minimum(np.maximum(share, 2), lengths)
+    left = np.clip(np.floor(ratio * lengths + 1e-9), 1, np.maximum(lengths - 1, 1))
+    kept = (ranks >= lengths - left) & (ranks < lengths)
+    masked = ranks < _rest(ratio, lengths)
+    moved = ranks < np.minimum(np.maximum(_rest(ratio, lengths), 2), lengths)
     return _view(batch, kinds, kept, masked, moved, mask, generator)

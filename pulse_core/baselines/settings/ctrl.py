@@ -20,7 +20,7 @@ class CTRLSettings(TunedSettings, SASRecTrainingSettings):
     as in the paper; 1 is what the paper does with its largest encoder; 0: none."""
     alignment_loss: Literal["softmax", "bce"] = "softmax"
     """`softmax`: the paper's InfoNCE. `bce`: every similarity as the logit of being one sample, as in the code of
-    A-LLMRec's authors."""
+    A-LLMRec's authors, but with positives and negatives weighing alike."""
     temperature: float = Field(default=0.7, gt=0.0)
     """Of the softmax; the paper's."""
     projection: int = Field(default=128, ge=2, le=4096)

@@ -28,11 +28,10 @@ class EC4SRecSettings(PostNormSettings):
     negative_temperature: float = Field(default=0.1, gt=0.0)
     """Of the one with negative views, whose likeness is the cosine."""
     positive_ratio: float = Field(default=0.3, gt=0.0, lt=1.0)
-    """A positive view by crop keeps this share of the items, the most important; by mask or reorder it touches this
-    share, the least important."""
+    """A positive view by crop keeps this share of the items, the most important; by mask or reorder it touches the
+    others."""
     negative_ratio: float = Field(default=0.7, gt=0.0, lt=1.0)
-    """A negative view by crop keeps this share, the least important; by mask or reorder it touches this share, the most
-    important."""
+    """A negative view by crop keeps this share, the least important; by mask or reorder it touches the others."""
     search: Trials = Field(default=[{}, {"learning_rate": 3e-3}, {"importance": "saliency"}, {"dropout": 0.3}])
     """One entry a trial, the paper's values first. At its learning rate 50 epochs of a small corpus end too early."""
 
