@@ -26,7 +26,7 @@ KEYS, NOISE, LENGTH = 6, 24, 4
 
 @pytest.fixture(scope="module")
 def decided() -> list[EC4SRec]:
-    """Three seeds, trained where one item of a history decides what comes next: key k anywhere among noise is followed by k + 6."""
+    """Three seeds, trained where one item of a history decides: key k anywhere among noise is followed by k + 6."""
     generator = np.random.default_rng(4)
     sequences = []
     for _ in range(300):
