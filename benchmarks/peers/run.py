@@ -47,8 +47,8 @@ class Plan:
 
 
 PLANS = {
-    "luxury": Plan(data.luxury, epochs=30, evaluate_every=5, seeds=2),
-    "beauty": Plan(data.beauty, epochs=8, evaluate_every=2, seeds=1),
+    "luxury": Plan(data.luxury, epochs=30, evaluate_every=5, seeds=1),
+    "beauty": Plan(data.beauty, epochs=6, evaluate_every=2, seeds=1),
 }
 
 
