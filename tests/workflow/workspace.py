@@ -80,7 +80,7 @@ class Workspace:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=1800,  # for a call that hangs, not one that is slow
         )
         assert (done.returncode != 0) == fails, done.stdout[-6000:]
         return done.stdout

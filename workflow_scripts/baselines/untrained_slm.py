@@ -9,14 +9,13 @@ from workflow_scripts.stage import stage
 def main(job: Any) -> None:
     """Write the untrained model's predictions."""
     with stage(job):
-        from pulse_core.ranking.model import Ranker
-        from pulse_core.ranking.settings import RankerSettings
+        from pulse_core.baselines.untrained_slm import untrained_ranker
         from workflow_scripts.questions import ask, predict
         from workflow_scripts.untuned import write_untuned
 
-        settings = RankerSettings.model_validate({**job.params.ranker, "head": "likelihood"})
-        ranker = Ranker(Path(job.input.slm).parent, settings, seed=0, adapt=False)
-        write_untuned(job, predict(ranker, [ask(job, name, settings, None) for name in ("validation", "test")]))
+        ranker = untrained_ranker(Path(job.input.slm).parent, job.params.ranker)
+        splits = [ask(job, name, ranker.settings, None) for name in ("validation", "test")]
+        write_untuned(job, predict(ranker, splits))
 
 
 if "snakemake" in globals():
