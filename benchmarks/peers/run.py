@@ -48,7 +48,7 @@ class Plan:
 
 PLANS = {
     "luxury": Plan(data.luxury, epochs=30, evaluate_every=5, seeds=1),
-    "beauty": Plan(data.beauty, epochs=6, evaluate_every=2, seeds=1),
+    "beauty": Plan(data.beauty, epochs=20, evaluate_every=4, seeds=1),
 }
 
 
