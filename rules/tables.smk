@@ -1,4 +1,4 @@
-# Systems by domains, and the full ranking of those that score the whole catalogue.
+# Systems by domains, the full ranking of those that score the whole catalogue, and position bias.
 rule overall:
     input:
         expand(
@@ -22,6 +22,7 @@ rule overall:
         tex="results/tables/overall.tex",
         full_csv="results/tables/full_ranking.csv",
         full_md="results/tables/full_ranking.md",
+        by_place="results/tables/by_place.csv",
     log:
         "logs/tables/overall.log",
     benchmark:

@@ -1,4 +1,4 @@
-"""Rule overall: every system's predictions in every domain to the overall table and the full-ranking table."""
+"""Rule overall: every system's predictions in every domain to the overall table and those beside it."""
 
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ def main(job: Any) -> None:
         from pulse_core.artifacts import whole_file
         from pulse_core.baselines.registry import SYSTEMS
         from pulse_core.evaluation.settings import EvaluationSettings
+        from pulse_core.report.by_place import by_place_table
         from pulse_core.report.overall import full_ranking_table, overall_table
         from pulse_core.report.overall_formats import full_ranking_markdown, latex, markdown
 
@@ -25,6 +26,7 @@ def main(job: Any) -> None:
             "tex": latex(table, settings.confidence),
             "full_csv": full.to_csv(index=False),
             "full_md": full_ranking_markdown(full),
+            "by_place": by_place_table(domains, SYSTEMS).to_csv(index=False),
         }
         for name, text in texts.items():
             with whole_file(job.output[name]) as partial:

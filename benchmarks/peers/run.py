@@ -25,7 +25,7 @@ from benchmarks.peers import data
 from benchmarks.peers.data import MAX_LENGTH, Peers
 from benchmarks.peers.figures import Side, figures, noise, per_user, table
 from pulse_core.errors import InputError
-from pulse_core.sequence.full_ranking import ranking_metrics, ranks_of_targets
+from pulse_core.sequence.full_ranking import ranking_metrics, ranks_by_product
 from pulse_core.sequence.settings import SASRecSettings
 from pulse_core.sequence.states import full_ranks
 from pulse_core.sequence.training import train
@@ -33,7 +33,6 @@ from pulse_core.sequence.training import train
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "peers.json"
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
-BLOCK = 1000  # users ranked at once
 
 
 @dataclass(frozen=True)
@@ -128,24 +127,15 @@ def recbole(peers: Peers, settings: SASRecSettings, seed: int, threads: int) -> 
     histories, targets = peers.test()
     if not np.array_equal(told["targets"], targets) or int(told["samples"]) != peers.training_targets():
         raise RuntimeError(f"RecBole split {peers.name} in another way: its test targets or training samples differ")
-    ranks = ranks_of(told["states"], told["item_vectors"], histories, targets)
+    ranks = ranks_by_product(told["states"], told["item_vectors"], histories, targets)
     check_evaluators(told, targets)
     return Side(ranks, float(told["epoch_seconds"]), int(told["best_epoch"]))
-
-
-def ranks_of(
-    states: np.ndarray, vectors: np.ndarray, histories: Sequence[np.ndarray], targets: np.ndarray
-) -> np.ndarray:
-    """Our evaluator over given states (users, dim) and item vectors (items, dim)."""
-    blocks = [slice(start, start + BLOCK) for start in range(0, len(targets), BLOCK)]
-    parts = [ranks_of_targets(states[rows] @ vectors.T, histories[rows], targets[rows]) for rows in blocks]
-    return np.concatenate(parts)
 
 
 def check_evaluators(told: dict[str, np.ndarray], targets: np.ndarray) -> None:
     """Say whether RecBole's own figures and ours agree; its sequential evaluation does not mask the history."""
     nothing = [np.zeros(0, dtype=np.int64)] * len(targets)
-    found = ranking_metrics(ranks_of(told["states"], told["item_vectors"], nothing, targets))
+    found = ranking_metrics(ranks_by_product(told["states"], told["item_vectors"], nothing, targets))
     pairs = [(float(told["own_hr10"]), found["hr@10"]), (float(told["own_ndcg10"]), found["ndcg@10"])]
     verdict = "agree" if all(abs(theirs - own) < 1e-4 for theirs, own in pairs) else "DISAGREE"
     written = "; ".join(

@@ -87,7 +87,8 @@ class MoRec(Recommender):
         if settings.loss == "ce" and domain.item_count > settings.whole_catalogue:
             self.loss = "batch_ce"
             log.warning("MoRec: %d items are too many for a softmax over all: it is over the batch", domain.item_count)
-        text = TextTower(Encoder(encoder, settings.title_tokens, pooling, dtype), titles, settings.encoder_layers)
+        reader = Encoder(encoder, settings.title_tokens, pooling, dtype, "title_tokens")
+        text = TextTower(reader, titles, settings.encoder_layers)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "weights"))
             width = settings.dimension

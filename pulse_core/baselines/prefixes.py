@@ -46,11 +46,11 @@ class Prefixes:
         sizes = np.array([len(window) for window in windows])
         self.items = np.concatenate(windows)
         self.targets = np.concatenate(after)
-        self.window = np.repeat(np.arange(len(windows)), self._counted)  # of each prefix
+        window = np.repeat(np.arange(len(windows)), self._counted)  # of each prefix
         self._firsts = np.cumsum(self._counted) - self._counted  # each window's first prefix
         within = np.arange(len(self.targets)) - np.repeat(self._firsts, self._counted)
         self.lengths = within + 1 + np.repeat(sizes - self._counted, self._counted)
-        self.starts = (np.cumsum(sizes) - sizes)[self.window]
+        self.starts = (np.cumsum(sizes) - sizes)[window]
 
     def __len__(self) -> int:
         return len(self.targets)

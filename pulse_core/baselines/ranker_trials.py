@@ -32,6 +32,8 @@ class RankerTrial(Recommender):
         return asdict(train(self.ranker, self.asked["train"], self.asked["validation"], self.seed, checkpoint))
 
     def scores(self, examples: Examples) -> np.ndarray:
+        if list(self.asked[examples.split].places) != examples.places().tolist():
+            raise ValueError(f"the ranker's {examples.split} questions are not these examples, or in another order")
         return score(self.ranker, self.asked[examples.split].questions, f"scoring {examples.split}")
 
     def tensors(self) -> dict[str, Tensor]:

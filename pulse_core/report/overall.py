@@ -96,7 +96,7 @@ def _domain_rows(
             given.predictions[system.name], sampled, given.candidates, "test", file
         ).to_numpy()
     users = len(ranks[PULSE])
-    reads = {each.name for each in systems if READS_SELECTION & set(each.needs)} | {PULSE}
+    reads = {each.name for each in systems if READS_SELECTION & set(each.needs)}
     oracle = reads if given.behaviour == "oracle" else set()
     found = {name: system_result(each, settings, seed, name in oracle) for name, each in ranks.items()}
     found[CHANCE.name] = chance_result(users, count)
@@ -176,7 +176,7 @@ def _paper_row(figure: PaperFigure, known: Mapping[str, System]) -> dict[str, An
 
 
 def full_ranking_table(domains: Sequence[DomainResults], systems: Sequence[System]) -> pd.DataFrame:
-    """HR@10, NDCG@10 and MRR over the whole catalogue, of the systems whose metrics.json has `full_ranking`."""
+    """HR@1, HR@10, NDCG@10 and MRR over the whole catalogue, of the systems whose metrics.json has `full_ranking`."""
     rows = [
         {
             "domain": given.domain,
@@ -184,6 +184,7 @@ def full_ranking_table(domains: Sequence[DomainResults], systems: Sequence[Syste
             "system": system.name,
             "label": system.label,
             "split": split,
+            "hr1": figures["hr@1"],
             "hr10": figures["hr@10"],
             "ndcg10": figures["ndcg@10"],
             "mrr": figures["mrr"],
@@ -192,4 +193,4 @@ def full_ranking_table(domains: Sequence[DomainResults], systems: Sequence[Syste
         for system in systems
         for split, figures in sorted(given.metrics.get(system.name, {}).get("full_ranking", {}).items(), reverse=True)
     ]
-    return pd.DataFrame(rows, columns=["domain", "corpus", "system", "label", "split", "hr10", "ndcg10", "mrr"])
+    return pd.DataFrame(rows, columns=["domain", "corpus", "system", "label", "split", "hr1", "hr10", "ndcg10", "mrr"])

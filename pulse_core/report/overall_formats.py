@@ -53,7 +53,10 @@ def cells(
         # a system that was shown the answer may not be the best of those that were not; chance is no system
         marks = places(indexed.loc[~indexed["oracle"].astype(bool) & (indexed.index != "chance"), "hr1"])
         headings.append(f"{domain} ({corpus})")
-        columns.append({str(name): _cell(row, marks.get(str(name)), confidence) for name, row in indexed.iterrows()})
+        compared = not indexed.loc["pulse", "oracle"]
+        columns.append(
+            {str(name): _cell(row, marks.get(str(name)), confidence, compared) for name, row in indexed.iterrows()}
+        )
         figures = {each.system: Cell(share(each.value)) for each in paper if each.beside == (domain, corpus)}
         if figures:
             headings.append(f"{domain}: A-LLMRec paper, 1 of 20†")
@@ -66,9 +69,10 @@ def cells(
     return headings, rows_of
 
 
-def _cell(row: pd.Series, place: Literal["best", "second"] | None, confidence: float) -> Cell:
+def _cell(row: pd.Series, place: Literal["best", "second"] | None, confidence: float, compared: bool) -> Cell:
     mark = ""
-    if row["p_holm"] < 1.0 - confidence and row["difference"] != 0.0:  # NaN, PULSE's own, is not below anything
+    # NaN, PULSE's own, is not below anything
+    if compared and row["p_holm"] < 1.0 - confidence and row["difference"] != 0.0:
         mark = "▼" if row["difference"] > 0 else "▲"
     interval = "" if row["hr1_low"] == row["hr1_high"] == row["hr1"] else f" [{share(row['hr1_low'])}, "
     interval += f"{share(row['hr1_high'])}]" if interval else ""
@@ -98,7 +102,7 @@ def notes(table: pd.DataFrame, confidence: float, paper_shown: bool) -> list[str
     listed = ", ".join(f"{row.label} {row.trials:.0f}" for row in tried.itertuples())
     found.append(f"Validation trials: {listed or 'none'}; systems not named have nothing tuned.")
     if ours["oracle"].astype(bool).any():
-        found.append("‡ was shown the target at selection: not comparable, and never marked.")
+        found.append("‡ was shown the target at selection: not comparable, never marked, nothing is marked against it.")
     return [*found, PAPER_NOTE] if paper_shown else found
 
 
@@ -151,9 +155,9 @@ def latex(table: pd.DataFrame, confidence: float, paper: Sequence[PaperFigure] =
 
 def full_ranking_markdown(table: pd.DataFrame) -> str:
     """The full-ranking table, one row a (domain, system, split)."""
-    lines = [_pipes(["domain", "corpus", "system", "split", "HR@10", "NDCG@10", "MRR"]), _pipes(["---"] * 7)]
+    lines = [_pipes(["domain", "corpus", "system", "split", "HR@1", "HR@10", "NDCG@10", "MRR"]), _pipes(["---"] * 8)]
     for row in table.itertuples():
-        figures = [f"{value:.4f}" for value in (row.hr10, row.ndcg10, row.mrr)]
+        figures = [f"{value:.4f}" for value in (row.hr1, row.hr10, row.ndcg10, row.mrr)]
         lines.append(_pipes([str(row.domain), str(row.corpus), str(row.label), str(row.split), *figures]))
     note = "Ranks of the target among the whole catalogue but the user's history, over all users of the split."
     if (table["corpus"] == "synthetic").any():

@@ -21,6 +21,21 @@ def ranks_of_targets(scores: np.ndarray, histories: Sequence[np.ndarray], target
     return (~(allowed < own[:, None])).sum(axis=1)  # a score that is no number counts against the model, too
 
 
+def ranks_by_product(
+    states: np.ndarray, vectors: np.ndarray, histories: Sequence[np.ndarray], targets: np.ndarray
+) -> np.ndarray:
+    """`ranks_of_targets` of the inner products of states (users, dim) and items (items, dim), in blocks of users.
+
+    What is in memory at once is bounded.
+    """
+    block = max(1, 20_000_000 // len(vectors))
+    ranks = [
+        ranks_of_targets(states[i : i + block] @ vectors.T, histories[i : i + block], targets[i : i + block])
+        for i in range(0, len(states), block)
+    ]
+    return np.concatenate(ranks) if ranks else np.zeros(0, dtype=np.int64)
+
+
 def ranking_metrics(ranks: np.ndarray) -> dict[str, float]:
     """HR@1, HR@10, NDCG@10 and MRR of 1-based ranks."""
     metrics = {"hr@1": hit_at_1, "hr@10": hit_at_10, "ndcg@10": ndcg_at_10, "mrr": reciprocal_rank}

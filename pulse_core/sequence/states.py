@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from pulse_core.sequence.batches import by_length, pad
-from pulse_core.sequence.full_ranking import ranks_of_targets
+from pulse_core.sequence.full_ranking import ranks_by_product
 from pulse_core.sequence.model import SASRec
 
 EVALUATION_BATCH = 512
@@ -59,12 +59,5 @@ def score_candidates(model: SASRec, histories: Sequence[np.ndarray], candidates:
 
 @torch.inference_mode()
 def full_ranks(model: SASRec, histories: Sequence[np.ndarray], targets: np.ndarray) -> np.ndarray:
-    """1-based rank of each target among all items outside its history, in blocks that bound memory."""
-    vectors = model.item_vectors().numpy()
-    found = states(model, histories)
-    block = max(1, 20_000_000 // len(vectors))
-    ranks = [
-        ranks_of_targets(found[i : i + block] @ vectors.T, histories[i : i + block], targets[i : i + block])
-        for i in range(0, len(found), block)
-    ]
-    return np.concatenate(ranks) if ranks else np.zeros(0, dtype=np.int64)
+    """1-based rank of each target among all items outside its history."""
+    return ranks_by_product(states(model, histories), model.item_vectors().numpy(), histories, targets)

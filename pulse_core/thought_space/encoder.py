@@ -67,6 +67,7 @@ class Encoder:
         max_tokens: int = 96,
         pooling: Pooling = "mean",
         dtype: str = "auto",
+        key: str = "max_tokens",
     ) -> None:
         from transformers import AutoModel, AutoTokenizer
 
@@ -85,7 +86,7 @@ class Encoder:
             raise InputError(f"encoder: cannot load {path}: {error}") from error
         longest = getattr(model.config, "max_position_embeddings", None) or max_tokens
         if max_tokens > longest:
-            raise InputError(f"encoder: max_tokens {max_tokens} is more than the {longest} tokens that {path} can read")
+            raise InputError(f"encoder: {key} {max_tokens} is more than the {longest} tokens that {path} can read")
         self.model: nn.Module = model.eval().to(self.device)
         self.max_tokens, self.pooling, self.dtype = max_tokens, pooling, arithmetic(dtype)
         self.dim: int = model.config.hidden_size

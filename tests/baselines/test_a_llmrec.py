@@ -18,6 +18,7 @@ from pulse_core.baselines.a_llmrec.stages import Given, Shared
 from pulse_core.baselines.a_llmrec.system import ALLMRec
 from pulse_core.baselines.domain import Domain
 from pulse_core.baselines.settings.a_llmrec import AlignmentSettings, ALLMRecSettings
+from pulse_core.baselines.text_tower import TextTower
 from pulse_core.baselines.tuning import candidate_figures
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
@@ -237,9 +238,12 @@ def test_the_four_losses_by_hand() -> None:
     assert terms["recommendation"].item() == pytest.approx(want, rel=1e-5)
     expected = (mse_loss(positive.item_code, positive.text_code) + mse_loss(negative.item_code, negative.text_code)) / 2
     assert float(terms["matching"]) == pytest.approx(float(expected))
-    assert float(terms["text"]) == pytest.approx(
-        float((mse_loss(positive.text_again, texts) + mse_loss(negative.text_again, -texts)) / 2)
-    )
+    for name, again, given in (("text", "text_again", texts), ("item", "item_again", items)):
+        both = mse_loss(getattr(positive, again), given) + mse_loss(getattr(negative, again), -given)
+        assert float(terms[name]) == pytest.approx(float(both) / 2)
+    parts = {"matching": 1.0, "item": 10.0, "text": 100.0, "recommendation": 1000.0}
+    loss = alignment_loss({name: torch.tensor(value) for name, value in parts.items()}, 0.5, 0.2)
+    assert float(loss) == 1.0 + 5.0 + 20.0 + 1000.0
 
 
 @pytest.mark.parametrize("reasons", [False, True])
@@ -312,10 +316,28 @@ def test_what_nobody_bought_in_training_has_its_texts_code(domain: Domain, model
     """The last item of the catalogue is never bought: its collaborative embedding says nothing."""
     stage = Shared(given(domain, models, titles), 3).aligned(settings(), Checkpoint())
     assert domain.popularity[-1] == 0
-    other = list(titles)
-    other[-1], other[0] = "a thing of another kind", "another one"
-    retold = Shared(given(domain, models, other), 3).aligned(settings(), Checkpoint())
-    assert not torch.allclose(stage.codes[-1], retold.codes[-1])
+    encoder = Encoder(models / "encoder", settings().alignment.text_tokens)
+    aligner = Aligner(stage.model.items.embedding_dim, encoder.dim, settings().alignment.code_dimension)
+    kept = {name.removeprefix("alignment/aligner."): value for name, value in stage.tensors.items()}
+    aligner.load_state_dict({name: kept[name] for name in aligner.state_dict()})
+    ends = [0, len(titles) - 1]
+    texts = TextTower(encoder, titles, 0)(np.array(ends))
+    with torch.no_grad():
+        views = aligner(stage.model.item_vectors()[ends], texts)
+    assert domain.popularity[0] > 0
+    torch.testing.assert_close(stage.codes[0], views.item_code[0])
+    torch.testing.assert_close(stage.codes[-1], views.text_code[1])
+    assert not torch.allclose(stage.codes[-1], views.item_code[1])
+
+
+def test_errors_name_the_section_that_is_to_be_changed(domain: Domain, models: Path, titles: list[str]) -> None:
+    for changed, told in (
+        ({"alignment": AlignmentSettings(text_tokens=4000)}, "alignment: encoder: text_tokens 4000 is more than"),
+        ({"alignment": AlignmentSettings(encoder_layers=40)}, "alignment: encoder_layers: got 40"),
+        ({"collaborative": SASRecTrainingSettings(learning_rate=1e30, epochs=3)}, "collaborative: SASRec has diverged"),
+    ):
+        with pytest.raises(InputError, match=told):
+            Shared(given(domain, models, titles), 3).aligned(settings().model_copy(update=changed), Checkpoint())
 
 
 def test_trained_text_layers_change_and_are_kept(domain: Domain, models: Path, titles: list[str]) -> None:

@@ -90,7 +90,8 @@ def test_prompt_drops_the_oldest_titles_and_keeps_the_item(encoder: Path, titles
 
 
 @pytest.mark.parametrize("kind", ["softmax", "bce"])
-def test_towers_agree_on_samples_that_neither_saw(domain: Domain, titles: list[str], encoder: Path, kind: str) -> None:
+def test_towers_align_a_planted_correspondence(domain: Domain, titles: list[str], encoder: Path, kind: str) -> None:
+    """Validation users are new to both towers; on a cycle their last two items are not."""
     found = CTRL(domain, titles, QUICK.model_copy(update={"alignment_loss": kind}), 3, encoder).align(Checkpoint())
     assert found["among"] == 16
     assert found["retrieval"] > 3 / 16  # chance is 1 / 16

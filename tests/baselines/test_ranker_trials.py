@@ -58,6 +58,13 @@ def test_a_trial_is_laid_over_the_configured_ranker() -> None:
     assert trials.trial(1).over(own) == own.model_copy(update={"learning_rate": 3e-4})
 
 
+def test_questions_in_another_order_are_refused(domain: Domain, tmp_path: Path) -> None:
+    save_language_model(tmp_path, ["rose", "oat"])
+    asked = {"test": Asked((), tuple(domain.test.places()[::-1].tolist()))}
+    with pytest.raises(ValueError, match="test questions are not these examples"):
+        RankerTrial(tmp_path, RankerSettings(adapted_layers=1), asked, 1).scores(domain.test)
+
+
 def test_slm_sft_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: Path) -> None:
     """Titles like dominoes: the next one starts with the word that ends the last. A random language model learns it."""
     titles = [f"w{item} w{(item + 1) % (domain.item_count - 1)}" for item in range(domain.item_count)]

@@ -115,8 +115,15 @@ def test_a_trial_changes_what_it_names_in_a_section_of_a_section() -> None:
 
 
 def test_the_same_trial_twice_is_refused() -> None:
-    with pytest.raises(ValidationError, match=r"search\[2\].*twice"):
-        ItemKNNSettings(search=[{}, {"shrink": 1.0}, {"shrink": 1.0}])
+    """By what they come to, not by what they say: one setting is not two trials. Entries that are not tried may be."""
+    for search, own in (([{"shrink": 1.0}, {"shrink": 1.0}], {}), ([{}, {"shrink": 1.0}], {"shrink": 1.0})):
+        with pytest.raises(InputError, match=r"baselines\.item_knn\.search\[1\] = .*the same trial as search\[0\]"):
+            load_config({"baselines": {"item_knn": {"search": search, **own}}})
+        load_config({"baselines": {"item_knn": {"search": [{"decay": 0.1}, *search], **own}}})
+    for ranker, search in (({}, [{}, {}]), ({"learning_rate": 3e-4}, [{}, {"learning_rate": 3e-4}])):
+        with pytest.raises(InputError, match=r"baselines\.ranker\.search\[1\].*the same trial as search\[0\]"):
+            load_config({"ranker": ranker, "baselines": {"ranker": {"search": search}}})
+    load_config({"ranker": {"learning_rate": 3e-4}, "baselines": {"ranker": {"search": [{}, {"learning_rate": 1e-4}]}}})
 
 
 def test_every_system_needs_as_many_trials_as_asked_for() -> None:

@@ -126,7 +126,7 @@ def test_only_a_whole_run_is_written(less: list[str], tmp_path: Path, monkeypatc
 def test_recbole_vectors_go_through_our_evaluator() -> None:
     """Ranks from states and item vectors, the history masked: worked by hand."""
     vectors = np.array([[3.0], [2.0], [1.0]])
-    ranks = run.ranks_of(np.array([[1.0], [1.0]]), vectors, [np.array([0]), np.array([1])], np.array([1, 2]))
+    ranks = run.ranks_by_product(np.array([[1.0], [1.0]]), vectors, [np.array([0]), np.array([1])], np.array([1, 2]))
     assert ranks.tolist() == [1, 2]
 
 

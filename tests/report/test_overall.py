@@ -12,15 +12,16 @@ from pulse_core.baselines.registry import FLOOR, OURS, SEQUENTIAL, System
 from pulse_core.errors import InputError
 from pulse_core.evaluation.compare import compare_systems, system_result
 from pulse_core.evaluation.settings import EvaluationSettings
+from pulse_core.report.by_place import by_place_table
 from pulse_core.report.overall import DomainResults, full_ranking_table, overall_table
 from pulse_core.report.overall_formats import full_ranking_markdown, latex, markdown, tex_text
-from tests.evaluation.evaluated_shop import SAMPLED, candidates, examples, predictions
+from tests.evaluation.evaluated_shop import SAMPLED, USERS, candidates, examples, predictions
 
 SETTINGS = EvaluationSettings(bootstrap_samples=200)
 SYSTEMS = (
     System("sasrec", "SASRec", SEQUENTIAL),
     System("duorec", "Duo_Rec & 50%", SEQUENTIAL),
-    System("pulse", "PULSE", OURS),
+    System("pulse", "PULSE", OURS, ("ranker:thought_space",)),
     System("popularity", "Popularity", FLOOR),
 )
 RANKS = {"pulse": [1], "sasrec": [1, 2], "duorec": [2, 1], "popularity": [10]}
@@ -105,7 +106,8 @@ def test_notices_stand_in_every_format() -> None:
     assert set(games["note"]) == {""}
     # shown the answer, PULSE is not the best of those that were not
     shown = markdown(overall_table([given], SYSTEMS, SETTINGS, 1), 0.95)
-    assert "| 1.000‡" in row_of(shown, "| PULSE |") and "**.500**" in row_of(shown, "| SASRec |")
+    assert "| 1.000‡" in row_of(shown, "| PULSE |") and "**.500** [" in row_of(shown, "| SASRec |")
+    assert all(mark not in row_of(shown, system.label) for system in SYSTEMS for mark in "▼▲")
 
 
 def test_latex_rows_are_balanced_and_escaped() -> None:
@@ -146,10 +148,29 @@ def test_order_of_rows_and_of_systems_read_changes_nothing() -> None:
 
 def test_full_ranking_holds_those_that_have_one() -> None:
     table = full_ranking_table([domain(), domain("games", "synthetic")], SYSTEMS)
-    assert table[["domain", "system", "split", "hr10"]].values.tolist() == [
-        [name, "sasrec", split, value]
+    assert table[["domain", "system", "split", "hr1", "hr10"]].values.tolist() == [
+        [name, "sasrec", split, 0.1, value]
         for name in ("luxury", "games")
         for split, value in (("validation", 0.4), ("test", 0.3))
     ]
     assert "SYNTHETIC CORPUS" in full_ranking_markdown(table)
     assert "SYNTHETIC" not in full_ranking_markdown(table[table["domain"] == "luxury"])
+
+
+def test_by_place_shows_who_always_takes_the_first() -> None:
+    place = np.arange(10)
+    first, flat, last_two = (
+        candidates()[["user", "split", "candidates"]].assign(scores=[scores.astype(np.float32)] * 3 * USERS)
+        for scores in (-place, 0 * place, place // 8)
+    )
+    backwards = first.assign(**{name: first[name].map(lambda each: each[::-1]) for name in ("candidates", "scores")})
+    given = {"first": first, "backwards": backwards, "flat": flat, "last_two": last_two}
+    systems = [System(name, name, FLOOR) for name in given]
+    table = by_place_table([domain(predictions=given)], systems).set_index(["system", "place"])
+    assert table.loc["first"].equals(table.loc["backwards"].assign(label="first"))
+    assert table.loc["first", "chosen"].tolist() == [1.0] + [0.0] * 9
+    taken = table.loc["first"].query("users > 0")
+    assert taken["hr1"].tolist() == [float(at == 1) for at in taken.index] and 1 in taken.index
+    assert table.loc["first", "users"].sum() == SAMPLED
+    assert table.loc["flat", "chosen"].tolist() == pytest.approx([0.1] * 10) and not table.loc["flat", "hr1"].max() > 0
+    assert table.loc["last_two", "chosen"].tolist() == [0.0] * 8 + [0.5] * 2

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,12 +22,13 @@ from pulse_core.baselines.settings.a_llmrec import AlignmentSettings, ALLMRecSet
 from pulse_core.baselines.text_tower import TextTower
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.early_stopping import Figures, Schedule, fit, trained_state
+from pulse_core.errors import InputError
 from pulse_core.keys import Key
 from pulse_core.models import device
 from pulse_core.progress import progress
 from pulse_core.schedules import finite
 from pulse_core.seeding import derive_seed
-from pulse_core.sequence.full_ranking import ranking_metrics, ranks_of_targets
+from pulse_core.sequence.full_ranking import ranking_metrics, ranks_by_product
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.states import states
 from pulse_core.thought_space.encoder import Encoder, Pooling
@@ -86,16 +88,27 @@ class Shared:
         return self._aligned[key]
 
 
+@contextmanager
+def errors_of(section: str) -> Iterator[None]:
+    """Errors name the section of the system's settings that they are about."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{section}: {error}") from error
+
+
 def align(given: Given, settings: ALLMRecSettings, seed: int, checkpoint: Checkpoint) -> Aligned:
     """Train stage 0, freeze it, and train stage 1 on it. Equal seeds give equal codes."""
     collaborative = SASRecBaseline(given.everyone, settings.collaborative, derive_seed(seed, "collaborative"))
-    record = {"collaborative": collaborative.fit(checkpoint.part("collaborative"))}
+    with errors_of("collaborative"):
+        record = {"collaborative": collaborative.fit(checkpoint.part("collaborative"))}
     model = collaborative.model.requires_grad_(False).eval()
     chosen = settings.alignment
-    encoder = Encoder(given.encoder, chosen.text_tokens, given.pooling, given.dtype)
-    texts = TextTower(encoder, given.texts, chosen.encoder_layers)
-    stage = _Alignment(given.everyone, model, texts, chosen, derive_seed(seed, "alignment"))
-    record["alignment"] = stage.fit(checkpoint.part("alignment"))
+    with errors_of("alignment"):
+        encoder = Encoder(given.encoder, chosen.text_tokens, given.pooling, given.dtype, "text_tokens")
+        texts = TextTower(encoder, given.texts, chosen.encoder_layers)
+        stage = _Alignment(given.everyone, model, texts, chosen, derive_seed(seed, "alignment"))
+        record["alignment"] = stage.fit(checkpoint.part("alignment"))
     tensors = {f"collaborative/{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"alignment/{name}": value for name, value in trained_state(stage).items()}
     return Aligned(model, stage.codes(), record, tensors)
@@ -150,7 +163,7 @@ class _Alignment(nn.Module):
         self.eval()
         decoded = self.aligner.item_decoder(self.aligner.item_codes(self.items.to(device()))).cpu().numpy()
         held = self.domain.validation
-        return ranking_metrics(ranks_of_targets(self._held @ decoded.T, held.histories, held.targets))
+        return ranking_metrics(ranks_by_product(self._held, decoded, held.histories, held.targets))
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         settings = self.settings
@@ -170,7 +183,7 @@ class _Alignment(nn.Module):
                     optimiser.zero_grad(set_to_none=True)
                     loss.backward()
                     optimiser.step()
-                    losses.append(finite(loss.item(), "A-LLMRec, stage 1", "alignment.learning_rate"))
+                    losses.append(finite(loss.item(), "A-LLMRec, stage 1", "learning_rate"))
             return float(np.mean(losses))
 
         schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)

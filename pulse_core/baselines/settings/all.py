@@ -12,7 +12,7 @@ from pulse_core.baselines.settings.item_knn import ItemKNNSettings
 from pulse_core.baselines.settings.morec import MoRecSettings
 from pulse_core.baselines.settings.ranker_trials import RankerTrialsSettings
 from pulse_core.baselines.settings.sasrec import SASRecBaselineSettings
-from pulse_core.baselines.settings.tuned import TunedSettings
+from pulse_core.baselines.settings.tuned import TunedSettings, require_different
 from pulse_core.settings import Settings
 
 
@@ -40,4 +40,9 @@ class BaselinesSettings(Settings):
                     f"baselines.{name}.search: got {len(section.search)} entries, wants at least baselines.trials "
                     f"({self.trials}): every system has the same number of trials"
                 )
+            if isinstance(section, TunedSettings):
+                try:
+                    require_different(section.search, [section.trial(number) for number in range(self.trials)])
+                except ValueError as error:
+                    raise ValueError(f"baselines.{name}.{error}") from None
         return self

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from pulse_core.baselines.settings.tuned import Trials, TunedSettings
+from pulse_core.baselines.settings.tuned import Trials, TunedSettings, require_different
 from pulse_core.ranking.settings import RankerSettings
 
 
@@ -18,6 +18,10 @@ class RankerTrialsSettings(TunedSettings):
     def _with(self, changed: dict[str, Any]) -> Self:
         RankerSettings.model_validate(changed)
         return self.model_copy(update={"search": [changed]})
+
+    def require_different_over(self, ranker: RankerSettings, trials: int) -> None:
+        """Raises ValueError if two of the first `trials` entries come to the same ranker."""
+        require_different(self.search, [self.trial(number).over(ranker) for number in range(trials)])
 
     def over(self, ranker: RankerSettings) -> RankerSettings:
         """The ranker's settings in the first trial."""

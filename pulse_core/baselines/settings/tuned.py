@@ -1,6 +1,7 @@
 """What the settings of every tuned system share: the list of its validation trials."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -20,6 +21,16 @@ def merged(values: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
     return {**values, **changed, **inner}
 
 
+def require_different(search: Trials, settings: Sequence[Settings]) -> None:
+    """Raises ValueError if a trial tries nothing: its `settings` (of the first of `search`) were there before."""
+    for number, each in enumerate(settings):
+        if each in settings[:number]:
+            raise ValueError(
+                f"search[{number}] = {json.dumps(search[number])}: the same trial as search[{settings.index(each)}], "
+                "for what it changes has that value already; give another entry in its place"
+            )
+
+
 class TunedSettings(Settings):
     """Settings of a system that is tuned: the values beside `search` are what every trial starts from."""
 
@@ -30,8 +41,6 @@ class TunedSettings(Settings):
     @model_validator(mode="after")
     def _each_trial_valid(self) -> Self:
         for number, changed in enumerate(self.search):
-            if changed in self.search[:number]:
-                raise ValueError(f"search[{number}] = {json.dumps(changed)}: the same trial twice")
             if "search" in changed:
                 raise ValueError(f"search[{number}]: a trial cannot change the list of trials")
             try:
