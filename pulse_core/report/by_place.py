@@ -7,9 +7,9 @@ import pandas as pd
 
 from pulse_core.baselines.registry import System
 from pulse_core.evaluation.predictions import aligned_ranks, one_row_a_user, rectangle
-from pulse_core.report.overall import DomainResults, corpus_name
+from pulse_core.report.overall import DomainResults, corpus_name, notices, shown_the_answer
 
-COLUMNS = ("domain", "corpus", "system", "label", "place", "users", "hr1", "chosen")
+COLUMNS = ("domain", "corpus", "system", "label", "place", "users", "hr1", "chosen", "oracle", "note")
 
 
 def by_place_table(domains: Sequence[DomainResults], systems: Sequence[System]) -> pd.DataFrame:
@@ -42,12 +42,17 @@ def _rows(given: DomainResults, system: System) -> list[dict[str, object]]:
     for place in range(offered.shape[1]):
         here = ranked == offered[:, place, None]
         share[:, place] = (best & here).any(axis=1) / best.sum(axis=1)
-    shared = {"domain": given.domain, "corpus": corpus_name(given.statistics)}
+    shared = {
+        "domain": given.domain,
+        "corpus": corpus_name(given.statistics),
+        "system": system.name,
+        "label": system.label,
+        "oracle": system.name in shown_the_answer(given, [system]),
+        "note": notices(given),
+    }
     return [
         {
             **shared,
-            "system": system.name,
-            "label": system.label,
             "place": place + 1,
             "users": int((target_at == place).sum()),
             "hr1": float(hit[target_at == place].mean()),

@@ -78,6 +78,22 @@ def corpus_name(statistics: Mapping[str, Any]) -> str:
     return "synthetic" if synthetic else str(statistics["source"])
 
 
+def shown_the_answer(given: DomainResults, systems: Sequence[System]) -> set[str]:
+    """The systems that read rationales which an oracle selected."""
+    reads = {each.name for each in systems if READS_SELECTION & set(each.needs)}
+    return reads if given.behaviour == "oracle" else set()
+
+
+def notices(given: DomainResults) -> str:
+    """What every row of the domain has to say of itself."""
+    said = {
+        SYNTHETIC_NOTICE: corpus_name(given.statistics) == "synthetic",
+        ORACLE_NOTICE: given.behaviour == "oracle",
+        FAKE_NOTICE: given.engine == "fake",
+    }
+    return " ".join(notice for notice, holds in said.items() if holds)
+
+
 def _domain_rows(
     given: DomainResults, systems: Sequence[System], settings: EvaluationSettings, seed: int
 ) -> list[dict[str, Any]]:
@@ -96,8 +112,7 @@ def _domain_rows(
             given.predictions[system.name], sampled, given.candidates, "test", file
         ).to_numpy()
     users = len(ranks[PULSE])
-    reads = {each.name for each in systems if READS_SELECTION & set(each.needs)}
-    oracle = reads if given.behaviour == "oracle" else set()
+    oracle = shown_the_answer(given, systems)
     found = {name: system_result(each, settings, seed, name in oracle) for name, each in ranks.items()}
     found[CHANCE.name] = chance_result(users, count)
     compared = {
@@ -106,18 +121,12 @@ def _domain_rows(
         if name != PULSE
     }
     adjusted = holm({name: each.hr1.p_value for name, each in compared.items()})
-    corpus = corpus_name(given.statistics)
-    said = {
-        SYNTHETIC_NOTICE: corpus == "synthetic",
-        ORACLE_NOTICE: bool(oracle),
-        FAKE_NOTICE: given.engine == "fake",
-    }
     shared = {
         "domain": given.domain,
-        "corpus": corpus,
+        "corpus": corpus_name(given.statistics),
         "candidates": count,
         "source": "ours",
-        "note": " ".join(notice for notice, holds in said.items() if holds),
+        "note": notices(given),
     }
     return [
         {

@@ -108,6 +108,8 @@ def test_notices_stand_in_every_format() -> None:
     shown = markdown(overall_table([given], SYSTEMS, SETTINGS, 1), 0.95)
     assert "| 1.000‡" in row_of(shown, "| PULSE |") and "**.500** [" in row_of(shown, "| SASRec |")
     assert all(mark not in row_of(shown, system.label) for system in SYSTEMS for mark in "▼▲")
+    places = by_place_table([given], SYSTEMS)
+    assert set(places.loc[places["oracle"], "system"]) == {"pulse"} and places["note"].str.contains("ORACLE").all()
 
 
 def test_latex_rows_are_balanced_and_escaped() -> None:
