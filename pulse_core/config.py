@@ -144,10 +144,6 @@ class Config(Settings):
             raise ValueError(
                 "generation.engine: fake makes up text and is for tests; it wants `testing: true` beside it"
             )
-        try:
-            self.baselines.ranker.require_different_over(self.ranker, self.baselines.trials)
-        except ValueError as error:
-            raise ValueError(f"baselines.ranker.{error} (trials are laid over the section `ranker`)") from None
         return self
 
 

@@ -31,4 +31,5 @@ def run_ranker_trials(job: Any) -> None:
         return RankerTrial(model, settings, asked, job.params.seed)
 
     trials = RankerTrialsSettings.model_validate(job.params.settings)
+    trials.require_different_over(ranker)
     run_tuned(job, domain_of(job, sampled=True), make, trials, model, job.params.seed)

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.e2e
 def test_the_whole_command_with_the_real_models(tmp_path_factory: pytest.TempPathFactory) -> None:
     workspace = Workspace.create(tmp_path_factory.mktemp("e2e"), {})
     (workspace.root / "tiny.yaml").write_text((ROOT / "config/tiny.yaml").read_text())
-    workspace.configure({"rationales": {"sampling": {"max_new_tokens": 24}}})
+    short = {"sampling": {"max_new_tokens": 24}}
+    users = {"sample_users": {"train": 4, "validation": 2, "test": 2}}
+    workspace.configure({"split": users, "rationales": short, "tree": short})
     workspace.run()
     results = workspace.root / "results/luxury"
     told = Hr1.model_validate(json.loads((results / "hr1.json").read_text()))

@@ -5,6 +5,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from pulse_core.baselines.settings.tuned import Trials, TunedSettings, require_different
+from pulse_core.errors import InputError
 from pulse_core.ranking.settings import RankerSettings
 
 
@@ -19,9 +20,15 @@ class RankerTrialsSettings(TunedSettings):
         RankerSettings.model_validate(changed)
         return self.model_copy(update={"search": [changed]})
 
-    def require_different_over(self, ranker: RankerSettings, trials: int) -> None:
-        """Raises ValueError if two of the first `trials` entries come to the same ranker."""
-        require_different(self.search, [self.trial(number).over(ranker) for number in range(trials)])
+    def require_different_over(self, ranker: RankerSettings) -> None:
+        """Raises InputError if two entries come to the same ranker.
+
+        Only where the trials are made: a ranker for hr1.json may have any value.
+        """
+        try:
+            require_different(self.search, [self.trial(number).over(ranker) for number in range(len(self.search))])
+        except ValueError as error:
+            raise InputError(f"baselines.ranker.{error} (trials are laid over the section `ranker`)") from None
 
     def over(self, ranker: RankerSettings) -> RankerSettings:
         """The ranker's settings in the first trial."""
