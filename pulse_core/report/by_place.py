@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from pulse_core.baselines.registry import System
@@ -38,10 +37,7 @@ def _rows(given: DomainResults, system: System) -> list[dict[str, object]]:
     targets = one_row_a_user(sampled, "test", "examples").loc[hit.index, "target"].to_numpy()
     target_at = (offered == targets[:, None]).argmax(axis=1)
     best = scores == scores.max(axis=1, keepdims=True)
-    share = np.zeros(offered.shape)  # (users, places): of each user's first choice
-    for place in range(offered.shape[1]):
-        here = ranked == offered[:, place, None]
-        share[:, place] = (best & here).any(axis=1) / best.sum(axis=1)
+    share = best / best.sum(axis=1, keepdims=True)  # (users, candidates): of each user's first choice
     shared = {
         "domain": given.domain,
         "corpus": corpus_name(given.statistics),
@@ -56,7 +52,7 @@ def _rows(given: DomainResults, system: System) -> list[dict[str, object]]:
             "place": place + 1,
             "users": int((target_at == place).sum()),
             "hr1": float(hit[target_at == place].mean()),
-            "chosen": float(share[:, place].mean()),
+            "chosen": float(share[ranked == offered[:, place, None]].mean()),
         }
         for place in range(offered.shape[1])
     ]

@@ -35,14 +35,15 @@ class BaselinesSettings(Settings):
     def _enough_trials(self) -> Self:
         for name in type(self).model_fields:
             section = getattr(self, name)
-            if isinstance(section, TunedSettings) and len(section.search) < self.trials:
+            if not isinstance(section, TunedSettings):
+                continue
+            if len(section.search) < self.trials:
                 raise ValueError(
                     f"baselines.{name}.search: got {len(section.search)} entries, wants at least baselines.trials "
                     f"({self.trials}): every system has the same number of trials"
                 )
-            if isinstance(section, TunedSettings):
-                try:
-                    require_different(section.search, [section.trial(number) for number in range(self.trials)])
-                except ValueError as error:
-                    raise ValueError(f"baselines.{name}.{error}") from None
+            try:
+                require_different(section.search, [section.trial(number) for number in range(self.trials)])
+            except ValueError as error:
+                raise ValueError(f"baselines.{name}.{error}") from None
         return self
