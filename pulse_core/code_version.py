@@ -1,38 +1,72 @@
-"""The version of a script's code: a hash over its file and every module of this repository behind it, however indirect.
+"""The version of a script's code: a hash of what its file, and every module of this repository behind it, mean.
 
 Snakemake reruns a rule when its params change, and it doesn't see imported modules. With this hash in the params of
-each rule, an edited module reruns the stages that use it and no others; a touched file reruns nothing.
+each rule, a changed statement reruns the stages that use it and no others. Comments, docstrings, formatting and
+imports for type checkers alone don't count; modules imported for their settings or types do, because their code runs.
 """
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 PACKAGES = ("pulse_core", "workflow_scripts")
-# What surrounds every script (log, threads, devices) decides no byte of an artifact: an edit there reruns nothing.
-AROUND = "workflow_scripts/stage.py"
+# What surrounds a script's call (log, threads, devices, processes) changes no artifact: an edit there reruns nothing.
+AROUND = "workflow_scripts/job"
 
 
 def module_files(module: str, root: Path) -> list[Path]:
     """The files that importing the dotted `module` runs: its parents' `__init__.py` and its own file."""
     parts = module.split(".")
-    found = []
+    files = []
     for depth in range(1, len(parts) + 1):
         path = root.joinpath(*parts[:depth])
-        found += [file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()]
-    return found
+        files += [file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()]
+    return files
 
 
-def imported_modules(source: bytes, package: str) -> Iterator[str]:
+def _runs(statement: object) -> bool:
+    """Whether a syntax tree's node does anything at run time: no string by itself, no `if TYPE_CHECKING:`."""
+    match statement:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return False
+        case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
+            return False
+    return True
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    """`node` and everything below it that runs."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if _runs(child):
+            yield from _walk(child)
+
+
+def _meaning(value: object) -> object:
+    """A syntax tree as nested lists without positions, docstrings and empty fields, the same in every Python."""
+    if isinstance(value, ast.AST):
+        fields = ((name, _meaning(field)) for name, field in ast.iter_fields(value) if name != "kind")
+        return [type(value).__name__, *([name, field] for name, field in fields if field not in (None, []))]
+    if isinstance(value, list):
+        return [_meaning(element) for element in value if _runs(element)]
+    return repr(value)
+
+
+def source_hash(source: ast.AST) -> bytes:
+    """SHA-256 of what parsed Python source means."""
+    return hashlib.sha256(repr(_meaning(source)).encode()).digest()
+
+
+def imported_modules(source: ast.AST, package: str) -> Iterator[str]:
     """Dotted names of PACKAGES' modules that `source` imports, anywhere in it (a lazy import inside a function counts).
 
     Args:
-        source: Python source.
+        source: parsed Python source.
         package: dotted name of the package that holds the source, for relative imports ("" for a script).
     """
-    for node in ast.walk(ast.parse(source)):
+    for node in _walk(source):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -50,10 +84,10 @@ def imported_modules(source: bytes, package: str) -> Iterator[str]:
 @cache
 def _read(file: Path, root: Path) -> tuple[bytes, tuple[Path, ...]]:
     """The hash of one file and the files of PACKAGES it imports directly."""
-    source = file.read_bytes()
+    source = ast.parse(file.read_bytes())
     package = ".".join(file.relative_to(root).parent.parts)
-    direct = {found for name in imported_modules(source, package) for found in module_files(name, root)}
-    return hashlib.sha256(source).digest(), tuple(sorted(direct - {file, root / AROUND}))
+    direct = {path for name in imported_modules(source, package) for path in module_files(name, root)} - {file}
+    return source_hash(source), tuple(sorted(path for path in direct if not path.is_relative_to(root / AROUND)))
 
 
 def code_files(script: Path, root: Path) -> list[Path]:
@@ -68,13 +102,18 @@ def code_files(script: Path, root: Path) -> list[Path]:
     return sorted(seen)
 
 
+def files_version(files: Iterable[Path], root: Path) -> str:
+    """A short hash of the paths, relative to `root`, of these files and of what they mean."""
+    total = hashlib.sha256()
+    for file in files:
+        total.update(file.relative_to(root).as_posix().encode() + b"\0" + _read(file, root)[0])
+    return total.hexdigest()[:16]
+
+
 def code_version(script: str | Path, root: str | Path) -> str:
     """A short hash of all code that `script` (a path relative to `root`) runs from this repository.
 
     Not seen: modules named only in strings (`importlib.import_module(name)`), and installed libraries.
     """
     root = Path(root).resolve()
-    total = hashlib.sha256()
-    for file in code_files(Path(script), root):
-        total.update(file.relative_to(root).as_posix().encode() + b"\0" + _read(file, root)[0])
-    return total.hexdigest()[:16]
+    return files_version(code_files(Path(script), root), root)

@@ -1,5 +1,6 @@
-"""The code hash follows imports, however indirect, and nothing else."""
+"""The code hash follows imports, however indirect, and what the code means, not how it is written."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from pulse_core import code_version as module
 from pulse_core.baselines.registry import SYSTEMS, System
+from pulse_core.generation.engine_identity import engine_identity
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {
@@ -55,7 +57,7 @@ def test_files_are_the_script_and_its_transitive_imports(tree: Path) -> None:
 )
 def test_an_edit_changes_the_versions_that_reach_it_alone(tree: Path, edited: str) -> None:
     one, two = version(tree, "scripts/one.py"), version(tree, "scripts/two.py")
-    (tree / edited).write_text((tree / edited).read_text() + "# edited\n")
+    (tree / edited).write_text((tree / edited).read_text() + "edited = True\n")
     assert version(tree, "scripts/one.py") != one
     assert version(tree, "scripts/two.py") == two
 
@@ -66,6 +68,98 @@ def test_touching_and_unrelated_edits_change_nothing(tree: Path) -> None:
     (tree / "pulse_core/unused.py").write_text("y = 2\n")
     (tree / "pulse_core/b.py").write_text("y = 2\n")
     assert version(tree, "scripts/one.py") == before
+
+
+SOURCE = '''"""What it is for."""
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pulse_core.b
+
+class Settings:
+    """A section."""
+
+    size: int = 2
+    """How much of it."""
+
+
+def scale(values, by=3):
+    """Make it larger."""
+    # Floats stay floats.
+    if not values:
+        return []
+    return [value * by + 1 for value in values]
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# Floats stay floats.", "# A float is a float."),
+        ("    # Floats stay floats.\n", ""),
+        ("Make it larger.", "Multiply."),
+        ('    """Make it larger."""\n', ""),
+        ("What it is for.", "Its purpose."),
+        ("How much of it.", "Its width."),
+        ('    """A section."""\n\n', ""),
+        ("\n\n\ndef", "\n\n\n\n\n\ndef"),
+        ("return [value * by + 1 for", "return [\n        (value * by) + 1  # each\n        for"),
+        ("    import pulse_core.b", "    import pulse_core.unused"),
+    ],
+)
+def test_comments_docstrings_and_formatting_do_not_count(tree: Path, old: str, new: str) -> None:
+    (tree / "pulse_core/shared.py").write_text(SOURCE)
+    before = version(tree, "scripts/one.py")
+    assert old in SOURCE
+    (tree / "pulse_core/shared.py").write_text(SOURCE.replace(old, new))
+    assert version(tree, "scripts/one.py") == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("by=3", "by=4"),
+        ("size: int = 2", "size: int = 1"),
+        ("size: int", "size: float"),
+        ("value * by + 1", "value * (by + 1)"),
+        ("value * by + 1", "value + by * 1"),
+        ("not values", "values"),
+        ("return []", "return ['']"),
+        ("return []", "return None"),
+        ("def scale(values,", "def scale(values, *,"),
+        ("class Settings:", "class Settings(dict):"),
+        ("def scale", "@cache\ndef scale"),
+        ("    if not values:\n        return []\n", ""),
+    ],
+)
+def test_every_changed_statement_counts(tree: Path, old: str, new: str) -> None:
+    (tree / "pulse_core/shared.py").write_text(SOURCE)
+    before = version(tree, "scripts/one.py")
+    assert old in SOURCE
+    (tree / "pulse_core/shared.py").write_text(SOURCE.replace(old, new))
+    assert version(tree, "scripts/one.py") != before
+
+
+def test_a_constant_keeps_its_type() -> None:
+    sources = [b"x = 1", b"x = 1.0", b"x = '1'", b"x = b'1'", b"x = True", b"x = None", b"x = ''", b"x = 0", b"x = []"]
+    assert len({module.source_hash(ast.parse(source)) for source in sources}) == len(sources)
+
+
+def test_a_journal_outlives_a_reworded_engine(tmp_path: Path) -> None:
+    """Texts already written are kept when a comment changes, and written again when a statement does."""
+    for name in ("__init__.py", "generation/__init__.py"):
+        (tmp_path / "pulse_core" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "pulse_core" / name).write_text("")
+    engine = tmp_path / "pulse_core/generation/engine.py"
+
+    def identity(source: str) -> str:
+        engine.write_text(source)
+        module._read.cache_clear()
+        return engine_identity(str(engine), "library 1.0", {"name": "model", "sha256": ["0"]}, 32)
+
+    first = identity('"""Writes."""\nsteps = 1  # one\n')
+    assert identity('"""Generates text."""\nsteps = 1\n') == first
+    assert identity('"""Writes."""\nsteps = 2  # one\n') != first
 
 
 def code_of(script: Path) -> set[str]:

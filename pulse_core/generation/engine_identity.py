@@ -1,11 +1,10 @@
 """What an engine's texts depend on beside the request."""
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pulse_core.code_version import code_files
+from pulse_core.code_version import code_files, files_version
 
 
 def engine_of(identity: str) -> str:
@@ -23,8 +22,6 @@ def engine_identity(module: str, library: str, origin: Mapping[str, Any], *setti
         settings: precision, batch (its noise), kind of device, and what else the engine's arithmetic depends on.
     """
     file = Path(module).resolve()
-    own = hashlib.sha256()
-    for each in code_files(file, file.parents[2]):
-        if each.parent == file.parent:
-            own.update(each.read_bytes())
-    return ":".join([f"{library}-{own.hexdigest()[:16]}", origin["name"], *origin["sha256"], *map(str, settings)])
+    root = file.parents[2]
+    code = files_version((each for each in code_files(file, root) if each.parent == file.parent), root)
+    return ":".join([f"{library}-{code}", origin["name"], *origin["sha256"], *map(str, settings)])
