@@ -54,7 +54,7 @@ setup-slurm:
 
 demo: setup
 	$(RUN) results/luxury/hr1.json
-	$(BIN)/python -m workflow_scripts.demo_summary results/luxury
+	$(BIN)/python -m workflow_scripts.cli.demo_summary results/luxury
 
 # Slurm's tests mostly wait for Slurm, so they run beside the others; these two at a time, a thread of torch each.
 test: setup
@@ -75,7 +75,7 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/python -m workflow_scripts.config_files
+	$(BIN)/python -m workflow_scripts.cli.config_files
 	$(BIN)/snakefmt Snakefile rules
 
 bench: setup

@@ -22,9 +22,9 @@ from sentence_transformers.models import Router, Transformer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks.embedded import embedded_config
+from pulse_core.encoder import Encoder
 from pulse_core.models import device, package_directory
 from pulse_core.precision import arithmetic
-from pulse_core.thought_space.encoder import Encoder
 from pulse_core.thought_space.examples import TrainingExample
 from pulse_core.thought_space.settings import ThoughtSpaceSettings
 from pulse_core.thought_space.training import train_thought_space

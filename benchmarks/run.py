@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pulse_core.accelerators import accelerated, allowed_devices
 from pulse_core.precision import CPU_INFO, arithmetic
-from workflow_scripts.stage import usable_cpus
+from workflow_scripts.job.stage import usable_cpus
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"

@@ -16,9 +16,9 @@ from pulse_core.generation.journal import Journal
 from pulse_core.generation.requests import Request, TextGenerator
 from pulse_core.keys import Key
 from pulse_core.rationales.prompts import PromptTemplate
-from pulse_core.rationales.texts import Shop, load_shop
 from pulse_core.rationales.write import Writer, base_rationales
 from pulse_core.rationales.write import base_requests as requests_for
+from pulse_core.texts import Shop, load_shop
 from pulse_core.tree.grow import grow_trees
 from pulse_core.tree.settings import TreeSettings
 

@@ -23,7 +23,7 @@ from pulse_core.errors import InputError
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.generation.settings import GenerationSettings
 from pulse_core.model_settings import ModelSettings
-from pulse_core.planning.settings import PlanSettings
+from pulse_core.plan_settings import PlanSettings
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.rationales.settings import RationaleSettings
 from pulse_core.selection.settings import SelectionSettings

@@ -15,7 +15,7 @@ from pulse_core.artifacts import read_json
 from pulse_core.config import Config, config_schema, load_config
 from pulse_core.errors import InputError
 from pulse_core.evaluation.schema import hr1_schema
-from workflow_scripts.config_files import manual
+from workflow_scripts.cli.config_files import manual
 
 ROOT = Path(__file__).resolve().parents[1]
 # What config.yaml sets smaller than the default, for two CPU cores.
@@ -161,5 +161,7 @@ def test_importing_the_configuration_does_not_import_torch() -> None:
     import subprocess
     import sys
 
-    code = "import sys, workflow_scripts.wiring; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    code = (
+        "import sys, workflow_scripts.wiring.wiring; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

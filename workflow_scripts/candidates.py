@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
@@ -11,8 +11,9 @@ def main(job: Any) -> None:
         import pandas as pd
 
         from pulse_core.artifacts import write_table
+        from pulse_core.sequence.candidate_stage import run_candidates
+        from pulse_core.sequence.sasrec_stage import load_fold_models
         from pulse_core.sequence.settings import CandidateSettings, SASRecSettings
-        from pulse_core.sequence.stages import load_fold_models, run_candidates
 
         settings = CandidateSettings.model_validate(job.params.settings)
         model = None

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
     """Measure all systems on the same users and write the figures with all they depend on."""
     with stage(job):
-        from workflow_scripts.measuring import measure
+        from workflow_scripts.cli.measuring import measure
 
         measure(job)
 

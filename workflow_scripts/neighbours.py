@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
@@ -12,8 +12,8 @@ def main(job: Any) -> None:
 
         from pulse_core.artifacts import write_json, write_table
         from pulse_core.sequence.neighbour_stage import run_neighbours
+        from pulse_core.sequence.sasrec_stage import load_fold_models
         from pulse_core.sequence.settings import NeighbourSettings, SASRecSettings
-        from pulse_core.sequence.stages import load_fold_models
 
         sasrec = SASRecSettings.model_validate(job.params.sasrec)
         neighbours, leak = run_neighbours(

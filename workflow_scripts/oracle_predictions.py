@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
@@ -12,7 +12,7 @@ def main(job: Any) -> None:
         from pulse_core.artifacts import write_table
         from pulse_core.ranking.settings import RankerSettings
         from pulse_core.ranking.training import load_ranker
-        from workflow_scripts.questions import ask, predict
+        from workflow_scripts.shared.ranker_io import ask, predict
 
         settings = RankerSettings.model_validate(job.params.settings)
         ranker = load_ranker(Path(job.input.model).parent, Path(job.input.adapter).parent, settings)

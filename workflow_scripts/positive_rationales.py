@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
@@ -13,8 +13,8 @@ def main(job: Any) -> None:
         from pulse_core.rationales.prompts import PromptTemplate
         from pulse_core.rationales.settings import RationaleSettings
         from pulse_core.rationales.write import positive_rationales
-        from workflow_scripts.inputs import shop_of
-        from workflow_scripts.writing import make_writer, read_shard
+        from workflow_scripts.shared.inputs import shop_of
+        from workflow_scripts.shared.rationale_io import make_writer, read_shard
 
         table = positive_rationales(
             read_shard(job, "train"),

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.launch import do, work_here
-from workflow_scripts.stage import stage
+from workflow_scripts.job.launch import do, work_here
+from workflow_scripts.job.stage import stage
 
 
 def work(job: Any) -> None:
@@ -16,7 +16,7 @@ def work(job: Any) -> None:
     from pulse_core.ranking.model import Ranker
     from pulse_core.ranking.settings import RankerSettings
     from pulse_core.ranking.training import save_ranker, train
-    from workflow_scripts.questions import ask, predict
+    from workflow_scripts.shared.ranker_io import ask, predict
 
     settings = RankerSettings.model_validate(job.params.settings)
     rationales = job.input.get("rationales")

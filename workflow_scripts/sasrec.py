@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
@@ -11,8 +11,8 @@ def main(job: Any) -> None:
     with stage(job):
         import pandas as pd
 
+        from pulse_core.sequence.sasrec_stage import run_sasrec
         from pulse_core.sequence.settings import SASRecSettings
-        from pulse_core.sequence.stages import run_sasrec
 
         run_sasrec(
             interactions=pd.read_parquet(job.input.interactions),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
@@ -13,11 +13,11 @@ def main(job: Any) -> None:
 
         from pulse_core.artifacts import write_table
         from pulse_core.rationales.settings import RationaleSettings
-        from pulse_core.rationales.texts import behaviour_texts
         from pulse_core.selection.scorers import make_scorer
         from pulse_core.selection.select import select_rationales, selected_table
         from pulse_core.selection.settings import SelectionSettings
-        from workflow_scripts.inputs import read_sampled, shop_of
+        from pulse_core.texts import behaviour_texts
+        from workflow_scripts.shared.inputs import read_sampled, shop_of
 
         settings = SelectionSettings.model_validate(job.params.settings)
         behaviour = behaviour_texts(

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.launch import do, work_here
-from workflow_scripts.stage import stage
+from workflow_scripts.job.launch import do, work_here
+from workflow_scripts.job.stage import stage
 
 
 def work(job: Any) -> None:
@@ -13,7 +13,7 @@ def work(job: Any) -> None:
     from pulse_core.checkpoints import Checkpoint
     from pulse_core.thought_space.settings import ThoughtSpaceSettings
     from pulse_core.thought_space.training import train_thought_space
-    from workflow_scripts.behaviour import read_training_examples
+    from workflow_scripts.shared.thought_space_io import read_training_examples
 
     model = Path(job.input.model).parent
     checkpoint = Checkpoint(Path(job.params.work), job.params.code, model)

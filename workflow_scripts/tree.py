@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
@@ -16,8 +16,8 @@ def main(job: Any) -> None:
         from pulse_core.rationales.settings import RationaleSettings
         from pulse_core.tree.grow import grow_trees
         from pulse_core.tree.settings import TreeSettings
-        from workflow_scripts.inputs import shop_of
-        from workflow_scripts.writing import make_writer, read_neighbour_items, read_shard
+        from workflow_scripts.shared.inputs import shop_of
+        from workflow_scripts.shared.rationale_io import make_writer, read_neighbour_items, read_shard
 
         table = grow_trees(
             read_shard(job).drop(columns="target"),

@@ -20,13 +20,13 @@ from pulse_core.baselines.settings.ctrl import CTRLSettings
 from pulse_core.baselines.text_tower import TextTower
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.early_stopping import Schedule, fit
+from pulse_core.encoder import Encoder, Pooling
 from pulse_core.progress import progress
 from pulse_core.schedules import finite
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.batches import pad
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.training import run_epoch
-from pulse_core.thought_space.encoder import Encoder, Pooling
 
 HELD_OUT = 128  # validation samples on which the alignment is measured
 

@@ -23,6 +23,7 @@ from pulse_core.baselines.system import Recommender
 from pulse_core.baselines.text_tower import TextTower
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.early_stopping import Figures, Schedule, fit, trained_state
+from pulse_core.encoder import Encoder, Pooling
 from pulse_core.progress import progress
 from pulse_core.schedules import finite
 from pulse_core.seeding import derive_seed
@@ -31,7 +32,6 @@ from pulse_core.sequence.full_ranking import ranking_metrics
 from pulse_core.sequence.losses import binary_loss, softmax_loss
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.states import full_ranks, score_candidates
-from pulse_core.thought_space.encoder import Encoder, Pooling
 
 log = logging.getLogger("pulse")
 Parts = list[tuple[Tensor, Tensor]]

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from pulse_core.encoder import Encoder, pool_tokens
 from pulse_core.errors import InputError
-from pulse_core.thought_space.encoder import Encoder, pool_tokens
 
 BATCH = 64  # texts of like length run at once
 KEPT_BYTES = 1_000_000_000  # token states kept at most; where there are more, the frozen layers run at every call

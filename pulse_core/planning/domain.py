@@ -13,9 +13,9 @@ import pandas as pd
 from pulse_core.config import Config
 from pulse_core.data.examples import SPLITS, make_examples
 from pulse_core.keys import KEY, Key, keys
+from pulse_core.plan_settings import SizeSettings
 from pulse_core.planning.counting import filler
-from pulse_core.planning.settings import SizeSettings
-from pulse_core.rationales.texts import Shop, load_shop
+from pulse_core.texts import Shop, load_shop
 
 USERS, ITEMS = 1000, 2000  # a made-up corpus has no more than these: enough to draw prompts from
 Tables = Mapping[str, pd.DataFrame]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pulse_core.generation.settings import GenerationSettings
-from pulse_core.planning.settings import ShapeSettings
+from pulse_core.plan_settings import ShapeSettings
 from pulse_core.planning.shapes import (
     cache_bytes,
     embedding_parameters,

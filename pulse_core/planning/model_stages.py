@@ -15,7 +15,7 @@ from pulse_core.planning.stage_plan import Planner, StagePlan
 from pulse_core.ranking.packing import pack
 from pulse_core.ranking.questions import make_questions
 from pulse_core.ranking.settings import RankerSettings
-from pulse_core.rationales.texts import behaviour_texts
+from pulse_core.texts import behaviour_texts
 
 REVIEWS_PER_SECOND = 100_000  # of the corpus stage, about (docs/performance.md)
 PREFIX_WORDS = 20  # tokens of a question beside titles and rationale

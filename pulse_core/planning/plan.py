@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pulse_core.plan_settings import HardwareSettings
 from pulse_core.planning.domain import DomainData
 from pulse_core.planning.memory import GIB, Memory
 from pulse_core.planning.model_stages import (
@@ -12,7 +13,6 @@ from pulse_core.planning.model_stages import (
     selection_stage,
     thought_space_stage,
 )
-from pulse_core.planning.settings import HardwareSettings
 from pulse_core.planning.shapes import parameters
 from pulse_core.planning.stage_plan import Planner, StagePlan
 from pulse_core.planning.writing_stages import writing_stages

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from pulse_core.plan_settings import HardwareSettings, ShapeSettings
 from pulse_core.planning.memory import GIB
-from pulse_core.planning.settings import HardwareSettings, ShapeSettings
 from pulse_core.planning.shapes import cache_bytes, forward_operations, parameters
 
 

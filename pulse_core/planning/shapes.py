@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pulse_core.errors import InputError
-from pulse_core.planning.settings import ShapeSettings
+from pulse_core.plan_settings import ShapeSettings
 
 # Model types whose queries, keys and values (and gate and up projection) are one linear layer each.
 FUSED = {"phi3"}

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from pulse_core.config import Config
+from pulse_core.plan_settings import ShapeSettings
 from pulse_core.planning.counting import Lengths, filler
 from pulse_core.planning.domain import DomainData
 from pulse_core.planning.memory import Memory
 from pulse_core.planning.rates import Machine
-from pulse_core.planning.settings import ShapeSettings
 from pulse_core.precision import arithmetic
 
 

@@ -8,7 +8,7 @@ from pulse_core.errors import InputError
 from pulse_core.keys import Key, keys
 from pulse_core.ranking.packing import Question
 from pulse_core.ranking.settings import RankerSettings
-from pulse_core.rationales.texts import Shop
+from pulse_core.texts import Shop
 
 
 def make_questions(

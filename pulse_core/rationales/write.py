@@ -12,8 +12,8 @@ from pulse_core.generation.requests import Request, TextGenerator
 from pulse_core.keys import Key, keys
 from pulse_core.rationales.prompts import PromptTemplate, tidy
 from pulse_core.rationales.settings import RationaleSettings
-from pulse_core.rationales.texts import Shop, history_lines, shorten
 from pulse_core.seeding import derive_seed
+from pulse_core.texts import Shop, history_lines, shorten
 
 SCHEMA = pa.schema(
     [

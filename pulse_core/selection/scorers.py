@@ -6,9 +6,9 @@ from typing import Protocol
 
 import numpy as np
 
+from pulse_core.encoder import Encoder
 from pulse_core.errors import InputError
 from pulse_core.selection.settings import ScorerName, SelectionSettings
-from pulse_core.thought_space.encoder import Encoder
 from pulse_core.thought_space.training import load_thought_space
 
 

@@ -9,10 +9,10 @@ import pyarrow as pa
 from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.progress import Progress, progress
 from pulse_core.sequence.cross_fit import ALL_USERS, fold_of_examples, fold_of_users
+from pulse_core.sequence.keyed_table import keyed_table
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.neighbours import Neighbours, build_pool, find_neighbours
 from pulse_core.sequence.settings import NeighbourSettings, SASRecSettings
-from pulse_core.sequence.stages import keyed_table
 from pulse_core.sequence.states import states
 
 LOOKS = (1, 3, 5, 10)

@@ -14,11 +14,11 @@ import torch
 from pulse_core import processes
 from pulse_core.artifacts import write_json
 from pulse_core.checkpoints import Checkpoint, State, optimiser_tensors, restore_optimiser
+from pulse_core.encoder import Encoder, load_encoder
 from pulse_core.errors import InputError
 from pulse_core.progress import progress
 from pulse_core.schedules import finite, warmup_cosine
 from pulse_core.seeding import derive_seed
-from pulse_core.thought_space.encoder import Encoder, load_encoder
 from pulse_core.thought_space.examples import TrainingExample, batches, held_out_users, without_target
 from pulse_core.thought_space.loss import draw_negatives, info_nce, may_contrast
 from pulse_core.thought_space.settings import ThoughtSpaceSettings

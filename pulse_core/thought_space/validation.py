@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from pulse_core.encoder import Encoder
 from pulse_core.seeding import derive_seed
-from pulse_core.thought_space.encoder import Encoder
 from pulse_core.thought_space.examples import TrainingExample
 from pulse_core.thought_space.loss import draw_negatives, may_contrast
 from pulse_core.thought_space.metrics import space_metrics

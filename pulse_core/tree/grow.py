@@ -15,9 +15,9 @@ from pulse_core.generation.requests import Request
 from pulse_core.keys import KEY, Key, keys
 from pulse_core.rationales.prompts import PromptTemplate, tidy
 from pulse_core.rationales.settings import RationaleSettings
-from pulse_core.rationales.texts import Shop, history_lines
 from pulse_core.rationales.write import Writer, neighbour_titles
 from pulse_core.seeding import derive_seed
+from pulse_core.texts import Shop, history_lines
 from pulse_core.tree.settings import TreeSettings
 
 SCHEMA = pa.schema(

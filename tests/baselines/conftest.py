@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from pulse_core.baselines.domain import Domain, make_domain
+from pulse_core.sequence.candidate_stage import run_candidates
 from pulse_core.sequence.settings import CandidateSettings
-from pulse_core.sequence.stages import run_candidates
 from tests.planted_cycle import ITEMS, examples, interactions, user_ids
 
 __all__ = ["examples", "interactions", "user_ids"]

@@ -21,12 +21,12 @@ from pulse_core.baselines.settings.a_llmrec import AlignmentSettings, ALLMRecSet
 from pulse_core.baselines.text_tower import TextTower
 from pulse_core.baselines.tuning import candidate_figures
 from pulse_core.checkpoints import Checkpoint
+from pulse_core.encoder import Encoder
 from pulse_core.errors import InputError
 from pulse_core.ranking.batches import shuffled_batches
 from pulse_core.ranking.likelihood import candidate_means
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.settings import SASRecTrainingSettings
-from pulse_core.thought_space.encoder import Encoder
 from tests.workflow.tiny_models import save_encoder, save_language_model
 
 WORDS = ["stands for the user.", "Bought, oldest first:", "One of these is bought next:", "The recommendation is"]

@@ -14,7 +14,7 @@ from pulse_core.baselines.domain import Domain
 from pulse_core.baselines.settings.ctrl import CTRLSettings
 from pulse_core.baselines.tuning import candidate_figures
 from pulse_core.checkpoints import Checkpoint
-from pulse_core.thought_space.encoder import Encoder
+from pulse_core.encoder import Encoder
 from tests.workflow.tiny_models import save_encoder
 
 QUICK = CTRLSettings(

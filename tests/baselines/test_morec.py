@@ -14,8 +14,8 @@ from pulse_core.baselines.settings.morec import MoRecSettings
 from pulse_core.baselines.text_tower import TextTower
 from pulse_core.baselines.tuning import candidate_figures
 from pulse_core.checkpoints import Checkpoint
+from pulse_core.encoder import Encoder
 from pulse_core.errors import InputError
-from pulse_core.thought_space.encoder import Encoder
 from tests.workflow.tiny_models import save_encoder
 
 QUICK = MoRecSettings(dimension=32, batch_size=16, learning_rate=3e-3, encoder_every=1, epochs=1, dropout=0.0)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from pulse_core.baselines.domain import Domain
-from pulse_core.baselines.ranker_trials import Configured, RankerTrial
-from pulse_core.baselines.settings.ranker_trials import RankerTrialsSettings
+from pulse_core.baselines.ranker_trial import Configured, RankerTrial
+from pulse_core.baselines.settings.ranker import RankerTrialsSettings
 from pulse_core.baselines.tuning import candidate_figures, predictions, tune
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError

@@ -17,7 +17,7 @@ from pulse_core.baselines.sasrec import SASRecBaseline
 from pulse_core.baselines.settings.a_llmrec import ALLMRecSettings
 from pulse_core.baselines.settings.all import BaselinesSettings
 from pulse_core.baselines.settings.item_knn import ItemKNNSettings
-from pulse_core.baselines.settings.ranker_trials import RankerTrialsSettings
+from pulse_core.baselines.settings.ranker import RankerTrialsSettings
 from pulse_core.baselines.settings.sasrec import SASRecBaselineSettings
 from pulse_core.baselines.system import Recommender
 from pulse_core.baselines.tuning import tune, write_tuned

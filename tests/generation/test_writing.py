@@ -12,7 +12,7 @@ from pulse_core.rationales.settings import RationaleSettings
 from pulse_core.rationales.write import base_rationales
 from tests.rationales.shop import TITLES, make_shop
 from tests.workflow.tiny_models import save_language_model
-from workflow_scripts.writing import make_writer, read_shard
+from workflow_scripts.shared.rationale_io import make_writer, read_shard
 
 ROOT = Path(__file__).resolve().parents[2]
 

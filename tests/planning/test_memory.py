@@ -14,10 +14,12 @@ from transformers import BertConfig, BertModel, LlamaConfig, Phi3Config
 
 from pulse_core.artifacts import read_json
 from pulse_core.checkpoints import optimiser_tensors
+from pulse_core.encoder import Encoder
 from pulse_core.generation import growing_cache, transformers_engine
 from pulse_core.generation.requests import Message, Request, Sampling
 from pulse_core.generation.settings import GenerationSettings, VLLMSettings
 from pulse_core.generation.transformers_engine import TransformersGenerator
+from pulse_core.plan_settings import ShapeSettings
 from pulse_core.planning import memory
 from pulse_core.planning.memory import (
     GIB,
@@ -29,13 +31,11 @@ from pulse_core.planning.memory import (
     vllm_memory,
 )
 from pulse_core.planning.model_stages import STATE_BYTES
-from pulse_core.planning.settings import ShapeSettings
 from pulse_core.planning.shapes import shape_of_config
 from pulse_core.ranking.layout import collate
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.packing import PackedQuestion
 from pulse_core.ranking.settings import RankerSettings
-from pulse_core.thought_space.encoder import Encoder
 from pulse_core.thought_space.settings import ThoughtSpaceSettings
 from tests.planning.test_shapes import paper_shape
 from tests.workflow.tiny_models import save_language_model, tokenizer

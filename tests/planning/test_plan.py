@@ -11,13 +11,13 @@ from rich.console import Console
 from pulse_core.config import Config, load_config
 from pulse_core.data.examples import SPLITS
 from pulse_core.generation.requests import Message, Request, Sampling
+from pulse_core.plan_settings import HardwareSettings, ShapeSettings, SizeSettings
 from pulse_core.planning import domain
 from pulse_core.planning.calibrate import Comparison, compare, corrections, doubts
 from pulse_core.planning.counting import Lengths, prompt_cost
 from pulse_core.planning.domain import DomainData, made_up_corpus, make_domain, sequence_lengths, spread
 from pulse_core.planning.plan import Plan, make_plan
 from pulse_core.planning.rates import Machine
-from pulse_core.planning.settings import HardwareSettings, ShapeSettings, SizeSettings
 from pulse_core.planning.shapes import forward_operations, parameters
 from pulse_core.planning.stage_plan import Planner
 from pulse_core.planning.table import WIDTH, plain, render

@@ -9,7 +9,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModel, AutoModelForCausalLM, BertConfig, DistilBertConfig, LlamaConfig, Phi3Config
 
 from pulse_core.errors import InputError
-from pulse_core.planning.settings import PlanSettings, ShapeSettings
+from pulse_core.plan_settings import PlanSettings, ShapeSettings
 from pulse_core.planning.shapes import cache_bytes, forward_operations, lora_parameters, parameters, shape_of_config
 
 ROOT = Path(__file__).resolve().parents[2]

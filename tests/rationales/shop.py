@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from pulse_core.rationales.texts import Shop, load_shop
+from pulse_core.texts import Shop, load_shop
 
 TITLES = [
     "Rose Hand Cream, 3.4 oz, Pack of 2",

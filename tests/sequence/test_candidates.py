@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from pulse_core.errors import InputError
+from pulse_core.sequence.candidate_stage import run_candidates
 from pulse_core.sequence.candidates import draw_candidates, example_seeds, title_groups
 from pulse_core.sequence.settings import CandidateSettings
-from pulse_core.sequence.stages import run_candidates
 
 TITLES = [f"Item {number}" for number in range(60)]
 

@@ -6,8 +6,8 @@ import pandas as pd
 
 from pulse_core.data.examples import make_examples
 from pulse_core.data.settings import SplitSettings
+from pulse_core.sequence.sasrec_stage import run_sasrec
 from pulse_core.sequence.settings import SASRecSettings
-from pulse_core.sequence.stages import run_sasrec
 from tests.planted_cycle import ITEMS
 
 

@@ -12,8 +12,8 @@ from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.sequence.cross_fit import fold_of_users
 from pulse_core.sequence.neighbour_stage import run_neighbours
 from pulse_core.sequence.neighbours import _bought_around, _shares, build_pool, find_neighbours, unit
+from pulse_core.sequence.sasrec_stage import load_fold_models, run_sasrec
 from pulse_core.sequence.settings import NeighbourSettings, SASRecSettings
-from pulse_core.sequence.stages import load_fold_models, run_sasrec
 from pulse_core.sequence.states import states
 from pulse_core.sequence.training import new_model
 from tests.planted_cycle import ITEMS

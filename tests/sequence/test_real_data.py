@@ -10,8 +10,8 @@ import pytest
 from pulse_core.data.corpus import build_corpus
 from pulse_core.data.examples import make_examples, sequences_by_user, training_sequences
 from pulse_core.data.settings import CorpusSettings, SplitSettings
+from pulse_core.sequence.candidate_stage import run_candidates
 from pulse_core.sequence.settings import CandidateSettings, SASRecSettings
-from pulse_core.sequence.stages import run_candidates
 from pulse_core.sequence.states import score_candidates
 from pulse_core.sequence.training import train
 

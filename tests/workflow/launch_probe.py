@@ -13,8 +13,8 @@ from typing import Any
 from snakemake.iocontainers import Namedlist
 
 from pulse_core.errors import InputError
-from workflow_scripts.launch import do, work_here
-from workflow_scripts.stage import stage
+from workflow_scripts.job.launch import do, work_here
+from workflow_scripts.job.stage import stage
 
 
 def work(job: Any) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.command import nested_values, targets_first
+from workflow_scripts.cli.command import nested_values, targets_first
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from pulse_core import accelerators
 from pulse_core.accelerators import PRETENDED, allowed_devices, machine_devices
 from pulse_core.errors import InputError
 from pulse_core.models import device
-from workflow_scripts import devices
-from workflow_scripts.devices import SLURM_GPUS, job_devices, leased
-from workflow_scripts.wiring import DEFAULT_THREADS, Wiring
+from workflow_scripts.job import devices
+from workflow_scripts.job.devices import SLURM_GPUS, job_devices, leased
+from workflow_scripts.wiring.wiring import DEFAULT_THREADS, Wiring
 
 ROOT = Path(__file__).resolve().parents[2]
 GPU_JOB = SimpleNamespace(rule="tree", resources={"gpu": 1})
@@ -27,7 +27,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from types import SimpleNamespace
-from workflow_scripts import devices
+from workflow_scripts.job import devices
 devices.lease_directory = lambda: Path("locks")
 job = SimpleNamespace(rule="tree", resources={"gpu": int(sys.argv[2])})
 with devices.job_devices(job):

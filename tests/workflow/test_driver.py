@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from pulse_core.errors import InputError
-from workflow_scripts import driver
+from workflow_scripts.job import driver
 
 ROOT = Path(__file__).resolve().parents[2]
 # A job on a node: Snakemake runs there too, so the process above it lives on after the driver's death.
 JOB = """
 import os, sys, time
 from types import SimpleNamespace
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 job = SimpleNamespace(rule='tree', threads=1, input=[], log=['logs/tree.log'], wildcards={}, resources={})
 with stage(job):
     open('started', 'w').close()

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.workflow.workspace import Workspace, files_of
-from workflow_scripts.stage import SHELLS
+from workflow_scripts.job.stage import SHELLS
 
 pytestmark = pytest.mark.workflow
 TABLES = "results/luxury/**/*.parquet"

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from pulse_core.errors import InputError
-from workflow_scripts import launch
+from workflow_scripts.job import launch
 
 ROOT = Path(__file__).resolve().parents[2]
 LOG = "logs/luxury/ranker.log"

@@ -19,12 +19,13 @@ from pulse_core.generation.fake_engine import FakeGenerator
 from pulse_core.generation.requests import Completion, Request
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.rationales.settings import RationaleSettings
-from pulse_core.rationales.texts import behaviour_texts
+from pulse_core.texts import behaviour_texts
 from pulse_core.tree.settings import TreeSettings
 from tests.workflow.workspace import ROOT, Workspace
-from workflow_scripts import base_rationales, positive_rationales, tree, writing
-from workflow_scripts.behaviour import read_training_examples
-from workflow_scripts.inputs import read_sampled, shop_of
+from workflow_scripts import base_rationales, positive_rationales, tree
+from workflow_scripts.shared import rationale_io
+from workflow_scripts.shared.inputs import read_sampled, shop_of
+from workflow_scripts.shared.thought_space_io import read_training_examples
 
 pytestmark = pytest.mark.workflow
 
@@ -117,8 +118,8 @@ def job(results: Path, tmp_path: Path, template: str, **params: Any) -> SimpleNa
 def prompts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """A function that runs a generation script as the workflow does and returns its prompts by row of its table."""
     recorder = Recorder()
-    monkeypatch.setattr(writing, "make_generator", lambda *_: recorder)
-    monkeypatch.setattr("workflow_scripts.stage.end_with_driver", lambda: None)
+    monkeypatch.setattr(rationale_io, "make_generator", lambda *_: recorder)
+    monkeypatch.setattr("workflow_scripts.job.stage.end_with_driver", lambda: None)
     monkeypatch.chdir(tmp_path)
 
     def run(script: Any, given: SimpleNamespace) -> tuple[pd.DataFrame, list[str]]:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.workflow.test_profiles import GPU_RULES, Job, asked, jobs_of
 from tests.workflow.workspace import Workspace
-from workflow_scripts.pulse import main
+from workflow_scripts.cli.pulse import main
 
 pytestmark = pytest.mark.workflow
 PRESET = "config/paper.yaml"

@@ -18,11 +18,11 @@ from pulse_core.generation.chat_tokens import ChatTokens
 from pulse_core.keys import keys
 from pulse_core.planning import calibrate
 from pulse_core.rationales.prompts import PromptTemplate
-from pulse_core.rationales.texts import history_lines, shorten
+from pulse_core.texts import history_lines, shorten
 from tests.workflow.workspace import ROOT, Workspace
-from workflow_scripts.inputs import read_sampled, read_shop
-from workflow_scripts.plan_inputs import domain_data, finished_run
-from workflow_scripts.pulse import main
+from workflow_scripts.cli.plan_inputs import domain_data, finished_run
+from workflow_scripts.cli.pulse import main
+from workflow_scripts.shared.inputs import read_sampled, read_shop
 
 pytestmark = pytest.mark.workflow
 
@@ -160,7 +160,7 @@ def test_what_cannot_be_used_is_named(
 
 def test_the_papers_plan_needs_no_data_no_model_and_no_torch(tmp_path: Path) -> None:
     code = (
-        "import sys; from workflow_scripts.pulse import main; status = main(sys.argv[1:]); "
+        "import sys; from workflow_scripts.cli.pulse import main; status = main(sys.argv[1:]); "
         "assert 'torch' not in sys.modules; sys.exit(status)"
     )
     done = subprocess.run(

@@ -57,6 +57,12 @@ def test_an_edited_module_reruns_the_stages_that_use_it(workspace: Workspace) ->
     assert workspace.stale() == TREE
 
 
+def test_a_comment_reruns_nothing(workspace: Workspace) -> None:
+    for file in ("pulse_core/artifacts.py", "pulse_core/generation/requests.py", "workflow_scripts/hr1.py"):
+        workspace.edit(file, "\n# edited\n")
+    assert workspace.stale() == set()
+
+
 def test_a_module_used_through_imports_counts_too(workspace: Workspace) -> None:
     """losses.py is imported by training.py alone, which the stage's module imports."""
     workspace.edit("pulse_core/thought_space/loss.py")
@@ -76,7 +82,7 @@ def test_touching_anything_reruns_nothing(workspace: Workspace) -> None:
         [
             "resources/**/*",
             "results/**/*",
-            "workflow_scripts/*",
+            "workflow_scripts/**/*.py",
             "pulse_core/**/*.py",
             "rules/*",
             "config/**/*",

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from pulse_core.errors import InputError
-from workflow_scripts.stage import THREAD_VARIABLES, clamp_threads, stage, usable_cpus
+from workflow_scripts.job.stage import THREAD_VARIABLES, clamp_threads, stage, usable_cpus
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("workflow_scripts.stage.end_with_driver", lambda: None)
+    monkeypatch.setattr("workflow_scripts.job.stage.end_with_driver", lambda: None)
     for name in (*THREAD_VARIABLES, "TOKENIZERS_PARALLELISM", "RAYON_NUM_THREADS", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv(name, "unset")
@@ -77,7 +77,7 @@ def test_a_job_without_a_device_says_so_and_hides_them_all(capsys: pytest.Captur
 CHILD = """
 import sys, time
 from types import SimpleNamespace
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 job = SimpleNamespace(rule='tree', threads=1, input=[], log=['logs/tree.log'], wildcards={}, resources={})
 with stage(job):
     open('started', 'w').close()

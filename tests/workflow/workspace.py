@@ -50,7 +50,7 @@ class Workspace:
 
     def command(self, *arguments: str, target: str = TARGET) -> list[str]:
         """The command of the README on the tiny corpus."""
-        run = [sys.executable, "-m", "workflow_scripts.command", "--cores", "8", "--resources", "gpu=2", target]
+        run = [sys.executable, "-m", "workflow_scripts.cli.command", "--cores", "8", "--resources", "gpu=2", target]
         return [*run, "--configfile", "tiny.yaml", *arguments]
 
     @property
@@ -102,7 +102,7 @@ class Workspace:
             config[key] = {**config.get(key, {}), **value} if isinstance(value, dict) else value
         file.write_text(yaml.safe_dump(config))
 
-    def edit(self, file: str, appended: str = "\n# edited\n") -> None:
+    def edit(self, file: str, appended: str = "\nEDITED = True\n") -> None:
         """Append to a file of the checkout."""
         with (self.root / file).open("a") as opened:
             opened.write(appended)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def work(job: Any) -> None:
@@ -14,7 +14,7 @@ def work(job: Any) -> None:
     from pulse_core.baselines.a_llmrec.system import ALLMRec
     from pulse_core.baselines.settings.a_llmrec import ALLMRecSettings
     from pulse_core.keys import keys
-    from workflow_scripts.baseline import domain_of, run_tuned, seed_of
+    from workflow_scripts.shared.baseline_io import domain_of, run_tuned, seed_of
 
     domain = domain_of(job, sampled=True)
     items = pd.read_parquet(job.input.catalogue).sort_values("item")

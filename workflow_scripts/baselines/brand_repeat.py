@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
@@ -13,7 +13,7 @@ def main(job: Any) -> None:
         from pulse_core.baselines.brand_repeat import brand_repeat_predictions
         from pulse_core.baselines.popularity import training_popularity
         from pulse_core.evaluation.tables import predictions_table
-        from workflow_scripts.untuned import write_untuned
+        from workflow_scripts.shared.untuned import write_untuned
 
         examples, candidates = pd.read_parquet(job.input.examples), pd.read_parquet(job.input.candidates)
         popularity = training_popularity(pd.read_parquet(job.input.interactions), examples)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
@@ -11,7 +11,7 @@ def main(job: Any) -> None:
     with stage(job):
         from pulse_core.baselines.ctrl import CTRL
         from pulse_core.baselines.settings.ctrl import CTRLSettings
-        from workflow_scripts.baseline import domain_of, run_tuned, seed_of, titles_of
+        from workflow_scripts.shared.baseline_io import domain_of, run_tuned, seed_of, titles_of
 
         domain, titles, seed = domain_of(job), titles_of(job), seed_of(job)
         encoder, reading = Path(job.input.encoder).parent, job.params.thought_space

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
@@ -10,7 +10,7 @@ def main(job: Any) -> None:
     with stage(job):
         from pulse_core.baselines.duorec import DuoRec
         from pulse_core.baselines.settings.duorec import DuoRecSettings
-        from workflow_scripts.baseline import domain_of, run_tuned, seed_of
+        from workflow_scripts.shared.baseline_io import domain_of, run_tuned, seed_of
 
         domain, seed = domain_of(job), seed_of(job)
         settings = DuoRecSettings.model_validate(job.params.settings)

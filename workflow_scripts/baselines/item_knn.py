@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
@@ -10,7 +10,7 @@ def main(job: Any) -> None:
     with stage(job):
         from pulse_core.baselines.item_knn import ItemKNN
         from pulse_core.baselines.settings.item_knn import ItemKNNSettings
-        from workflow_scripts.baseline import domain_of, run_tuned
+        from workflow_scripts.shared.baseline_io import domain_of, run_tuned
 
         domain = domain_of(job)
         settings = ItemKNNSettings.model_validate(job.params.settings)

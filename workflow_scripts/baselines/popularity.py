@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
@@ -12,7 +12,7 @@ def main(job: Any) -> None:
 
         from pulse_core.baselines.popularity import popularity_predictions, training_popularity
         from pulse_core.evaluation.tables import predictions_table
-        from workflow_scripts.untuned import write_untuned
+        from workflow_scripts.shared.untuned import write_untuned
 
         examples, candidates = pd.read_parquet(job.input.examples), pd.read_parquet(job.input.candidates)
         popularity = training_popularity(pd.read_parquet(job.input.interactions), examples)

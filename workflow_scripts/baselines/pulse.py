@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
     """Tune the ranker and write its best trial."""
     with stage(job):
-        from workflow_scripts.ranker_trials import run_ranker_trials
+        from workflow_scripts.shared.ranker_tuning import run_ranker_trials
 
         run_ranker_trials(job)
 

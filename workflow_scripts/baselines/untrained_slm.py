@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.stage import stage
+from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
     """Write the untrained model's predictions."""
     with stage(job):
         from pulse_core.baselines.untrained_slm import untrained_ranker
-        from workflow_scripts.questions import ask, predict
-        from workflow_scripts.untuned import write_untuned
+        from workflow_scripts.shared.ranker_io import ask, predict
+        from workflow_scripts.shared.untuned import write_untuned
 
         ranker = untrained_ranker(Path(job.input.slm).parent, job.params.ranker)
         splits = [ask(job, name, ranker.settings, None) for name in ("validation", "test")]

@@ -6,7 +6,7 @@ from typing import Any
 
 from pulse_core.errors import InputError
 from pulse_core.ranking.packing import PackedQuestion
-from pulse_core.rationales.texts import shorten
+from pulse_core.texts import shorten
 
 USER = -1  # in the place of an item code: the slot is the user's
 LONGER = 16  # characters more for titles that read alike

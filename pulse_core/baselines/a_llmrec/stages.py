@@ -22,6 +22,7 @@ from pulse_core.baselines.settings.a_llmrec import AlignmentSettings, ALLMRecSet
 from pulse_core.baselines.text_tower import TextTower
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.early_stopping import Figures, Schedule, fit, trained_state
+from pulse_core.encoder import Encoder, Pooling
 from pulse_core.errors import InputError
 from pulse_core.keys import Key
 from pulse_core.models import device
@@ -31,7 +32,6 @@ from pulse_core.seeding import derive_seed
 from pulse_core.sequence.full_ranking import ranking_metrics, ranks_by_product
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.states import states
-from pulse_core.thought_space.encoder import Encoder, Pooling
 
 
 @dataclass(frozen=True)

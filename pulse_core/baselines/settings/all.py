@@ -10,7 +10,7 @@ from pulse_core.baselines.settings.duorec import DuoRecSettings
 from pulse_core.baselines.settings.ec4srec import EC4SRecSettings
 from pulse_core.baselines.settings.item_knn import ItemKNNSettings
 from pulse_core.baselines.settings.morec import MoRecSettings
-from pulse_core.baselines.settings.ranker_trials import RankerTrialsSettings
+from pulse_core.baselines.settings.ranker import RankerTrialsSettings
 from pulse_core.baselines.settings.sasrec import SASRecBaselineSettings
 from pulse_core.baselines.settings.tuned import TunedSettings, require_different
 from pulse_core.settings import Settings

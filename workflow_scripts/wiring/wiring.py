@@ -18,12 +18,12 @@ from snakemake.utils import update_config
 from pulse_core.accelerators import PRETENDED, allowed_devices
 from pulse_core.code_version import code_version
 from pulse_core.config import SHARED_RESULTS, Config, load_config
-from workflow_scripts import driver
-from workflow_scripts.baseline_inputs import BaselineInputs
-from workflow_scripts.evaluation_inputs import EvaluationInputs
-from workflow_scripts.locations import RawFiles, here_or_in_checkout, readable
-from workflow_scripts.prepared_models import PreparedModels
-from workflow_scripts.scorers import Scorers
+from workflow_scripts.job import driver
+from workflow_scripts.wiring.baseline_inputs import BaselineInputs
+from workflow_scripts.wiring.evaluation_inputs import EvaluationInputs
+from workflow_scripts.wiring.locations import RawFiles, here_or_in_checkout, readable
+from workflow_scripts.wiring.prepared_models import PreparedModels
+from workflow_scripts.wiring.selection_inputs import Scorers
 
 SCRIPTS = "workflow_scripts"
 DEFAULT_THREADS = 8  # of a torch job where all cores are not its own to take; --set-threads changes it

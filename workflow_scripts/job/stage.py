@@ -13,11 +13,11 @@ from typing import IO, Any
 import psutil
 
 from pulse_core.errors import InputError
-from workflow_scripts import driver
-from workflow_scripts.devices import job_devices
+from workflow_scripts.job import driver
+from workflow_scripts.job.devices import job_devices
 
 log = logging.getLogger("pulse")
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 SHELLS = {"sh", "bash", "dash", "zsh", "ksh"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 

@@ -1,4 +1,4 @@
-"""The sequence stages over tables: SASRec with its states, and candidates."""
+"""The SASRec stage over tables: cross-fitted models, their states and full-ranking metrics."""
 
 import logging
 from collections.abc import Sequence
@@ -10,13 +10,12 @@ import pyarrow as pa
 
 from pulse_core.artifacts import write_json, write_table
 from pulse_core.data.examples import sequences_by_user, training_sequences
-from pulse_core.errors import InputError
 from pulse_core.seeding import derive_seed
-from pulse_core.sequence.candidates import draw_candidates, example_seeds, title_groups
 from pulse_core.sequence.cross_fit import ALL_USERS, fold_of_examples, fold_of_users, train_cross_fitted
 from pulse_core.sequence.full_ranking import ranking_metrics
+from pulse_core.sequence.keyed_table import keyed_table, list_column
 from pulse_core.sequence.model import SASRec
-from pulse_core.sequence.settings import CandidateSettings, SASRecSettings
+from pulse_core.sequence.settings import SASRecSettings
 from pulse_core.sequence.states import full_ranks, states
 from pulse_core.sequence.training import load_models, save_models
 
@@ -63,60 +62,6 @@ def load_fold_models(path: str | Path, settings: SASRecSettings) -> dict[int, SA
     return {ALL_USERS if name == "full" else int(name.removeprefix("fold")): model for name, model in named.items()}
 
 
-def run_candidates(
-    interactions: pd.DataFrame,
-    examples: pd.DataFrame,
-    user_ids: Sequence[str],
-    titles: Sequence[str],
-    settings: CandidateSettings,
-    seed: int,
-    model: SASRec | None = None,
-) -> pa.Table:
-    """The candidates table of all examples; `model` is needed for `sasrec_hard` alone.
-
-    titles: by item code. Raises InputError if a user leaves too few items to draw from.
-    """
-    touched = sequences_by_user(interactions)
-    users = examples["user"].to_numpy()
-    seeds = example_seeds(
-        seed,
-        [user_ids[user] for user in users],
-        examples["split"].tolist(),
-        examples["position"].tolist(),
-        "candidates",
-    )
-    ranking = None
-    if settings.kind == "sasrec_hard":
-        if model is None:
-            raise InputError("candidates.kind = sasrec_hard needs the trained SASRec model")
-        ranking = _top_items(model, examples["history"].tolist(), settings.hard_depth)
-    drawn = draw_candidates(
-        examples["target"].to_numpy(),
-        [touched[int(user)] for user in users],
-        seeds,
-        title_groups(titles),
-        settings.count,
-        ranking,
-    )
-    return keyed_table(examples, {"candidates": list_column(drawn, pa.int32())})
-
-
-def list_column(values: np.ndarray, kind: pa.DataType) -> pa.Array:
-    """A matrix as a column of equally long lists."""
-    offsets = np.arange(0, values.size + 1, max(values.shape[1], 1), dtype=np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel(), kind))
-
-
-def keyed_table(examples: pd.DataFrame, columns: dict[str, pa.Array]) -> pa.Table:
-    """Columns beside the key (user, split, position) of the examples."""
-    key = {
-        "user": pa.array(examples["user"], pa.int32()),
-        "split": pa.array(examples["split"], pa.string()),
-        "position": pa.array(examples["position"], pa.int32()),
-    }
-    return pa.table({**key, **columns})
-
-
 def _name(fold: int) -> str:
     return "full" if fold == ALL_USERS else f"fold{fold}"
 
@@ -151,13 +96,3 @@ def _full_ranking(models: dict[int, SASRec], examples: pd.DataFrame, folds: np.n
     if folds.max(initial=ALL_USERS) > ALL_USERS:
         figures["train_cross_fit"] = ranking_metrics(crossed[splits == "train"])
     return figures
-
-
-def _top_items(model: SASRec, histories: Sequence[np.ndarray], depth: int) -> np.ndarray:
-    vectors = model.item_vectors().detach().numpy()
-    found = states(model, histories)
-    parts = []
-    for start in range(0, len(found), 2048):
-        scores = found[start : start + 2048] @ vectors.T
-        parts.append(np.argsort(-scores, axis=1, kind="stable")[:, :depth])
-    return np.concatenate(parts)

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from pulse_core.keys import KEY
-from pulse_core.rationales.texts import Shop, load_shop
+from pulse_core.texts import Shop, load_shop
 
 
 def read_shop(catalogue: str, interactions: str, reviews: str) -> Shop:

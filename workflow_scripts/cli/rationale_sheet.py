@@ -1,4 +1,4 @@
-"""Rationales as they came, for reading by eye: `python -m workflow_scripts.rationale_sheet results/luxury 20`."""
+"""Rationales as they came, for reading by eye: `python -m workflow_scripts.cli.rationale_sheet results/luxury 20`."""
 
 import sys
 
@@ -9,7 +9,7 @@ def main(folder: str = "results/luxury", count: str = "20") -> None:
 
     from pulse_core.artifacts import corpus_of
     from pulse_core.report.rationale_sheet import rationale_sheet
-    from workflow_scripts.demo_summary import finished
+    from workflow_scripts.cli.demo_summary import finished
 
     root = finished(folder, "selected/thought_space.parquet")
     file = root / "selected/thought_space.parquet"

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from workflow_scripts import plan
+from workflow_scripts.cli import plan
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

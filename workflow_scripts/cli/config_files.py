@@ -17,7 +17,7 @@ from pulse_core.config import Config, DomainSettings, config_schema, load_config
 from pulse_core.evaluation.schema import hr1_schema
 from pulse_core.model_settings import ModelSettings
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 112
 HEADER = """\
 # yaml-language-server: $schema=config/schema.json

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pulse_core.config import Config
-from workflow_scripts.prepared_models import PreparedModels
+from workflow_scripts.wiring.prepared_models import PreparedModels
 
 ORACLE = "_oracle"
 FROZEN = ("sbert", "distilbert")  # scorers whose encoder is the frozen model of the same role

@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 
 from pulse_core.artifacts import read_json
-from pulse_core.baselines.ranker_trials import Configured, RankerTrial
-from pulse_core.baselines.settings.ranker_trials import RankerTrialsSettings
+from pulse_core.baselines.ranker_trial import Configured, RankerTrial
+from pulse_core.baselines.settings.ranker import RankerTrialsSettings
 from pulse_core.baselines.system import Recommender
 from pulse_core.ranking.settings import RankerSettings
-from workflow_scripts.baseline import domain_of, run_tuned
-from workflow_scripts.questions import ask
+from workflow_scripts.shared.baseline_io import domain_of, run_tuned
+from workflow_scripts.shared.ranker_io import ask
 
 
 def run_ranker_trials(job: Any) -> None:

@@ -1,6 +1,6 @@
 """Histories and behaviour in words: what they hold, and what they must not."""
 
-from pulse_core.rationales.texts import behaviour_text, brief, history_lines, shorten
+from pulse_core.texts import behaviour_text, brief, history_lines, shorten
 from tests.rationales.shop import make_shop
 
 

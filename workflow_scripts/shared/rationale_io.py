@@ -11,7 +11,7 @@ from pulse_core.generation.journal import Journal
 from pulse_core.generation.settings import GenerationSettings
 from pulse_core.keys import Key, keys
 from pulse_core.rationales.write import Writer
-from workflow_scripts.inputs import read_sampled
+from workflow_scripts.shared.inputs import read_sampled
 
 
 def make_writer(job: Any) -> Writer:

@@ -23,9 +23,8 @@ from pulse_core.planning.calibrate import Comparison, compare, corrections, doub
 from pulse_core.planning.plan import Plan, make_plan
 from pulse_core.planning.stage_plan import Planner, planned_engine
 from pulse_core.planning.table import WIDTH, plain, render, render_comparison
-from workflow_scripts.command import CONFIG_OPTIONS, nested_values
-from workflow_scripts.locations import here_or_in_checkout
-from workflow_scripts.plan_inputs import (
+from workflow_scripts.cli.command import CONFIG_OPTIONS, nested_values
+from workflow_scripts.cli.plan_inputs import (
     WRITTEN,
     domain_data,
     encoder_lengths,
@@ -34,9 +33,10 @@ from workflow_scripts.plan_inputs import (
     model_directory,
     model_shape,
 )
-from workflow_scripts.prepared_models import PreparedModels
-from workflow_scripts.stage import REPOSITORY
-from workflow_scripts.wiring import typed_values
+from workflow_scripts.job.stage import REPOSITORY
+from workflow_scripts.wiring.locations import here_or_in_checkout
+from workflow_scripts.wiring.prepared_models import PreparedModels
+from workflow_scripts.wiring.wiring import typed_values
 
 
 def add_command(commands: Any) -> None:

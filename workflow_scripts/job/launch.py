@@ -23,7 +23,7 @@ import yaml
 
 from pulse_core.accelerators import allowed_devices
 from pulse_core.errors import InputError
-from workflow_scripts.stage import clamp_threads, corpus_of_inputs, end_when, gone, job_name, logged
+from workflow_scripts.job.stage import clamp_threads, corpus_of_inputs, end_when, gone, job_name, logged
 
 log = logging.getLogger("pulse")
 Work = Callable[[Any], None]

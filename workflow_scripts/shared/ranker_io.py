@@ -12,7 +12,7 @@ from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.questions import make_questions, target_places
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.ranking.training import Asked, score
-from workflow_scripts.inputs import read_sampled, shop_of
+from workflow_scripts.shared.inputs import read_sampled, shop_of
 
 
 @dataclass(frozen=True)

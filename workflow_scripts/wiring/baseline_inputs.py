@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from pulse_core.baselines.registry import SYSTEMS, System
 
 if TYPE_CHECKING:
-    from workflow_scripts.wiring import Wiring
+    from workflow_scripts.wiring.wiring import Wiring
 
 RESULTS = "results/{domain}"
 

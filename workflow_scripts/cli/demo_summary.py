@@ -1,4 +1,4 @@
-"""The ending of `make demo`: `python -m workflow_scripts.demo_summary results/luxury`."""
+"""The ending of `make demo`: `python -m workflow_scripts.cli.demo_summary results/luxury`."""
 
 import sys
 from pathlib import Path

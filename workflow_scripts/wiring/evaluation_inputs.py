@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workflow_scripts.scorers import ORACLE
+from workflow_scripts.wiring.selection_inputs import ORACLE
 
 if TYPE_CHECKING:
-    from workflow_scripts.wiring import Wiring
+    from workflow_scripts.wiring.wiring import Wiring
 
 # What hr1.json repeats of the configuration: all that its figures follow from.
 SETTINGS = (

@@ -13,11 +13,11 @@ from pulse_core.artifacts import read_json
 from pulse_core.config import Config, load_config
 from pulse_core.errors import InputError
 from pulse_core.model_settings import ModelSettings
+from pulse_core.plan_settings import PlanSettings, ShapeSettings, SizeSettings
 from pulse_core.planning.counting import Lengths
 from pulse_core.planning.domain import DomainData, made_up_corpus, make_domain
-from pulse_core.planning.settings import PlanSettings, ShapeSettings, SizeSettings
 from pulse_core.planning.shapes import shape_of_config
-from workflow_scripts.prepared_models import PreparedModels
+from workflow_scripts.wiring.prepared_models import PreparedModels
 
 CORPUS, DRAWN = ("users", "items", "interactions", "reviews"), ("candidates", "neighbours")
 # Stage -> the table of its texts.

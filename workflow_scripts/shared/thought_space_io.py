@@ -7,9 +7,9 @@ import pandas as pd
 
 from pulse_core.keys import keys
 from pulse_core.rationales.settings import RationaleSettings
-from pulse_core.rationales.texts import behaviour_texts
+from pulse_core.texts import behaviour_texts
 from pulse_core.thought_space.examples import TrainingExample
-from workflow_scripts.inputs import read_sampled, read_shop
+from workflow_scripts.shared.inputs import read_sampled, read_shop
 
 
 def read_training_examples(job: Any) -> list[TrainingExample]:

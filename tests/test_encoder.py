@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from pulse_core.encoder import Encoder, load_encoder, pool
 from pulse_core.errors import InputError
-from pulse_core.thought_space.encoder import Encoder, load_encoder, pool
 
 TEXTS = ["bought soap", "likes the lamp because", "game", "bought the cream and again the tea", "game"]
 

@@ -13,7 +13,7 @@ from pulse_core.evaluation.schema import LeakAudit, WhyRecall
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.evaluation.why_recall import why_recall
 from pulse_core.generation.engine_identity import engine_of
-from workflow_scripts.stage import REPOSITORY
+from workflow_scripts.job.stage import REPOSITORY
 
 Frames = dict[str, pd.DataFrame]
 

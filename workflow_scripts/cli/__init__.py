@@ -1,0 +1,1 @@
+"""The commands a user types: snakemake, pulse, and the tools behind `make`."""

@@ -1,0 +1,1 @@
+"""What several rule scripts share: reading their inputs, writing their outputs."""

@@ -1,0 +1,1 @@
+"""What the Snakefile and the rules ask while the workflow is put together."""
