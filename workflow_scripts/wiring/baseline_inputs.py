@@ -1,11 +1,10 @@
 """What the rules of the baselines are given: inputs, outputs and params of each system of the registry."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pulse_core.baselines.registry import SYSTEMS, System
-
-if TYPE_CHECKING:
-    from workflow_scripts.wiring.wiring import Wiring
+from workflow_scripts.wiring.prepared_models import PreparedModels
+from workflow_scripts.wiring.stage_params import StageParams
 
 RESULTS = "results/{domain}"
 
@@ -15,8 +14,8 @@ class BaselineInputs:
 
     systems = SYSTEMS
 
-    def __init__(self, wiring: "Wiring") -> None:
-        self._wiring = wiring
+    def __init__(self, params: StageParams, models: PreparedModels) -> None:
+        self._params, self._models = params, models
 
     def inputs(self, system: System) -> dict[str, str]:
         """Name -> file, with the wildcard {domain}."""
@@ -30,11 +29,11 @@ class BaselineInputs:
         for need in system.needs:
             kind, _, variant = need.partition(":")
             if kind == "slm":
-                files["slm"] = self._wiring.models.weights("slm")
+                files["slm"] = self._models.weights("slm")
             elif kind == "reviews":
                 files["reviews"] = f"{corpus}/reviews.parquet"
             elif kind == "encoder":
-                files["encoder"] = self._wiring.models.weights("encoder")
+                files["encoder"] = self._models.weights("encoder")
             elif kind == "rationales":
                 files["rationales"] = f"{RESULTS}/selected/thought_space.parquet"
             elif kind == "ranker":
@@ -54,17 +53,17 @@ class BaselineInputs:
 
     def params(self, system: System) -> dict[str, Any]:
         """What the script reads: the code's version, the seed, and settings with as many trials as there will be."""
-        settings = self._wiring.settings
+        settings = self._params.settings
         params: dict[str, Any] = {
             "system": system.name,
-            "code": self._wiring.code(f"baselines/{system.name}"),
+            "code": self._params.code(f"baselines/{system.name}"),
             "seed": settings.seed,
             "section": system.section,
             "work": f"{RESULTS}/.work/baseline-{system.name}",
         }
         for read in system.reads:
             name, _, keys = read.partition(":")
-            params[name] = self._wiring.part(name, *keys.split(",")) if keys else self._wiring.plain(name)
+            params[name] = self._params.part(name, *keys.split(",")) if keys else self._params.plain(name)
         if system.section:
             section = getattr(settings.baselines, system.section)
             # A trial that is not made reruns nothing.

@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from workflow_scripts.wiring.locations import RawFiles
+from workflow_scripts.wiring.prepared_models import PreparedModels
 from workflow_scripts.wiring.selection_inputs import ORACLE
-
-if TYPE_CHECKING:
-    from workflow_scripts.wiring.wiring import Wiring
+from workflow_scripts.wiring.stage_params import StageParams
 
 # What hr1.json repeats of the configuration: all that its figures follow from.
 SETTINGS = (
@@ -25,19 +25,19 @@ def file_hash(path: str) -> str:
 class EvaluationInputs:
     """The answers for the configuration of one call."""
 
-    def __init__(self, wiring: "Wiring") -> None:
-        self._wiring = wiring
+    def __init__(self, params: StageParams, models: PreparedModels, raw: RawFiles) -> None:
+        self._params, self._models, self._raw = params, models, raw
 
     def truth(self, wildcards: Any) -> dict[str, str]:
         """The planted drivers of a synthetic domain, which only the evaluation may read."""
-        if self._wiring.settings.domains[wildcards.domain].source != "synthetic":
+        if self._params.settings.domains[wildcards.domain].source != "synthetic":
             return {}
-        directory = self._wiring.raw.directory(wildcards.domain)
+        directory = self._raw.directory(wildcards.domain)
         return {"truth": f"{directory}/truth.parquet", "drivers": f"{directory}/truth-drivers.json"}
 
     def leak_audit(self, wildcards: Any) -> dict[str, str]:
         """Selection and predictions of the oracle; none where PULSE's own selection is one."""
-        if self._wiring.settings.selection.behaviour == "oracle":
+        if self._params.settings.selection.behaviour == "oracle":
             return {}
         results = f"results/{wildcards.domain}"
         return {
@@ -55,18 +55,18 @@ class EvaluationInputs:
         logs = f"logs/{wildcards.domain}"
         files = {stage: [f"{logs}/{stage}.tsv"] for stage in [*made, *stages, *audit]}
         files |= {stage: [f"{logs}/{shard}.tsv" for shard in parts] for stage, parts in shards.items()}
-        models = [Path(self._wiring.models.weights(role)).parent.name for role in ("slm", "encoder")]
+        models = [Path(self._models.weights(role)).parent.name for role in ("slm", "encoder")]
         return {**files, **{f"model-{model}": [f"logs/models/{model}.tsv"] for model in models}}
 
     def protocol(self) -> dict[str, Any]:
         """What hr1.json says about how figures came about, beside what the artifacts tell."""
-        settings = self._wiring.settings
+        settings = self._params.settings
         return {
             "split": settings.split.kind,
             "candidate_strategy": settings.candidates.kind,
             "behaviour": settings.selection.behaviour,
-            "models": {role: self._wiring.models.roles[role].name for role in ("slm", "encoder")},
-            "settings": {section: self._wiring.plain(section) for section in SETTINGS}
-            | {"baselines": self._wiring.part("baselines", "trials", "sasrec")},
-            "prompts": {name: file_hash(self._wiring.template(name)) for name in type(settings.prompts).model_fields},
+            "models": {role: self._models.roles[role].name for role in ("slm", "encoder")},
+            "settings": {section: self._params.plain(section) for section in SETTINGS}
+            | {"baselines": self._params.part("baselines", "trials", "sasrec")},
+            "prompts": {name: file_hash(self._params.template(name)) for name in type(settings.prompts).model_fields},
         }

@@ -16,16 +16,15 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
 from pulse_core.accelerators import PRETENDED, allowed_devices
-from pulse_core.code_version import code_version
 from pulse_core.config import SHARED_RESULTS, Config, load_config
 from workflow_scripts.job import driver
 from workflow_scripts.wiring.baseline_inputs import BaselineInputs
 from workflow_scripts.wiring.evaluation_inputs import EvaluationInputs
-from workflow_scripts.wiring.locations import RawFiles, here_or_in_checkout, readable
+from workflow_scripts.wiring.locations import RawFiles, readable
 from workflow_scripts.wiring.prepared_models import PreparedModels
 from workflow_scripts.wiring.selection_inputs import Scorers
+from workflow_scripts.wiring.stage_params import StageParams
 
-SCRIPTS = "workflow_scripts"
 DEFAULT_THREADS = 8  # of a torch job where all cores are not its own to take; --set-threads changes it
 
 
@@ -74,8 +73,10 @@ class Wiring:
         self.models = PreparedModels(dict(self.settings.models))
         self.raw = RawFiles(self.settings, self.root)
         self.scorers = Scorers(self.settings, self.models)
-        self.evaluation = EvaluationInputs(self)
-        self.baselines = BaselineInputs(self)
+        params = StageParams(self.settings, self.root)
+        self.code, self.plain, self.part, self.template = params.code, params.plain, params.part, params.template
+        self.evaluation = EvaluationInputs(params, self.models, self.raw)
+        self.baselines = BaselineInputs(params, self.models)
         self._check_targets(argument for argument in sys.argv[1:] if argument.startswith("results/"))
 
     def _check_targets(self, targets: Iterable[str]) -> None:
@@ -100,10 +101,6 @@ class Wiring:
         """
         self._lock = readable(driver.take_working_directory)
 
-    def code(self, script: str) -> str:
-        """The version of `workflow_scripts/<script>.py` with all of pulse_core behind it."""
-        return code_version(f"{SCRIPTS}/{script}.py", self.root)
-
     def gpu_threads(self, _wildcards: Any) -> int:
         """Threads of a rule that runs torch and asks for a GPU."""
         return gpu_threads(self._workflow.resource_settings.cores, self._devices())
@@ -126,18 +123,6 @@ class Wiring:
         there = len(allowed_devices())
         asked = self._workflow.global_resources
         return min(there, asked["gpu"].value) if "gpu" in asked else there
-
-    def template(self, name: str) -> str:
-        """Path of a prompt template of the configuration."""
-        return str(here_or_in_checkout(getattr(self.settings.prompts, name), self.root))
-
-    def plain(self, section: str) -> dict[str, Any]:
-        """One section as plain values for a rule's params, defaults spelt out: writing one down reruns nothing."""
-        return getattr(self.settings, section).model_dump(mode="json")
-
-    def part(self, section: str, *keys: str) -> dict[str, Any]:
-        """Some keys of a section, for a rule that reads no more of it."""
-        return {key: value for key, value in self.plain(section).items() if key in keys}
 
     def thought_space_tables(self, name: str) -> Callable[[Any], list[str]]:
         """An input function: table `name` of every domain that trains the wildcard's Thought Space, its own first."""
