@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow_scripts.cli.command import nested_values, targets_first
+from workflow_scripts.cli.command import joined_options, nested_values, targets_first
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,18 @@ def test_dotted_keys_are_written_out() -> None:
     ]
     written = ["ranker={epochs: 1}", "tree={sampling: {top_p: .5}}"]
     assert nested_values(given) == [*given[:4], *written, *given[6:]]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("t --configfile a.yaml -n --configfile b.yaml", "t -n --configfile a.yaml b.yaml"),
+        ("t --configfile a.yaml --configfiles=b.yaml u", "u t --configfile a.yaml b.yaml"),
+        ("--config a=1 b=2 --cores 2 -C c=3", "--cores 2 --config a=1 b=2 c=3"),
+        ("--resources gpu=2 --res mem_mb=5 -- t", "--resources gpu=2 mem_mb=5 -- t"),
+        ("--config=a=1 t", "t --config a=1"),
+        ("t --cores 2 -n", "t --cores 2 -n"),
+    ],
+)
+def test_repeated_options_are_joined(given: str, expected: str) -> None:
+    assert joined_options(given.split()) == expected.split()

@@ -158,6 +158,14 @@ def test_what_cannot_be_used_is_named(
     assert message in capsys.readouterr().err
 
 
+def test_repeated_files_and_values_are_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    monkeypatch.setattr("workflow_scripts.cli.plan.layered", lambda files, pairs: given.extend([files, pairs]) or {})
+    monkeypatch.chdir(tmp_path)
+    main(["plan", "--configfile", "a.yaml", "--configfile", "b.yaml", "--config", "seed=1", "-C", "raw_dir=x"])
+    assert given == [[Path("a.yaml"), Path("b.yaml")], ["seed=1", "raw_dir=x"]]
+
+
 def test_the_papers_plan_needs_no_data_no_model_and_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from workflow_scripts.cli.pulse import main; status = main(sys.argv[1:]); "

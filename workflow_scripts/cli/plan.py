@@ -23,7 +23,8 @@ from pulse_core.planning.calibrate import Comparison, compare, corrections, doub
 from pulse_core.planning.plan import Plan, make_plan
 from pulse_core.planning.stage_plan import Planner, planned_engine
 from pulse_core.planning.table import WIDTH, plain, render, render_comparison
-from workflow_scripts.cli.command import CONFIG_OPTIONS, nested_values
+from workflow_scripts.cli.command import CONFIG_OPTIONS, FILE_OPTIONS, nested_values
+from workflow_scripts.cli.given_config import check_file, check_pairs
 from workflow_scripts.cli.plan_inputs import (
     WRITTEN,
     domain_data,
@@ -42,8 +43,9 @@ from workflow_scripts.wiring.wiring import typed_values
 def add_command(commands: Any) -> None:
     """Add `plan` to the subcommands of `pulse`."""
     parser = commands.add_parser("plan", help="what a run will take, before anything runs", description=__doc__)
-    parser.add_argument("--configfile", "--configfiles", nargs="+", default=[], metavar="FILE", type=Path)
-    parser.add_argument(*sorted(CONFIG_OPTIONS), nargs="+", default=[], metavar="KEY=VALUE", dest="config")
+    several = {"nargs": "+", "action": "extend", "default": []}
+    parser.add_argument(*sorted(FILE_OPTIONS), metavar="FILE", type=Path, dest="configfile", **several)
+    parser.add_argument(*sorted(CONFIG_OPTIONS), metavar="KEY=VALUE", dest="config", **several)
     parser.add_argument("--directory", "-d", type=Path, help="where results/ and resources/ are (default: here)")
     parser.add_argument(
         "--measured",
@@ -80,14 +82,11 @@ def run(given: argparse.Namespace) -> int:
 
 def layered(files: list[Path], pairs: list[str]) -> dict[str, Any]:
     """config.yaml with `files` and `key=value` pairs laid over it, as Snakemake does."""
-    values: dict[str, Any] = load_configfile(str(REPOSITORY / "config.yaml"))
-    for file in files:
-        if not file.is_file():
-            raise InputError(f"--configfile: {file} is not there")
+    values: dict[str, Any] = {}
+    for file in (REPOSITORY / "config.yaml", *files):
+        check_file(file)
         update_config(values, load_configfile(str(file)))
-    for pair in pairs:
-        if "=" not in pair:
-            raise InputError(f"--config: got {pair!r}, wants key=value, such as ranker.epochs=1")
+    check_pairs(pairs)
     update_config(values, typed_values(nested_values(["--config", *pairs])[1:]))
     return values
 
