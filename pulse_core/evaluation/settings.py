@@ -6,11 +6,11 @@ from pulse_core.settings import Settings
 
 
 class EvaluationSettings(Settings):
-    """How figures are given their intervals and tests."""
+    """Confidence intervals and tests."""
 
     bootstrap_samples: int = Field(default=10_000, ge=100)
-    """Resamples of the users behind each interval and each paired bootstrap test. 10,000 keeps the third decimal of
-    an interval still; it costs under a second for a few thousand users, so there is little reason to lower it."""
+    """Bootstrap resamples of the users per interval and paired test. 10,000 keep an interval's third decimal stable
+    and take under a second for a few thousand users."""
 
     confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
-    """Coverage of the intervals; a difference is called better or worse when its p-value is below 1 - confidence."""
+    """Coverage of the intervals; a difference counts as better or worse if its p-value is below 1 - confidence."""

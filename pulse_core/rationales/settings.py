@@ -1,4 +1,4 @@
-"""Settings of rationales and of the texts that stand for histories."""
+"""Settings of rationales and behaviour texts."""
 
 from pydantic import Field
 
@@ -7,20 +7,20 @@ from pulse_core.settings import Settings
 
 
 class SamplingSettings(Settings):
-    """How the language model draws its tokens."""
+    """How tokens are sampled."""
 
     max_new_tokens: int = Field(default=48, ge=4)
-    """Longest rationale. Three short titles and a need are 35-45 tokens; what runs over is cut back to its last whole
-    clause."""
+    """Maximum tokens of a rationale. Three short titles and a need take 35-45; a longer text is cut back to its last
+    whole clause."""
     temperature: float = Field(default=0.5, ge=0)
-    """0 is greedy: small models then repeat themselves. Much above 0.7 they garble the products they name."""
+    """0 is greedy, which makes small models repeat themselves. Well above 0.7 they garble product names."""
     top_p: float = Field(default=0.9, gt=0, le=1)
-    """Nucleus: the most likely tokens that hold this much probability."""
+    """Nucleus sampling: sample from the most likely tokens with this total probability."""
     top_k: int = Field(default=50, ge=1)
-    """At most this many tokens to draw from."""
+    """Sample from at most this many tokens."""
     no_repeat: int = Field(default=8, ge=0)
-    """No run of this many tokens is written twice in a text: small models fall into loops. A brand that stands in two
-    titles is 3-5 tokens long: lower values make the model misspell it. 0 switches it off."""
+    """Never write the same run of this many tokens twice in a text; small models fall into loops. A brand that
+    occurs in two titles is 3-5 tokens long, and lower values make the model misspell it. 0 turns it off."""
 
     def sampling(self) -> Sampling:
         """As engines take it."""
@@ -31,16 +31,16 @@ class RationaleSettings(Settings):
     """What prompts and behaviour texts show of a history."""
 
     history_items: int = Field(default=5, ge=1)
-    """How many of the last purchases a prompt shows."""
+    """Number of latest purchases in a prompt."""
     title_chars: int = Field(default=32, ge=8)
-    """Titles are cut to this many characters, at a comma or a word. Prefill is half the cost: keep prompts short."""
+    """Maximum title length in characters, cut at a comma or word. Prefill is half the cost, so keep prompts short."""
     review_chars: int = Field(default=36, ge=0)
-    """So much of each review of the history is quoted; 0 leaves reviews out."""
+    """Characters quoted from each review in the history; 0 leaves reviews out."""
     target_review_chars: int = Field(default=120, ge=0)
-    """So much of the target's review is quoted in the positive prompt (training targets only)."""
+    """Characters quoted from the target's review in the positive prompt (training targets only)."""
     neighbour_items: int = Field(default=4, ge=0)
-    """How many items of similar users the base prompt and the tree show."""
+    """Number of similar users' items in the base prompt and the tree's prompts."""
     behaviour_items: int = Field(default=8, ge=1)
-    """How many of the last purchases a behaviour text (E2's input) tells."""
+    """Number of latest purchases in a behaviour text (E2's input)."""
     sampling: SamplingSettings = SamplingSettings()
-    """How rationales are drawn."""
+    """Sampling of positive and base rationales."""

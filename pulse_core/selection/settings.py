@@ -10,17 +10,17 @@ ScorerName = Literal["thought_space", "distilbert", "sbert", "likelihood"]
 
 
 class SelectionSettings(Settings):
-    """What selects a rationale, and what it may look at."""
+    """What the scorers compare with each leaf."""
 
     behaviour: Literal["history", "oracle"] = "history"
     """The behaviour text b_u that leaves are compared with. `history` is what is known when a purchase is predicted.
-    `oracle` is the paper's Eq. (2) to the letter, with the target in it: it hands the selector the answer, and is there
-    to measure by how much (the leak audit). Never report it as a result."""
+    `oracle` is the paper's Eq. (2) to the letter, with the target in the text: it gives the selector the answer and
+    exists only to measure the effect (the leak audit). Never report it as a result."""
     pooling: Literal["mean", "cls"] = "mean"
-    """Pooling of the frozen encoders (`distilbert`, `sbert`); the Thought Space's own is saved with it."""
+    """Pooling of the frozen encoders (`distilbert`, `sbert`); the Thought Space's pooling is saved with it."""
     max_tokens: int = Field(default=96, ge=8, le=8192)
-    """Longest text the frozen encoders read; keep it at the Thought Space's for a fair comparison."""
+    """Maximum tokens per text for the frozen encoders; keep it at the Thought Space's value for a fair comparison."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
-    """Precision of the arithmetic, `auto` as in `generation.dtype`; bfloat16 changes scores in the third decimal."""
+    """Compute precision, `auto` as in `generation.dtype`. bfloat16 changes scores in the third decimal."""
     batch_size: int = Field(default=64, ge=1)
-    """Texts encoded at once."""
+    """Texts encoded per batch."""

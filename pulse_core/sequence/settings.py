@@ -1,4 +1,4 @@
-"""Settings of the sequence stages, one model a stage, so that editing one reruns that stage alone."""
+"""Settings of the sequence stages, one model per stage, so that a changed value reruns only that stage."""
 
 from typing import Literal, Self
 
@@ -8,7 +8,7 @@ from pulse_core.settings import Settings
 
 
 class SASRecTrainingSettings(Settings):
-    """SASRec's shape and training, wherever it is trained."""
+    """SASRec's architecture and training, wherever it is trained."""
 
     dimension: int = Field(50, ge=2, le=1024)
     """Width of item embeddings and states. 50 suits 5-core Amazon sets; raise it for catalogues above 50,000 items."""
@@ -19,20 +19,21 @@ class SASRecTrainingSettings(Settings):
     dropout: float = Field(0.5, ge=0.0, lt=1.0)
     """Dropout on embeddings, attention and feed-forward layers. 0.5 for sparse data, 0.2 for long, dense histories."""
     max_length: int = Field(50, ge=1, le=1000)
-    """The last so many items of a history are read."""
+    """Maximum history length; older items are dropped."""
     loss: Literal["bce", "ce"] = "ce"
-    """`ce`: softmax over the whole catalogue (the stronger); `bce`: one uniform negative a position (the original)."""
+    """`ce`: softmax over the whole catalogue, the stronger loss. `bce`: one uniform negative per position, the
+    original."""
     learning_rate: float = Field(3e-3, gt=0.0)
-    """Of Adam with betas (0.9, 0.98). The paper's 0.001 with batches of 128 ends at the same quality in twice the
-    time."""
+    """Learning rate of Adam (betas 0.9, 0.98). The paper's 0.001 with batches of 128 reaches the same quality in
+    twice the time."""
     batch_size: int = Field(256, ge=1)
-    """Users in one step; lower the learning rate with it."""
+    """Users per step. Lower the learning rate with it."""
     epochs: int = Field(200, ge=1)
-    """At most so many passes over the training sequences."""
+    """Maximum number of epochs."""
     evaluate_every: int = Field(5, ge=1)
-    """Epochs between two looks at the validation targets (full-ranking NDCG@10)."""
+    """Epochs between validations (full-ranking NDCG@10)."""
     patience: int = Field(4, ge=1)
-    """Stop after so many looks without improvement and keep the best model."""
+    """Stop after this many validations without improvement; the best model is kept."""
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
@@ -45,10 +46,11 @@ class SASRecSettings(SASRecTrainingSettings):
     """The sequence model (Kang & McAuley 2018, pre-norm) and its training."""
 
     validation_examples: int = Field(10_000, ge=1)
-    """Look at so many validation examples at most, drawn by seed: enough to see which epoch is best."""
+    """Maximum validation examples per check, sampled by seed: enough to find the best epoch."""
     cross_fit_folds: int = Field(3, ge=0, le=20)
-    """Training examples get states and neighbours from a model that never saw their users, so that neighbours tell as
-    much in training as at test. So many folds of users, one more model each; 0 turns cross-fitting off."""
+    """Number of cross-fitting folds; each adds one model. Training examples get their states and neighbours from a
+    model that never saw their users, so neighbours are as informative in training as at test time. 0 turns
+    cross-fitting off."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "SASRecSettings":
@@ -58,14 +60,15 @@ class SASRecSettings(SASRecTrainingSettings):
 
 
 class CandidateSettings(Settings):
-    """The items among which every model ranks the target."""
+    """The items among which every system ranks the target."""
 
     count: int = Field(10, ge=2)
-    """Candidates of each example, the target among them. The paper's figures are of 10; chance is 1/count."""
+    """Candidates per example, including the target. The paper uses 10; chance is 1/count."""
     kind: Literal["uniform", "sasrec_hard"] = "uniform"
-    """`uniform`: drawn from all items the user never touched. `sasrec_hard`: from SASRec's top ranks, a harder test."""
+    """`uniform`: drawn from all items the user never touched. `sasrec_hard`: drawn from SASRec's top ranks, a harder
+    test."""
     hard_depth: int = Field(100, ge=10)
-    """`sasrec_hard` only: draw from so many of SASRec's best-ranked items."""
+    """`sasrec_hard` only: number of SASRec's top items to draw from."""
 
     @model_validator(mode="after")
     def _deep_enough(self) -> "CandidateSettings":
@@ -77,24 +80,26 @@ class CandidateSettings(Settings):
 
 
 class NeighbourSettings(Settings):
-    """The users whose taste is nearest, and which of their items tell most about the next purchase."""
+    """Users with similar taste, and which of their items say most about the next purchase."""
 
     users: int = Field(50, ge=1)
-    """Nearest users by cosine of SASRec states. On Luxury Beauty the next purchase was among the first 10 items of
-    .386 of validation examples with 10 users, .394 with 20, .414 with 50 and .412 with 100 (at `sasrec_share` 0)."""
+    """Number of nearest users, by cosine of SASRec states. On Luxury Beauty the next purchase was among the first 10
+    items in .386 of the validation examples with 10 users, .394 with 20, .414 with 50 and .412 with 100 (at
+    `sasrec_share` 0)."""
     temperature: float = Field(0.1, gt=0.0)
-    """A neighbour weighs exp(cosine / temperature): lower trusts the nearest few, higher counts heads."""
+    """A neighbour's weight is exp(cosine / temperature). Low values trust the few nearest users; high values count
+    all alike."""
     after_decay: float = Field(0.8, ge=0.0, le=1.0)
-    """A neighbour's next purchase after the moment of likeness weighs 1, each one further away this much less again."""
+    """A neighbour's first purchase after the most similar state has weight 1; the weight of each later one is
+    multiplied by this."""
     before_weight: float = Field(0.2, ge=0.0, le=1.0)
-    """What a neighbour bought just before that moment weighs this much, earlier items less: alike users' pasts tell
-    too."""
+    """Weight of a neighbour's last purchase before that state; earlier purchases weigh less."""
     sasrec_share: float = Field(0.5, ge=0.0, le=1.0)
-    """Items are ordered by share ** (1 - x) * probability ** x, of the neighbours' weights and SASRec's softmax. 0: by
-    the neighbours alone. 0.5 puts the next purchase among the first 3 in .339 of Luxury Beauty's validation examples,
-    0 in .334, and SASRec over the whole catalogue in .330."""
+    """x in the score that orders the items: (share of the neighbours' weight) ** (1 - x) * (SASRec's softmax
+    probability) ** x. 0 uses the neighbours only. The next purchase is among the first 3 items in .339 of Luxury
+    Beauty's validation examples with 0.5, .334 with 0, and .330 with SASRec alone."""
     popularity_exponent: float = Field(0.0, ge=0.0, le=1.0)
-    """Neighbours' weights are divided by popularity to this power, to bring rare items forward. It cost hits on Luxury
-    Beauty: raise it only if the same few bestsellers fill every list."""
+    """Neighbours' weights are divided by item popularity to this power, which favours rare items. It cost hits on
+    Luxury Beauty; raise it only if the same bestsellers fill every list."""
     items: int = Field(12, ge=1, le=100)
-    """At most so many items are kept for each example, most telling first."""
+    """Maximum items kept per example, best first."""

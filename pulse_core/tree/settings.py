@@ -7,16 +7,16 @@ from pulse_core.settings import Settings
 
 
 class TreeSettings(Settings):
-    """The shape of the tree and how its nodes are drawn."""
+    """The shape of the tree and the sampling of its nodes."""
 
     branching: list[int] = Field(default_factory=lambda: [3, 3])
-    """Children a node, level by level: [3, 3] is three refinements of the base rationale with three of each (nine
-    leaves). Any depth works; the cost is the number of nodes."""
+    """Children per node, level by level: [3, 3] is three refinements of the base rationale, and three of each of
+    those (nine leaves). Any depth works; the cost is the number of nodes."""
     sampling: SamplingSettings = SamplingSettings(temperature=0.7)
-    """How refinements are drawn: warmer than base rationales, so that siblings differ; much warmer, and a small model
-    garbles the products it names."""
+    """Sampling of refinements: warmer than base rationales so that siblings differ. Much warmer, and a small model
+    garbles product names."""
     prompt_history_items: int = Field(default=4, ge=1)
-    """How many of the last purchases a refinement prompt shows (without reviews: the parent already read them)."""
+    """Number of latest purchases in a refinement prompt (without reviews, which the parent has read)."""
 
     @field_validator("branching")
     @classmethod

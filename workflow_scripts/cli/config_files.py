@@ -21,11 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 112
 HEADER = """\
 # yaml-language-server: $schema=config/schema.json
-# The manual of PULSE's configuration, and the embedded default: it runs anywhere, offline, in minutes.
-# Lay your own values over it in a file that holds only what differs, as the presets in config/ do:
+# Every setting of PULSE with its default, which runs anywhere, offline, in minutes. Most users change domains, models,
+# split.sample_users, generation.engine and seed, which come first; the stages follow in pipeline order.
+# Put your changes into a file of your own, as the presets in config/ do:
 #     snakemake --cores 8 --resources gpu=2 results/luxury/hr1.json --configfile config/amazon-small.yaml
-# or name single ones: --config seed=7 ranker.epochs=1. A changed value reruns the stages that read it and what follows.
-# The comments come from the settings classes (`make format` refreshes them); the values are edited here.
+# or on the command line: --config seed=7 ranker.epochs=1. A changed value reruns the stages that read it and those after.
+# Comments are generated from the settings classes (`make format`); edit only the values here.
 """
 # Sections whose keys are names that the user chooses: what a value may hold is said once, above them.
 NAMED: dict[str, type[BaseModel]] = {"domains": DomainSettings, "models": ModelSettings}

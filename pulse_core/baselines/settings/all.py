@@ -1,4 +1,4 @@
-"""The section `baselines` of the configuration. Stages read their own part's module alone."""
+"""The section `baselines` of the configuration. Each stage imports only its own part's module."""
 
 from typing import Self
 
@@ -17,11 +17,10 @@ from pulse_core.settings import Settings
 
 
 class BaselinesSettings(Settings):
-    """The systems of results/tables/overall.csv beside PULSE, and how each is tuned."""
+    """The systems beside PULSE in results/tables/overall.csv, and how each is tuned."""
 
     trials: int = Field(default=2, ge=1)
-    """Validation trials of every system that has anything to tune, PULSE among them: the first so many entries of each
-    `search`."""
+    """Validation trials per system, PULSE included: the first entries of each `search`."""
     sasrec: SASRecBaselineSettings = SASRecBaselineSettings()
     duorec: DuoRecSettings = DuoRecSettings()
     ec4srec: EC4SRecSettings = EC4SRecSettings()

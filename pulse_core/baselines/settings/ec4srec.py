@@ -9,31 +9,33 @@ from pulse_core.baselines.settings.tuned import Trials
 
 
 class EC4SRecSettings(PostNormSettings):
-    """EC4SRec (Wang et al. 2022): contrast guided by what the model's explanations call important."""
+    """EC4SRec (Wang et al. 2022): contrastive learning guided by the model's explanations."""
 
     importance: Literal["occlusion", "saliency"] = "occlusion"
-    """What makes an item of a history important: what the first-ranked item's score loses without it (`occlusion`), or
+    """Importance of an item in a history: the drop in the first-ranked item's score without it (`occlusion`), or
     that score's gradient (`saliency`)."""
     explain_after: list[float] = Field(default_factory=lambda: [0.3, 0.6], min_length=1)
-    """Importance is found anew after these shares of `epochs`, rising; before the first there is no contrast, and the
-    training cannot stop."""
+    """Importance is recomputed after these shares of `epochs`, in rising order. Before the first there is no
+    contrastive loss, and early stopping is off."""
     positive_weight: float = Field(default=0.1, ge=0.0)
-    """Of the contrast between two views that keep the important items."""
+    """Weight of the contrast between two views that keep the important items."""
     negative_weight: float = Field(default=0.05, ge=0.0)
-    """Of the contrast between those and views that lose the important items."""
+    """Weight of the contrast with views that lose the important items."""
     supervised_weight: float = Field(default=0.1, ge=0.0)
-    """Of the contrast with retrieved histories of the same target."""
+    """Weight of the contrast with retrieved histories of the same target."""
     temperature: float = Field(default=1.0, gt=0.0)
-    """Of the first and the last, whose likeness is the inner product."""
+    """Temperature of the first and last of these losses; the similarity is the inner product."""
     negative_temperature: float = Field(default=0.1, gt=0.0)
-    """Of the one with negative views, whose likeness is the cosine."""
+    """Temperature of the loss with negative views; the similarity is the cosine."""
     positive_ratio: float = Field(default=0.3, gt=0.0, lt=1.0)
-    """A positive view by crop keeps this share of the items, the most important; by mask or reorder it touches the
+    """Share of items that a positive view by crop keeps, the most important ones; mask and reorder change the
     others."""
     negative_ratio: float = Field(default=0.7, gt=0.0, lt=1.0)
-    """A negative view by crop keeps this share, the least important; by mask or reorder it touches the others."""
+    """Share of items that a negative view by crop keeps, the least important ones; mask and reorder change the
+    others."""
     search: Trials = Field(default=[{}, {"learning_rate": 3e-3}, {"importance": "saliency"}, {"dropout": 0.3}])
-    """One entry a trial, the paper's values first. At its learning rate 50 epochs of a small corpus end too early."""
+    """One entry per trial, the paper's values first. With its learning rate, 50 epochs of a small corpus are too
+    few."""
 
     @field_validator("explain_after")
     @classmethod

@@ -6,13 +6,14 @@ from pulse_core.baselines.settings.tuned import Trials, TunedSettings
 
 
 class ItemKNNSettings(TunedSettings):
-    """Item-based nearest neighbours (Sarwar et al. 2001): items are alike that the same users bought."""
+    """Item-based nearest neighbours (Sarwar et al. 2001): items are similar if the same users bought them."""
 
     neighbours: int = Field(default=100, ge=1)
-    """Each item is compared with so many most similar ones; what is further away counts nothing."""
+    """Number of most similar items per item; all others count nothing."""
     shrink: float = Field(default=10.0, ge=0.0)
-    """Added to the denominator of the cosine: takes trust from items that few users bought."""
+    """Added to the denominator of the cosine; it discounts items with few buyers."""
     decay: float = Field(default=1.0, gt=0.0, le=1.0)
-    """Weight of each item of the history against the one after it: 1 counts all alike, lower trusts the latest."""
+    """Weight of each item of the history relative to the next one: 1 weighs all equally, lower values favour the
+    latest."""
     search: Trials = Field(default=[{}, {"decay": 0.7}, {"decay": 0.7, "shrink": 0.0}, {"neighbours": 20}])
-    """One entry a trial."""
+    """One entry per trial."""

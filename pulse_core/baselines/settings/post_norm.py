@@ -1,4 +1,4 @@
-"""The backbone that DuoRec and EC4SRec share, and its training."""
+"""The backbone shared by DuoRec and EC4SRec, and its training."""
 
 from pydantic import Field, model_validator
 
@@ -6,7 +6,7 @@ from pulse_core.baselines.settings.tuned import TunedSettings
 
 
 class PostNormSettings(TunedSettings):
-    """The backbone of DuoRec and EC4SRec, SASRec in its post-norm form, and its training."""
+    """The backbone of DuoRec and EC4SRec, SASRec in post-norm form, and its training."""
 
     dimension: int = Field(default=64, ge=2, le=1024)
     """Width of item embeddings and states."""
@@ -15,19 +15,19 @@ class PostNormSettings(TunedSettings):
     heads: int = Field(default=2, ge=1, le=16)
     """Attention heads; must divide `dimension`."""
     dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
-    """Dropout on embeddings, attention and feed-forward layers; it is also what makes two views of one history."""
+    """Dropout on embeddings, attention and feed-forward layers; it also creates the two views of a history."""
     max_length: int = Field(default=50, ge=1, le=1000)
-    """The last so many items of a history are read."""
+    """Maximum history length; older items are dropped."""
     learning_rate: float = Field(default=1e-3, gt=0.0)
-    """Of Adam."""
+    """Learning rate of Adam."""
     batch_size: int = Field(default=256, ge=2)
-    """Prefixes in one step: the negatives of the contrast are the others of the batch."""
+    """Prefixes per step; the rest of the batch are the negatives of the contrastive loss."""
     epochs: int = Field(default=50, ge=1)
-    """At most so many passes over all prefixes."""
+    """Maximum number of epochs."""
     evaluate_every: int = Field(default=1, ge=1)
-    """Epochs between two looks at the validation targets (full-ranking NDCG@10)."""
+    """Epochs between validations (full-ranking NDCG@10)."""
     patience: int = Field(default=10, ge=1)
-    """Stop after so many looks without improvement and keep the best model."""
+    """Stop after this many validations without improvement; the best model is kept."""
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "PostNormSettings":

@@ -1,4 +1,4 @@
-"""Trials of the ranker, for PULSE and for SLM + SFT alike."""
+"""Trials of the ranker, for both PULSE and SLM + SFT."""
 
 from typing import Any, Self
 
@@ -10,11 +10,11 @@ from pulse_core.ranking.settings import RankerSettings
 
 
 class RankerTrialsSettings(TunedSettings):
-    """Trials of the ranker, the same for PULSE and for SLM + SFT: only the rationale differs."""
+    """Trials of the ranker, the same for PULSE and SLM + SFT: only the rationale differs."""
 
     search: Trials = Field(default=[{}, {"learning_rate": 3e-4}, {"learning_rate": 3e-3}, {"epochs": 4}])
-    """One entry a trial, laid over the section `ranker`. `{}` is the ranker as configured, which hr1.json tells of: it
-    is there already and is not trained again."""
+    """One entry per trial, laid over the section `ranker`. `{}` is the ranker as configured, whose figures are in
+    hr1.json; it is reused, not trained again."""
 
     def _with(self, changed: dict[str, Any]) -> Self:
         RankerSettings.model_validate(changed)

@@ -1,4 +1,4 @@
-"""Settings of SASRec as a baseline of its own."""
+"""Settings of SASRec as a baseline."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from pulse_core.sequence.settings import SASRecTrainingSettings
 
 
 class SASRecBaselineSettings(TunedSettings, SASRecTrainingSettings):
-    """SASRec (Kang & McAuley 2018), tuned: the full softmax and the original loss with one negative."""
+    """SASRec (Kang & McAuley 2018), tuned: full softmax and the original loss with one negative."""
 
     search: Trials = Field(
         default=[
@@ -17,4 +17,5 @@ class SASRecBaselineSettings(TunedSettings, SASRecTrainingSettings):
             {"loss": "ce", "dimension": 64},
         ]
     )
-    """One entry a trial; the first two are both losses, the second with the paper's learning rate and batch."""
+    """One entry per trial; the first two are the two losses, the second with the paper's learning rate and batch
+    size."""

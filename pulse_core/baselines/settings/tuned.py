@@ -1,4 +1,4 @@
-"""What the settings of every tuned system share: the list of its validation trials."""
+"""What every tuned system's settings share: the list of its validation trials."""
 
 import json
 from collections.abc import Sequence
@@ -32,11 +32,11 @@ def require_different(search: Trials, settings: Sequence[Settings]) -> None:
 
 
 class TunedSettings(Settings):
-    """Settings of a system that is tuned: the values beside `search` are what every trial starts from."""
+    """Settings of a tuned system; every trial starts from the values beside `search`."""
 
     search: Trials = Field(default=[{}])
-    """One entry a trial, in order: the values it changes ({} changes none). The first `baselines.trials` are tried, and
-    the best by validation HR@1 among the candidates (then NDCG@10) is kept."""
+    """One entry per trial, in order: the values it changes ({} changes none). The first `baselines.trials` are run,
+    and the best by validation HR@1 among the candidates (then NDCG@10) is kept."""
 
     @model_validator(mode="after")
     def _each_trial_valid(self) -> Self:
