@@ -58,6 +58,7 @@ rule corpus:
         code=wiring.code("corpus"),
         settings=wiring.plain("corpus"),
         source=lambda wildcards: settings.domains[wildcards.domain].source,
+        raw=wiring.raw.digests,
     script:
         "../workflow_scripts/corpus.py"
 

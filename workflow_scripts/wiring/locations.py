@@ -10,6 +10,7 @@ from pulse_core.config import Config
 from pulse_core.data.raw_reader import find_raw
 from pulse_core.data.sources import missing_files_message
 from pulse_core.errors import InputError
+from workflow_scripts.wiring.raw_digests import digests
 
 RAW_FILES = ("reviews", "metadata")
 
@@ -55,6 +56,12 @@ class RawFiles:
         declared = directory / "source.json"
         beside = {"declared": str(declared)} if declared.exists() else {}
         return {**{name: str(file) for name, file in found.items()}, **beside}
+
+    def digests(self, wildcards: Any) -> dict[str, str]:
+        """Digests of a domain's raw files, so that another file makes the corpus stale whatever its date. None for a
+        synthetic domain, whose files a rule makes."""
+        synthetic = self._settings.domains[wildcards.domain].source == "synthetic"
+        return {} if synthetic else digests(self.files(wildcards))
 
     def directory(self, domain: str) -> Path:
         """Where the raw files of a domain lie."""
