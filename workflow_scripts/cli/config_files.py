@@ -25,7 +25,7 @@ HEADER = """\
 # split.sample_users, generation.engine and seed, which come first; the stages follow in pipeline order.
 # Put your changes into a file of your own, as the presets in config/ do:
 #     snakemake --cores 8 --resources gpu=2 results/luxury/hr1.json --configfile config/amazon-small.yaml
-# or on the command line: --config seed=7 ranker.epochs=1. A changed value reruns the stages that read it and those after.
+# or on the command line: --config seed=7 ranker.epochs=1. A changed value reruns the stages that read it and all after.
 # Comments are generated from the settings classes (`make format`); edit only the values here.
 """
 # Sections whose keys are names that the user chooses: what a value may hold is said once, above them.
