@@ -233,12 +233,12 @@ def test_the_four_losses_by_hand() -> None:
     items, texts, states = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 0.0, 1.0]]), torch.tensor([[3.0, -1.0]])
     positive, negative = aligner(items, texts), aligner(-items, -texts)
     terms = alignment_terms(states, positive, negative)
-    own, other = ((states * each.item_again).sum().item() for each in (positive, negative))
+    own, other = ((states * each.item_decoded).sum().item() for each in (positive, negative))
     want = -np.log(1 / (1 + np.exp(-own))) - np.log(1 - 1 / (1 + np.exp(-other)))
     assert terms["recommendation"].item() == pytest.approx(want, rel=1e-5)
     expected = (mse_loss(positive.item_code, positive.text_code) + mse_loss(negative.item_code, negative.text_code)) / 2
     assert float(terms["matching"]) == pytest.approx(float(expected))
-    for name, again, given in (("text", "text_again", texts), ("item", "item_again", items)):
+    for name, again, given in (("text", "text_decoded", texts), ("item", "item_decoded", items)):
         both = mse_loss(getattr(positive, again), given) + mse_loss(getattr(negative, again), -given)
         assert float(terms[name]) == pytest.approx(float(both) / 2)
     parts = {"matching": 1.0, "item": 10.0, "text": 100.0, "recommendation": 1000.0}

@@ -1,4 +1,4 @@
-"""Stage 1 of A-LLMRec (section 4.1): an item's collaborative and text embeddings meet in codes of one width."""
+"""Stage 1 of A-LLMRec (section 4.1): each item's collaborative and text embeddings are encoded into a shared code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from torch.nn.functional import mse_loss, softplus
 
 @dataclass(frozen=True)
 class Views:
-    """Both sides of n items, their codes, and what is made of the codes again."""
+    """Both embeddings of n items, their codes and reconstructions."""
 
     item: Tensor  # (n, d) collaborative embeddings, frozen
     text: Tensor  # (n, w) text embeddings
     item_code: Tensor  # (n, c)
     text_code: Tensor  # (n, c)
-    item_again: Tensor  # (n, d)
-    text_again: Tensor  # (n, w)
+    item_decoded: Tensor  # (n, d)
+    text_decoded: Tensor  # (n, w)
 
 
 class Aligner(nn.Module):
-    """Two autoencoders, one of collaborative and one of text embeddings, with a sigmoid in the middle."""
+    """Two autoencoders with sigmoid codes, one for collaborative and one for text embeddings."""
 
     def __init__(self, dimension: int, width: int, code: int) -> None:
         super().__init__()
@@ -37,25 +37,25 @@ class Aligner(nn.Module):
         return torch.sigmoid(self.text_encoder(texts))
 
     def forward(self, items: Tensor, texts: Tensor) -> Views:
-        """Items (n, d) and their texts (n, w), through both autoencoders."""
+        """Pass items (n, d) and their texts (n, w) through both autoencoders."""
         item_code, text_code = self.item_codes(items), self.text_codes(texts)
         return Views(items, texts, item_code, text_code, self.item_decoder(item_code), self.text_decoder(text_code))
 
 
 def alignment_terms(states: Tensor, positive: Views, negative: Views) -> dict[str, Tensor]:
-    """The four losses of stage 1 (Eqs. 1-4), each a mean over users; positives and negatives are matched alike.
+    """The four losses of stage 1 (Eqs. 1-4), each a mean over users and over positives and negatives.
 
-    states (n, d): what precedes each user's positive item. The recommendation loss is the binary cross-entropy of
-    state . decoded item, without which the codes could collapse into one point and match perfectly.
+    states (n, d): user states before the positive item. The recommendation loss is the binary cross-entropy of state .
+    decoded item; without it the codes could match perfectly by collapsing into one point.
     """
     both = (positive, negative)
-    own = (states * positive.item_again).sum(-1)
-    other = (states * negative.item_again).sum(-1)
+    positive_logit = (states * positive.item_decoded).sum(-1)
+    negative_logit = (states * negative.item_decoded).sum(-1)
     return {
         "matching": torch.stack([mse_loss(each.item_code, each.text_code) for each in both]).mean(),
-        "item": torch.stack([mse_loss(each.item_again, each.item) for each in both]).mean(),
-        "text": torch.stack([mse_loss(each.text_again, each.text) for each in both]).mean(),
-        "recommendation": (softplus(-own) + softplus(other)).mean(),
+        "item": torch.stack([mse_loss(each.item_decoded, each.item) for each in both]).mean(),
+        "text": torch.stack([mse_loss(each.text_decoded, each.text) for each in both]).mean(),
+        "recommendation": (softplus(-positive_logit) + softplus(negative_logit)).mean(),
     }
 
 

@@ -1,4 +1,4 @@
-"""The prompt of stage 2 (section 4.2): text with slots, into which a user's and items' embeddings are put."""
+"""The prompt of stage 2 (section 4.2): text with slots for the user's and the items' embeddings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,19 +8,19 @@ from pulse_core.errors import InputError
 from pulse_core.ranking.packing import PackedQuestion
 from pulse_core.texts import shorten
 
-USER = -1  # in the place of an item code: the slot is the user's
+USER = -1  # instead of an item code: the user's slot
 LONGER = 16  # characters more for titles that read alike
 
 
 @dataclass(frozen=True)
 class SoftPrompt:
-    """A prompt and the answers to it: `slots` are (index in the prefix, item code or USER)."""
+    """A prompt and its answers; `slots` are (index in the prefix, item code or USER)."""
 
     packed: PackedQuestion
     slots: tuple[tuple[int, int], ...]
 
     def answer(self, place: int) -> "SoftPrompt":
-        """The same prompt with one answer alone, which is what training sees."""
+        """The same prompt with a single answer, as used in training."""
         return replace(self, packed=PackedQuestion(self.packed.prefix, [self.packed.candidates[place]]))
 
 
@@ -37,7 +37,7 @@ def distinct_titles(titles: Sequence[str], limit: int) -> list[str]:
 
 
 class PromptWriter:
-    """Writes prompts of one domain: user, history, rationale if there is one, candidates, each title with its slot.
+    """Writes one domain's prompts: user, history, optional rationale, candidates; each title with its slot.
 
     Args:
         titles: by item code.
@@ -48,24 +48,24 @@ class PromptWriter:
     def __init__(self, titles: Sequence[str], tokenizer: Any, title_chars: int, max_tokens: int) -> None:
         self._titles, self._tokenizer = titles, tokenizer
         self._title_chars, self._max_tokens = title_chars, max_tokens
-        self._known: dict[str, list[int]] = {}
+        self._token_ids: dict[str, list[int]] = {}
 
     def _ids(self, text: str) -> list[int]:
-        if text not in self._known:
-            self._known[text] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return self._known[text]
+        if text not in self._token_ids:
+            self._token_ids[text] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return self._token_ids[text]
 
     def write(self, history: Sequence[int], candidates: Sequence[int], rationale: str | None) -> SoftPrompt:
-        """The prompt of one user; candidates are item codes in the order shown, nothing marks the target.
+        """One user's prompt. Candidates are item codes in the order shown; nothing marks the target.
 
-        The rationale's place is our choice; the PULSE paper only says that reasons are added to the prompt.
+        The position of the rationale is our choice; the PULSE paper only says that reasons are added to the prompt.
 
         Raises:
-            InputError: not even one purchase, the rationale and the candidates fit into `max_tokens`.
+            InputError: one purchase, the rationale and the candidates exceed `max_tokens`.
         """
         offered = distinct_titles([self._titles[item] for item in candidates], self._title_chars)
         bought = [shorten(self._titles[item], self._title_chars) for item in history]
-        # The line break closes the title, so that one that merely starts another one does not gain from it.
+        # The line break ends the title, so that a title that is the start of another has no advantage.
         answers = [self._ids(f" {title}\n") for title in offered]
         longest = max(map(len, answers))
         for start in range(max(len(history), 1)):

@@ -1,1 +1,1 @@
-"""EC4SRec (Wang et al. 2022): what the trained backbone's explanations call important guides the contrast."""
+"""EC4SRec (Wang et al. 2022): contrastive learning guided by explanations of the backbone's predictions."""

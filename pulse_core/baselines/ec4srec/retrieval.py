@@ -1,7 +1,7 @@
-"""Retrieved positives (EC4SRec): a history with the same target, likelier the more both hold of what is important.
+"""Retrieved positives (EC4SRec): for each history, another one with the same target and shared important items.
 
-History q of those with p's target is drawn with softmax over q of exp(importance in p of the items that both hold)
-times the share of the longer one's items that both hold.
+Among the histories with p's target, q is drawn from the softmax over q of exp(importance in p of the shared items)
+times the shared items' share of the longer history.
 """
 
 import numpy as np
@@ -10,11 +10,11 @@ from scipy import sparse
 from pulse_core.baselines.prefixes import Prefixes
 
 CHOICES = 128
-"""A target with more histories than this is drawn for from so many random ones of them: memory stays bounded."""
+"""Maximum histories to draw from per target (a random subset above it), which bounds memory."""
 
 
 class Retrieval:
-    """Who may be drawn for each prefix, and how likely.
+    """The candidates of each prefix and their probabilities.
 
     Attributes:
         choices: prefixes, (n, width) int32.
@@ -24,15 +24,15 @@ class Retrieval:
     def __init__(
         self, prefixes: Prefixes, importance: np.ndarray, item_count: int, generator: np.random.Generator
     ) -> None:
-        """importance (Σ lengths,), prefix after prefix. A prefix whose target nobody else has is its own positive."""
+        """importance: (Σ lengths,), prefix after prefix. A prefix with a unique target is its own positive."""
         count = len(prefixes)
         shape = (count, item_count)
         columns = prefixes.all_items()
         weights = sparse.csr_matrix((importance.astype(np.float64), columns, prefixes.offsets), shape=shape)
-        holds = sparse.csr_matrix((np.ones(len(columns)), columns, prefixes.offsets), shape=shape)
-        holds.sum_duplicates()
-        holds.data[:] = 1.0
-        sizes = np.diff(holds.indptr)
+        contains = sparse.csr_matrix((np.ones(len(columns)), columns, prefixes.offsets), shape=shape)
+        contains.sum_duplicates()
+        contains.data[:] = 1.0
+        sizes = np.diff(contains.indptr)
         order = np.argsort(prefixes.targets, kind="stable")
         groups = np.split(order, np.flatnonzero(np.diff(prefixes.targets[order])) + 1)
         width = min(max(len(group) for group in groups), CHOICES)
@@ -40,23 +40,23 @@ class Retrieval:
         self.chances = np.zeros((count, width), dtype=np.float32)
         for group in groups:
             offered = group if len(group) <= width else generator.choice(group, width, replace=False)
-            raised = np.exp((weights[group] @ holds[offered].T).toarray())
-            overlap = (holds[group] @ holds[offered].T).toarray() / np.maximum.outer(sizes[group], sizes[offered])
-            chances = softmax_of_others(raised * overlap, group[:, None] == offered)
+            weight = np.exp((weights[group] @ contains[offered].T).toarray())
+            overlap = (contains[group] @ contains[offered].T).toarray() / np.maximum.outer(sizes[group], sizes[offered])
+            chances = softmax_of_others(weight * overlap, group[:, None] == offered)
             self.choices[group, : len(offered)] = offered
             self.chances[group, : len(offered)] = chances
 
     def draw(self, generator: np.random.Generator) -> np.ndarray:
-        """A positive for each prefix, (n,)."""
+        """One positive per prefix, (n,)."""
         drawn = generator.random((len(self.choices), 1))
         reached = np.cumsum(self.chances, axis=1) > drawn
-        last = self.chances.shape[1] - 1 - (self.chances[:, ::-1] > 0).argmax(axis=1)  # where rounding left no room
+        last = self.chances.shape[1] - 1 - (self.chances[:, ::-1] > 0).argmax(axis=1)  # if sums round below the draw
         place = np.where(reached.any(axis=1), reached.argmax(axis=1), last)
         return self.choices[np.arange(len(place)), place].astype(np.int64)
 
 
 def softmax_of_others(utility: np.ndarray, itself: np.ndarray) -> np.ndarray:
-    """Softmax of each row without itself, both (p, q); a row that has nobody else has itself."""
+    """Softmax of each row excluding itself, both (p, q); a row with no other entry selects itself."""
     allowed = ~itself | itself.all(axis=1, keepdims=True)
     logits = np.where(allowed, utility, -np.inf)
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -3,7 +3,7 @@
     loss = CE + w1 NT-Xent(positive view, positive view) + w2 SupCon(negative views together, away from positive ones)
               + w3 NT-Xent(second dropout pass, retrieved history of the same target)
 
-Importance is of the model as it stands when an explaining epoch begins; before the first there is cross-entropy alone.
+Importance is computed at the start of each explaining epoch; before the first, the loss is cross-entropy alone.
 """
 
 from typing import cast
@@ -25,7 +25,7 @@ from pulse_core.sequence.model import SASRec
 
 
 class MaskedSASRec(SASRec):
-    """The post-norm backbone with one embedding more, for a masked item, that is never scored."""
+    """The post-norm backbone with an extra embedding for a masked item, which is never scored."""
 
     def __init__(self, item_count: int, settings: EC4SRecSettings) -> None:
         s = settings
@@ -34,7 +34,7 @@ class MaskedSASRec(SASRec):
 
     @property
     def mask(self) -> int:
-        """What stands for a masked item where items are code + 1."""
+        """The masked item's index (items are code + 1)."""
         return self.item_count + 1
 
     def item_vectors(self) -> Tensor:
@@ -42,10 +42,10 @@ class MaskedSASRec(SASRec):
 
 
 class ExplainedSASRec(MaskedSASRec):
-    """The backbone and, in `explained`, its weights of the last explaining epoch.
+    """The backbone and, in `explained`, a copy of its weights at the last explaining epoch.
 
-    They are parameters so that a checkpoint holds them: a killed training finds the same importance again. No optimiser
-    changes them.
+    The copies are parameters so that checkpoints include them and a resumed training computes the same importance. The
+    optimiser does not change them.
     """
 
     def __init__(self, item_count: int, settings: EC4SRecSettings) -> None:
@@ -53,15 +53,15 @@ class ExplainedSASRec(MaskedSASRec):
         self.explained = MaskedSASRec(item_count, settings)
 
     def remember(self) -> None:
-        """Copy the weights as they are now."""
-        own = dict(self.named_parameters())
+        """Copy the current weights."""
+        current = dict(self.named_parameters())
         with torch.no_grad():
             for name, value in self.explained.named_parameters():
-                value.copy_(own[name])
+                value.copy_(current[name])
 
 
 class EC4SRec(PrefixModel):
-    """EC4SRec under one trial's settings."""
+    """EC4SRec with one trial's settings."""
 
     label = "EC4SRec"
     settings: EC4SRecSettings
@@ -111,7 +111,7 @@ class EC4SRec(PrefixModel):
         )
 
     def _states(self, *batches: Batch) -> Tensor:
-        """The last states of all rows of all batches, one after another."""
+        """Last states of all rows of all batches, in order."""
         longest = max(batch.padded.shape[1] for batch in batches)
         padded = [np.pad(batch.padded, ((0, 0), (0, longest - batch.padded.shape[1]))) for batch in batches]
         return packed_states(self.model, np.concatenate(padded), np.concatenate([batch.lengths for batch in batches]))

@@ -1,11 +1,11 @@
-"""Explanation-guided views (EC4SRec): crop, mask and reorder by the importance of items.
+"""Explanation-guided views (EC4SRec): crop, mask and reorder by item importance, vectorised over a batch.
 
-A positive view keeps what is important: crop keeps the most important items alone, mask and reorder touch only the
-least important. A negative view loses it: crop keeps the least important items alone, mask and reorder touch the most
-important. All rows of a batch are made at once.
+A positive view preserves the important items: crop keeps only the most important, mask and reorder change only the
+least important. A negative view loses them: crop keeps only the least important, mask and reorder change the most
+important.
 
-Two rules for short histories keep the kinds apart. A negative view always loses its most important item's place: crop
-drops at least that, reorder moves at least two, and a history of one item is masked. A positive view of one item is
+Two rules for short histories keep the views distinct. A negative view always changes its most important item: crop
+drops at least that one, reorder moves at least two, and a single-item history is masked. A positive view of a single item is
 that item.
 """
 
@@ -25,7 +25,7 @@ class Batch:
 
 
 def importance_ranks(importance: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """0 for the most important item of each row, ties to the earlier; padding comes last: (n, longest)."""
+    """Rank of each item in its row, 0 for the most important, ties to the earlier; padding last: (n, longest)."""
     real = np.arange(importance.shape[1]) < lengths[:, None]
     order = np.argsort(np.where(real, -importance, np.inf), axis=1, kind="stable")
     ranks = np.empty_like(order)
@@ -34,7 +34,7 @@ def importance_ranks(importance: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def crop(batch: Batch, kept: np.ndarray) -> Batch:
-    """The items that are kept, in their order: kept (n, longest) bool."""
+    """The kept items in their original order; kept: (n, longest) bool."""
     order = np.argsort(~kept, axis=1, kind="stable")
     lengths = kept.sum(axis=1)
     moved = np.take_along_axis(batch.padded, order, axis=1)
@@ -42,8 +42,8 @@ def crop(batch: Batch, kept: np.ndarray) -> Batch:
 
 
 def reorder(padded: np.ndarray, touched: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """The touched items in a random order among their own places, never all as they were if there are two."""
-    places = np.argsort(~touched, axis=1, kind="stable")  # the touched places first, then the others as they stand
+    """Shuffle the touched items among their positions; two or more never stay as they were."""
+    places = np.argsort(~touched, axis=1, kind="stable")  # touched positions first, then the rest in order
     drawn = np.argsort(np.where(touched, generator.random(padded.shape), 2.0), axis=1, kind="stable")
     backwards = np.argsort(np.where(touched, -np.arange(padded.shape[1]), 1), axis=1, kind="stable")
     taken = np.where((drawn == places).all(axis=1, keepdims=True), backwards, drawn)
@@ -68,20 +68,20 @@ def _view(
 
 
 def _rest(ratio: float, lengths: np.ndarray) -> np.ndarray:
-    """How many items mask and reorder touch, at least one: the share that crop would drop."""
+    """Number of items that mask and reorder change, at least one: the share that crop would drop."""
     return np.maximum(np.floor((1.0 - ratio) * lengths + 1e-9), 1)
 
 
 def positive_views(
     batch: Batch, ranks: np.ndarray, ratio: float, mask: int, generator: np.random.Generator
 ) -> tuple[Batch, Batch]:
-    """Two positive views of each row, by two different ones of the three ways.
+    """Two positive views of each row, by two different methods.
 
     Args:
         ranks: from `importance_ranks`.
-        ratio: crop keeps this share of the items (rounded up); mask and reorder leave about as many alone and touch
-            the rest (rounded down, at least one where there are two).
-        mask: what stands for a masked item; neither an item's nor padding's.
+        ratio: share of the items that crop keeps (rounded up); mask and reorder change the rest (rounded down, at
+            least one of two or more).
+        mask: index of the masked item, distinct from items and padding.
     """
     first = generator.integers(3, size=len(batch.lengths))
     second = (first + generator.integers(1, 3, size=len(first))) % 3
@@ -93,11 +93,11 @@ def positive_views(
 
 
 def negative_view(batch: Batch, ranks: np.ndarray, ratio: float, mask: int, generator: np.random.Generator) -> Batch:
-    """A negative view of each row, by one of the three ways.
+    """One negative view of each row, by a random method.
 
     Args:
         ranks, mask: as for `positive_views`.
-        ratio: crop keeps this share of the items, the least important; mask and reorder touch the rest, the most.
+        ratio: share of the items that crop keeps, the least important; mask and reorder change the rest.
     """
     lengths = batch.lengths[:, None]
     kinds = np.where(batch.lengths == 1, MASK, generator.integers(3, size=len(batch.lengths)))
