@@ -60,7 +60,7 @@ def _build(reviews: Path, metadata: Path, settings: CorpusSettings, out: Path, s
     raw = read_review_columns(reviews, settings)
     check_recorded(reviews, raw.sha256)
     usable, raw_users, raw_items = len(raw), len(raw.user_names), len(raw.item_names)
-    single = earliest_of_pairs(raw.users, raw.items, raw.times)
+    single = earliest_of_pairs(raw.users, raw.items, raw.milliseconds)
     chosen = single[k_core(raw.users[single], raw.items[single], settings.k_core)]
     if not len(chosen):
         raise InputError(_nothing_left(reviews, raw.take(single), settings.k_core))
@@ -73,7 +73,7 @@ def _build(reviews: Path, metadata: Path, settings: CorpusSettings, out: Path, s
     item_table, item_figures = read_items(metadata, item_ids, settings)
     check_recorded(metadata, str(item_figures["metadata_sha256"]))
 
-    order = sequence_order(users, kept.times, kept.rows)
+    order = sequence_order(users, kept.milliseconds, kept.rows)
     write_table(out / "interactions.parquet", _interaction_table(kept, users, items, order))
     users_column = pa.array(np.arange(len(user_ids), dtype=np.int32))
     write_table(out / "users.parquet", pa.table({"user": users_column, "user_id": pa.array(user_ids, pa.string())}))
@@ -110,7 +110,8 @@ def _nothing_left(path: Path, single: ReviewColumns, k: int) -> str:
 
 def _interaction_table(kept: ReviewColumns, users: NDArray[Any], items: NDArray[Any], order: NDArray[Any]) -> pa.Table:
     ratings = kept.ratings[order]
-    times = pa.nulls(len(order), pa.int64()) if kept.times is None else pa.array(kept.times[order], pa.int64())
+    seconds = kept.times
+    times = pa.nulls(len(order), pa.int64()) if seconds is None else pa.array(seconds[order], pa.int64())
     return pa.table(
         {
             "user": pa.array(users[order], pa.int32()),
@@ -125,9 +126,17 @@ def _interaction_table(kept: ReviewColumns, users: NDArray[Any], items: NDArray[
 def _figures(users: NDArray[Any], items: NDArray[Any], kept: ReviewColumns, order: NDArray[Any]) -> dict[str, object]:
     """Table 2's figures and the quirks worth knowing; `users` in sequence order."""
     n_users, n_items, n = int(users.max()) + 1, int(items.max()) + 1, len(users)
-    times = None if kept.times is None else kept.times[order]
+    times = None if kept.milliseconds is None else kept.milliseconds[order]
     starts = np.flatnonzero(np.diff(users, prepend=-1))
     ends = np.append(starts[1:], n) - 1
+    one_time = None if times is None else int(((times[starts] == times[ends]) & (ends > starts)).sum())
+    if one_time and 2 * one_time > n_users:
+        log.warning(
+            "%d of %d users have a single time for all their reviews: their order, and so split.kind = leave_one_out, "
+            "follows the lines of the file, not time",
+            one_time,
+            n_users,
+        )
     return {
         "users": n_users,
         "items": n_items,
@@ -137,5 +146,6 @@ def _figures(users: NDArray[Any], items: NDArray[Any], kept: ReviewColumns, orde
         "has_timestamps": times is not None,
         "tied_timestamp_share": None if times is None else tied_share(users, times),
         "users_with_one_timestamp": None if times is None else int((times[starts] == times[ends]).sum()),
+        "ratings_out_of_range": kept.out_of_range,
         "interactions_without_rating": int(np.isnan(kept.ratings).sum()),
     }

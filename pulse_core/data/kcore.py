@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 def earliest_of_pairs(users: NDArray[Any], items: NDArray[Any], times: NDArray[Any] | None) -> NDArray[np.int64]:
     """Positions of the earliest row of every (user, item), in row order; equal times keep the first row.
 
-    users, items: int32 codes (rows,); times: int64 seconds (rows,), or None where the order of rows is the order.
+    users, items: int32 codes (rows,); times: int64 (rows,), or None where the order of rows is the order.
     """
     pair = users.astype(np.int64) * (int(items.max(initial=0)) + 1) + items
     in_order = np.sort(pair)

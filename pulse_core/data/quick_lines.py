@@ -6,8 +6,8 @@ anything of another type than expected. Those lines are named, for the plain way
 integer of thousands of digits under a key that nobody reads is malformed to the plain way alone.)
 """
 
-import itertools
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
@@ -26,10 +26,9 @@ _TYPES: dict[pa.DataType, Any] = {pa.string(): str, pa.float64(): float, pa.int6
 
 @dataclass(frozen=True)
 class Key:
-    """Where a value stands: under `name`, or where a record has no such key, under `other`."""
+    """One column: the first of `names` under which a record has a value other than null."""
 
-    name: str
-    other: str
+    names: tuple[str, ...]
     type: pa.DataType
 
 
@@ -97,10 +96,9 @@ def line_starts(block: bytes) -> NDArray[np.int64]:
 
 @cache
 def _decoder(keys: tuple[Key, ...]) -> msgspec.json.Decoder:
-    """Of lines to records whose attributes are each key's name and other name, UNSET where a line has no such key."""
-    names = dict.fromkeys(name for key in keys for name in (key.name, key.other))
-    types = {name: _TYPES[key.type] for key in keys for name in (key.name, key.other)}
-    fields = [(name, types[name] | None | UnsetType, UNSET) for name in names]
+    """Of lines to records whose attributes are the keys' names, UNSET where a line has no such key."""
+    types = {name: _TYPES[key.type] for key in keys for name in key.names}
+    fields = [(name, type_ | None | UnsetType, UNSET) for name, type_ in types.items()]
     return msgspec.json.Decoder(msgspec.defstruct("Line", fields, gc=False))
 
 
@@ -147,13 +145,13 @@ def _record(line: bytes, decoder: msgspec.json.Decoder) -> Any:
 
 
 def _column(records: list[Any], key: Key) -> pa.Array:
-    """The records' values of a key. A null under `name` counts, a missing one gives way to `other`."""
-    values: list[Any] = list(map(attrgetter(key.name), records))
-    others: Iterable[Any] = map(attrgetter(key.other), records)
-    if values and values[0] is UNSET and values.count(UNSET) == len(values):  # a dump of the other release
-        values, others = list(others), ()
-    try:
-        return pa.array(values, key.type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # UNSET is among them
-        known = [other if v is UNSET else v for v, other in itertools.zip_longest(values, others, fillvalue=UNSET)]
-        return pa.array([None if value is UNSET else value for value in known], key.type)
+    """The records' values of a key."""
+    values: list[Any] = list(map(attrgetter(key.names[0]), records))
+    for name in key.names[1:]:
+        with contextlib.suppress(pa.ArrowInvalid, pa.ArrowTypeError):  # UNSET is among them
+            column = pa.array(values, key.type)
+            if not column.null_count:
+                return column
+        others = map(attrgetter(name), records)
+        values = [o if v is None or v is UNSET else v for v, o in zip(values, others, strict=True)]
+    return pa.array([None if value is UNSET else value for value in values], key.type)

@@ -4,8 +4,10 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,17 @@ GZIP_MAGIC = b"\x1f\x8b"
 # Later than any date in seconds, earlier than any since 1974 in milliseconds: the 2023 release counts milliseconds.
 FIRST_MILLISECONDS = 100_000_000_000
 Record = dict[str, Any]  # one line's JSON object
+# The keys of a value in order of preference: the 2018 and the 2023 release, the publisher's quick start of 2023.
+USER_KEYS = ("reviewerID", "user_id")
+ITEM_KEYS = ("parent_asin", "asin")
+RATING_KEYS = ("overall", "rating")
+TIME_KEYS = ("unixReviewTime", "timestamp", "sort_timestamp")
+SUMMARY_KEYS = ("summary", "title")
+TEXT_KEYS = ("reviewText", "text")
+DAY_KEY = "reviewTime"
+DAY = re.compile(r"(\d{1,2}) (\d{1,2}), (\d{4})")  # month, day, year
+TIME_NAME = re.compile(r"time|date|stamp|created|posted", re.IGNORECASE)
+TIME_VALUE = re.compile(r"\d{8}|\b(?:19|20)\d\d\b|\d+[/.-]\d+[/.-]\d+")
 RAW_SUFFIXES = (".jsonl.gz", ".jsonl", ".json.gz", ".json")
 
 
@@ -38,6 +51,8 @@ class Malformed:
     lines: int = 0
     count: int = 0
     first: list[int] = field(default_factory=list)
+    advice: str = ""
+    """What else to say when there are too many."""
 
     def add(self, number: int, line: bytes, why: str) -> None:
         """Line `number` (1-based) cannot be used."""
@@ -55,6 +70,7 @@ class Malformed:
                 f"{self.path}: {self.count} of {self.lines} lines are malformed ({self.count / self.lines:.1%}; "
                 f"corpus.max_malformed_share allows {max_share:.1%}). First at line {numbers}. "
                 "Expected: one JSON object a line, in the field names of the McAuley 2018 or 2023 release."
+                + self.advice
             )
         if self.count > len(self.first):
             log.warning("%s: %d malformed lines in all", self.path, self.count)
@@ -175,15 +191,20 @@ def _whole_characters(value: Any) -> Any:
     return value
 
 
+def value_of(record: Record, keys: Sequence[str]) -> Any:
+    """The first value under `keys` that is there: null and "" give way to the next key."""
+    # Not `or`: the number 0 is an id.
+    return next((value for key in keys if (value := record.get(key)) is not None and value != ""), None)
+
+
 def item_id_of(record: Record) -> str:
-    """The item's id; of the 2023 release the parent's, which its metadata go by. ValueError without one."""
-    # Not `or`: an id may be the number 0 in a dump of one's own.
-    return _identifier(record.get("parent_asin") if "parent_asin" in record else record.get("asin"), "item (asin)")
+    """The item's id, in the 2023 release the parent's, which its metadata use. ValueError without one."""
+    return _identifier(value_of(record, ITEM_KEYS), "item (asin)")
 
 
 def user_id_of(record: Record) -> str:
     """The user's id; ValueError without one."""
-    return _identifier(record.get("reviewerID") if "reviewerID" in record else record.get("user_id"), "user")
+    return _identifier(value_of(record, USER_KEYS), "user")
 
 
 def _identifier(value: object, what: str) -> str:
@@ -195,42 +216,58 @@ def _identifier(value: object, what: str) -> str:
 
 
 def rating_of(record: Record) -> float:
-    """The rating in stars, NaN where there is none; ValueError for something that is no number."""
-    value = record["overall"] if "overall" in record else record.get("rating")
-    if value is None or value == "":
-        return math.nan
-    return _number(value, "rating")
+    """The rating in stars, NaN where it is missing; ValueError for anything but a number."""
+    value = value_of(record, RATING_KEYS)
+    return math.nan if value is None else _number(value, "rating")
 
 
 def time_of(record: Record) -> int | None:
-    """Seconds since 1970, None where there is no time; ValueError for something that is no time."""
-    value = record["unixReviewTime"] if "unixReviewTime" in record else record.get("timestamp")
-    if value is None or value == "":
+    """Milliseconds since 1970 (UTC), None where the record has no time; ValueError for an unreadable one.
+
+    Numbers count seconds or, in the 2023 release, milliseconds. `reviewTime` ("01 5, 2014") is read where there is no
+    number.
+    """
+    value = value_of(record, (*TIME_KEYS, DAY_KEY))
+    if value is None:
         return None
-    seconds = value if type(value) is int else int(_number(value, "time"))
-    if abs(seconds) >= FIRST_MILLISECONDS:
-        seconds //= 1000
-    if abs(seconds) >= FIRST_MILLISECONDS:
+    if isinstance(value, str) and (day := DAY.fullmatch(value.strip())):
+        month, day_of_month, year = map(int, day.groups())
+        return int(datetime(year, month, day_of_month, tzinfo=UTC).timestamp()) * 1000
+    number = value if type(value) is int else _number(value, "time")
+    milliseconds = int(number * 1000) if abs(number) < FIRST_MILLISECONDS else int(number)
+    if abs(milliseconds) >= FIRST_MILLISECONDS * 1000:
         raise ValueError(f"impossible time {value}")
-    return seconds
+    return milliseconds
+
+
+def unread_time(record: Record) -> str | None:
+    """A key of the record that is not read but looks like a time, quoted with its value."""
+    for key, value in record.items():
+        if TIME_NAME.search(key) and key not in (*TIME_KEYS, DAY_KEY) and TIME_VALUE.search(str(value)):
+            return f"{key}: {value!r}"[:80]
+    return None
 
 
 def _number(value: object, what: str) -> float:
     if type(value) is float and math.isfinite(value):  # nearly every row
         return value
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{what} is no number")
+        raise ValueError(f"{what} is not a number")
     number = float(value)
     if not math.isfinite(number):
-        raise ValueError(f"{what} is no number")
+        raise ValueError(f"{what} is not a number")
     return number
 
 
 def summary_of(record: Record) -> object:
     """The review's headline as it stands (2018 `summary`, 2023 `title`)."""
-    return record.get("summary") if "summary" in record else record.get("title")
+    return _not_null(record, SUMMARY_KEYS)
 
 
 def text_of(record: Record) -> object:
     """The review's text as it stands (2018 `reviewText`, 2023 `text`)."""
-    return record.get("reviewText") if "reviewText" in record else record.get("text")
+    return _not_null(record, TEXT_KEYS)
+
+
+def _not_null(record: Record, keys: Sequence[str]) -> object:
+    return next((value for key in keys if (value := record.get(key)) is not None), None)

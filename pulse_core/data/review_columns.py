@@ -5,7 +5,7 @@ import logging
 from array import array
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,19 @@ from numpy.typing import NDArray
 
 from pulse_core.data.quick_lines import Key, ParsedBlock, mask_of, parse_block
 from pulse_core.data.raw_reader import (
+    DAY_KEY,
     FIRST_MILLISECONDS,
+    ITEM_KEYS,
+    RATING_KEYS,
+    TIME_KEYS,
+    USER_KEYS,
     Malformed,
     item_id_of,
     line_blocks,
     parse_object,
     rating_of,
     time_of,
+    unread_time,
     user_id_of,
 )
 from pulse_core.data.settings import CorpusSettings
@@ -30,12 +36,13 @@ from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
 NO_TIME = -(1 << 63)  # the least int64
-ROWS_A_DICTIONARY = 1 << 19
+LOWEST_RATING, HIGHEST_RATING = 1, 5
+ROWS_PER_DICTIONARY = 1 << 19
 KEYS = (
-    Key("reviewerID", "user_id", pa.string()),
-    Key("parent_asin", "asin", pa.string()),
-    Key("overall", "rating", pa.float64()),
-    Key("unixReviewTime", "timestamp", pa.int64()),
+    Key(USER_KEYS, pa.string()),
+    Key(ITEM_KEYS, pa.string()),
+    Key(RATING_KEYS, pa.float64()),
+    Key(TIME_KEYS, pa.int64()),
 )
 
 
@@ -45,17 +52,23 @@ class ReviewColumns:
 
     users: NDArray[np.int32]
     items: NDArray[np.int32]
-    ratings: NDArray[np.float32]  # NaN where the row has none
-    times: NDArray[np.int64] | None  # seconds; None for a dump in which no row has a time
+    ratings: NDArray[np.float32]  # NaN where missing
+    milliseconds: NDArray[np.int64] | None  # since 1970; None for a dump in which no row has a time
     rows: NDArray[np.int64]  # 0-based line in the raw file
     user_names: pa.Array  # ids by code, in order of first appearance
     item_names: pa.Array
     lines: int
     malformed: int
+    out_of_range: int  # ratings beyond 1 to 5, taken as missing
     sha256: str
 
     def __len__(self) -> int:
         return len(self.users)
+
+    @property
+    def times(self) -> NDArray[np.int64] | None:
+        """Seconds since 1970."""
+        return None if self.milliseconds is None else self.milliseconds // 1000
 
     @property
     def user_ids(self) -> list[str]:
@@ -69,19 +82,9 @@ class ReviewColumns:
 
     def take(self, chosen: NDArray[Any]) -> "ReviewColumns":
         """The chosen rows (positions or mask); ids and counts stay."""
-        times = None if self.times is None else self.times[chosen]
-        return ReviewColumns(
-            self.users[chosen],
-            self.items[chosen],
-            self.ratings[chosen],
-            times,
-            self.rows[chosen],
-            self.user_names,
-            self.item_names,
-            self.lines,
-            self.malformed,
-            self.sha256,
-        )
+        names = ("users", "items", "ratings", "milliseconds", "rows")
+        columns = {name: column[chosen] for name in names if (column := getattr(self, name)) is not None}
+        return replace(self, **columns)
 
 
 class _Columns:
@@ -91,23 +94,29 @@ class _Columns:
         self.users, self.items = _Codes(), _Codes()
         self.ratings, self.times, self.rows = array("f"), array("q"), array("q")
         self.malformed = malformed
-        self.timeless: list[tuple[int, bytes]] = []  # quoted later, if the dump turns out to have times
+        self.out_of_range = 0
+        self.timeless: list[tuple[int, bytes]] = []  # the first rows without a time, quoted if others have one
+        self.unread_time = ""
         self._lines_before = 0
 
     def add(self, block: bytes, parsed: ParsedBlock) -> None:
         """Take the rows of a block of whole lines."""
         users, items, _, times = parsed.columns
-        unusual = mask_of(
-            pc.or_(pc.less(times, 0), pc.greater_equal(times, FIRST_MILLISECONDS * 1000)).fill_null(False)
-        )
-        parsed = parsed.without(unusual | _missing(users) | _missing(items))
+        usual = pc.and_(pc.greater_equal(times, 0), pc.less(times, FIRST_MILLISECONDS * 1000)).fill_null(False)
+        parsed = parsed.without(~mask_of(usual) | _missing(users) | _missing(items))
+        seconds = parsed.columns[3].to_numpy()
+        milliseconds = np.where(seconds < FIRST_MILLISECONDS, seconds * 1000, seconds)
+        parsed = replace(parsed, columns=[*parsed.columns[:3], pa.array(milliseconds)])
         rows = parsed.joined(list(self._plain_rows(block, parsed)))
         users, items, ratings, times = rows.columns
         time = times.fill_null(NO_TIME).to_numpy()
+        stars = ratings.fill_null(np.nan).to_numpy()
+        in_range = (stars >= LOWEST_RATING) & (stars <= HIGHEST_RATING)
         self.users.add(users)
         self.items.add(items)
-        self.ratings.frombytes(ratings.fill_null(np.nan).to_numpy().astype(np.float32).tobytes())
-        self.times.frombytes(np.where(time >= FIRST_MILLISECONDS, time // 1000, time).tobytes())
+        self.out_of_range += int((~in_range & ~np.isnan(stars)).sum())
+        self.ratings.frombytes(np.where(in_range, stars, np.nan).astype(np.float32).tobytes())
+        self.times.frombytes(time.tobytes())
         self.rows.frombytes((rows.positions + self._lines_before).tobytes())
         self.malformed.lines += len(time)
         if (wanted := self.malformed.quoted_lines - len(self.timeless)) > 0:
@@ -129,6 +138,8 @@ class _Columns:
                 self.malformed.lines += 1
                 self.malformed.add(self._lines_before + position + 1, line, str(error))
                 continue
+            if time is None and not self.unread_time and (key := unread_time(record)):
+                self.unread_time = f"line {self._lines_before + position + 1} has {key}"
             yield position, user, item, rating, time
 
 
@@ -156,7 +167,7 @@ class _Codes:
         """Take the next rows' ids."""
         self._waiting.append(ids)
         self._rows += len(ids)
-        if self._rows >= ROWS_A_DICTIONARY:
+        if self._rows >= ROWS_PER_DICTIONARY:
             self._encode()
 
     def _encode(self) -> None:
@@ -181,8 +192,9 @@ class _Codes:
 def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     """Read who reviewed what, when and with how many stars.
 
-    Raises InputError for a missing or damaged file, or when more than settings.max_malformed_share of its lines
-    cannot be used. A row without a time is malformed in a dump that has times, and fine in one that has none.
+    Raises InputError for a missing or damaged file, for times under a key that is not read, or when more than
+    settings.max_malformed_share of its lines cannot be used. A row without a time is malformed in a dump that has
+    times, and fine in one that has none.
     """
     malformed = Malformed(path, settings.quoted_lines)
     found = _Columns(malformed)
@@ -201,12 +213,15 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
         item_names,
         malformed.lines,
         malformed.count,
+        found.out_of_range,
         digest.hexdigest(),
     )
-    columns = _settle_times(columns, found.timeless, malformed)
+    columns = _settle_times(columns, found, malformed)
     malformed.check(settings.max_malformed_share)
     if not len(columns):
         raise InputError(f"{path} holds no review: expected one JSON object a line (McAuley 2018 or 2023 names)")
+    if found.out_of_range:
+        log.warning("%s: %d ratings outside 1 to 5 are taken as missing", path, found.out_of_range)
     return columns
 
 
@@ -218,17 +233,26 @@ def in_use(codes: NDArray[np.int32], names: pa.Array) -> tuple[NDArray[np.int32]
     return new[codes], names.take(pa.array(used)).to_pylist()
 
 
-def _settle_times(columns: ReviewColumns, timeless: list[tuple[int, bytes]], malformed: Malformed) -> ReviewColumns:
-    assert columns.times is not None
-    has_time = columns.times != NO_TIME
+def _settle_times(columns: ReviewColumns, found: _Columns, malformed: Malformed) -> ReviewColumns:
+    """Rows without a time are malformed where others have one; where none has, the order of lines is the order."""
+    assert columns.milliseconds is not None
+    has_time = columns.milliseconds != NO_TIME
     if has_time.all():
         return columns
-    fields = dict(columns.__dict__)
+    keys = ", ".join((*TIME_KEYS, DAY_KEY))
+    unread = f"{found.unread_time}, but a time is read from {keys} only: rename the key, or drop it"
     if not has_time.any():
+        if found.unread_time:
+            raise InputError(f"{malformed.path}: no row has a time that is read. {unread} to take the order of lines")
         log.warning("%s: no row has a time; the order of its lines is taken as the order in time", malformed.path)
-        return ReviewColumns(**{**fields, "times": None})
-    for number, line in timeless:
+        return replace(columns, milliseconds=None)
+    for number, line in found.timeless:
         malformed.add(number, line, "no time, in a dump that has times")
-    malformed.count += int((~has_time).sum()) - len(timeless)
-    fields["malformed"] = malformed.count
-    return ReviewColumns(**fields).take(has_time)
+    timeless = int((~has_time).sum())
+    malformed.count += timeless - len(found.timeless)
+    share = malformed.count / malformed.lines
+    malformed.advice = (
+        f" {timeless} of these lines only lack a time: add it, or raise corpus.max_malformed_share above {share:.3f} "
+        "to leave them out." + (f" {unread}." if found.unread_time else "")
+    )
+    return replace(columns, malformed=malformed.count).take(has_time)

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from pulse_core.artifacts import marked, whole_file
 from pulse_core.data.ahead import ahead
 from pulse_core.data.quick_lines import Key, line_starts, parse_block
-from pulse_core.data.raw_reader import line_blocks, parse_object, summary_of, text_of
+from pulse_core.data.raw_reader import SUMMARY_KEYS, TEXT_KEYS, line_blocks, parse_object, summary_of, text_of
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.text import as_text, cut_at_word, plain_text
 from pulse_core.errors import InputError
 
 REVIEW_SCHEMA = pa.schema([("user", pa.int32()), ("item", pa.int32()), ("summary", pa.string()), ("text", pa.string())])
-KEYS = (Key("summary", "title", pa.string()), Key("reviewText", "text", pa.string()))
+KEYS = (Key(SUMMARY_KEYS, pa.string()), Key(TEXT_KEYS, pa.string()))
 # Bytes that plain_text may have something to do about: whatever is not ASCII or no printable, and what begins an
 # entity, a tag or one of the shop's marks.
 _TO_CLEAN = np.ones(256, dtype=bool)

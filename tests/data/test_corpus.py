@@ -177,3 +177,20 @@ def test_2023_release_end_to_end(tmp_path):
     assert tables["items"]["brand"].tolist() == ["Shop"] * 5 and tables["items"]["title"][3] == "T3"
     assert tables["items"]["category"][0] == "All Beauty"
     assert tables["reviews"]["summary"][0] == "Head" and tables["reviews"]["text"][2] == "Body 2"
+
+
+def test_milliseconds_order_within_a_second(tmp_path):
+    """Newest first in the file; the artifact's time stays in seconds."""
+    rows = [review(f"U{u}", f"I{i}") | {"timestamp": 1_600_000_000_000 + 100 * i} for u in range(5) for i in range(5)]
+    statistics, tables = build(tmp_path, rows[::-1], [])
+    assert tables["interactions"]["item"].tolist() == [0, 1, 2, 3, 4] * 5
+    assert set(tables["interactions"]["timestamp"]) == {1_600_000_000}
+    assert statistics["tied_timestamp_share"] == 0 == statistics["users_with_one_timestamp"]
+
+
+def test_users_with_a_single_time_are_warned_about(tmp_path, caplog):
+    build(tmp_path, [{**row, "unixReviewTime": 7} for row in grid(5, 5)], [])
+    assert "5 of 5 users have a single time for all their reviews" in caplog.text and "leave_one_out" in caplog.text
+    caplog.clear()
+    build(tmp_path / "b", grid(5, 5), [])
+    assert "single time" not in caplog.text

@@ -208,7 +208,7 @@ def test_codes_are_of_first_appearance_whatever_the_dictionaries(tmp_path, monke
     path = write_lines(tmp_path / "reviews.jsonl.gz", rows)
     monkeypatch.setattr(raw_reader, "MAX_UNPACKED_BYTES", 500)
     for size in (1, 10, 1 << 19):
-        monkeypatch.setattr(review_columns, "ROWS_A_DICTIONARY", size)
+        monkeypatch.setattr(review_columns, "ROWS_PER_DICTIONARY", size)
         columns = read_review_columns(path, SETTINGS)
         assert columns.user_ids == list(dict.fromkeys(row["reviewerID"] for row in rows))
         assert [columns.user_ids[code] for code in columns.users] == [row["reviewerID"] for row in rows]

@@ -131,3 +131,59 @@ def test_find_raw_takes_any_known_suffix(tmp_path):
     assert find_raw(tmp_path, "reviews").name == "reviews.jsonl.gz"
     (tmp_path / "reviews.json").touch()
     assert find_raw(tmp_path, "reviews").name == "reviews.json"
+
+
+def read(tmp_path, *records, **settings):
+    return read_review_columns(
+        write_lines(tmp_path / "reviews.jsonl", records, packed=False), CorpusSettings(**settings)
+    )
+
+
+@pytest.mark.parametrize(
+    ("time", "milliseconds"),
+    [
+        ({"sort_timestamp": 1_600_000_000_123}, 1_600_000_000_123),
+        ({"reviewTime": "01 5, 2014"}, 1_388_880_000_000),
+        ({"reviewTime": "01 5, 2014", "unixReviewTime": 1_600_000_000}, 1_600_000_000_000),
+        ({"unixReviewTime": None, "timestamp": 1_600_000_000_001}, 1_600_000_000_001),
+        ({"unixReviewTime": None, "timestamp": None, "sort_timestamp": "1600000000"}, 1_600_000_000_000),
+        ({"timestamp": "", "reviewTime": "12 31, 1999"}, 946_598_400_000),
+    ],
+)
+def test_a_time_is_read_under_each_of_its_keys(tmp_path, time, milliseconds):
+    columns = read(tmp_path, {**review("U1", "I1"), **time})
+    assert columns.milliseconds is not None and columns.milliseconds.tolist() == [milliseconds]
+
+
+def test_a_null_gives_way_to_the_other_release(tmp_path):
+    both = {"reviewerID": None, "user_id": "U", "parent_asin": None, "asin": "I", "overall": None, "rating": 5}
+    columns = read(tmp_path, {**both, "timestamp": 5}, {**both, "parent_asin": "", "overall": "", "timestamp": 6})
+    assert (columns.user_ids, columns.item_ids, columns.ratings.tolist()) == (["U"], ["I"], [5, 5])
+
+
+@pytest.mark.parametrize(
+    "key", [{"review_date": "2014-01-05"}, {"created": 1_388_880_000}, {"time": {"$date": "2014"}}]
+)
+def test_a_time_under_a_key_that_is_not_read_stops_the_run(tmp_path, key):
+    record = {**review("U1", "I1"), **key}
+    with pytest.raises(
+        InputError, match=rf"no row has a time.* line 2 has {next(iter(key))}: .*unixReviewTime, timestamp"
+    ):
+        read(tmp_path, review("U2", "I1"), record)
+    assert len(read(tmp_path, {**review("U1", "I1"), "update": "yes", "sometimes": 3, "created": None})) == 1
+
+
+def test_too_many_rows_without_a_time_say_how_to_go_on(tmp_path):
+    rows = [*grid(5, 5), review("U1", "I99")]
+    with pytest.raises(
+        InputError, match=r"1 of these lines only lack a time.*raise corpus\.max_malformed_share above 0\.038"
+    ):
+        read(tmp_path, *rows)
+    assert len(read(tmp_path, *rows, max_malformed_share=0.039)) == 25
+
+
+def test_ratings_out_of_range_are_missing_and_counted(tmp_path, caplog):
+    values = [11, -3, 1e300, 0, 5, 1, 4.5, None]
+    columns = read(tmp_path, *(review("U1", f"I{n}", n, overall=value) for n, value in enumerate(values)))
+    assert np.nan_to_num(columns.ratings, nan=-1).tolist() == [-1, -1, -1, -1, 5, 1, 4.5, -1]
+    assert columns.out_of_range == 4 and "4 ratings outside 1 to 5 are taken as missing" in caplog.text
