@@ -1,7 +1,8 @@
-"""The items of the corpus with clean titles, brands, categories, prices and descriptions, streamed from metadata."""
+"""The corpus's items with clean titles, brands, categories, prices and descriptions, streamed from metadata."""
 
 import hashlib
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import pyarrow as pa
 from pulse_core.data.raw_reader import Malformed, Record, item_id_of, line_batches, parse_object
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.text import clean_title, cut_at_word, plain_text, price_of
+from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
 
 # Category paths of the 2018 release run over into feature bullets; the names of real categories are short.
 MAX_CATEGORY_CHARACTERS = 40
+MIN_TITLED_SHARE = 0.9  # a smaller share of titled items is warned about
 
 ITEM_SCHEMA = pa.schema(
     [
@@ -33,14 +36,14 @@ ITEM_SCHEMA = pa.schema(
 
 def category_of(record: Record) -> str:
     """The most specific category: the last of the path that looks like a name, else the main category."""
-    path: list[Any] = next((record[key] for key in ("category", "categories") if isinstance(record.get(key), list)), [])
-    while path and isinstance(path[-1], list):  # the 2014 release nests several paths
+    path: Any = record.get("category") or record.get("categories") or []
+    while isinstance(path, list) and path and isinstance(path[-1], list):  # the 2014 release nests several paths
         path = path[-1]
-    for part in reversed(path):
+    main = record.get("main_cat") or record.get("main_category")
+    for part in (*reversed(path if isinstance(path, list) else [path]), main):
         if (name := plain_text(part)) and len(name) <= MAX_CATEGORY_CHARACTERS:
             return name
-    main = plain_text(record.get("main_cat") or record.get("main_category"))
-    return main if len(main) <= MAX_CATEGORY_CHARACTERS else ""
+    return ""
 
 
 def brand_of(record: Record) -> str:
@@ -59,16 +62,42 @@ def _fields(record: Record, settings: CorpusSettings) -> dict[str, object]:
     }
 
 
+class _Unmatched:
+    """Why metadata rows match none of the corpus's items, and titles that are no titles."""
+
+    def __init__(self, item_ids: list[str]) -> None:
+        self._items = set(item_ids)
+        self._loose = {_loose(item_id) for item_id in item_ids}
+        self.causes: Counter[str] = Counter()
+
+    def add(self, item_id: str, record: Record) -> None:
+        """A row whose id is not an item's."""
+        if record.get("asin") in self._items:
+            self.causes["reviews name items by `asin`, metadata by `parent_asin`"] += 1
+        elif _loose(item_id) in self._loose:
+            self.causes["ids differ only in case, blanks or leading zeros (lost where ids were read as numbers)"] += 1
+
+    def likely(self, titled: int) -> str:
+        """The most frequent cause, where it concerns as many rows as there are titled items."""
+        cause, rows = max(self.causes.items(), key=lambda entry: entry[1], default=("", 0))
+        return f" Likely cause, in {rows} metadata rows: {cause}." if rows > titled else ""
+
+
+def _loose(item_id: str) -> str:
+    return "".join(item_id.split()).lstrip("0").casefold()
+
+
 def read_items(path: Path, item_ids: list[str], settings: CorpusSettings) -> tuple[pa.Table, dict[str, object]]:
-    """The table of the corpus's items, in the order of `item_ids`, and what was met on the way.
+    """The table of the corpus's items, in the order of `item_ids`, and figures for statistics.json.
 
     Of several metadata rows for one item the first with a usable title counts, else the first. Items without any row
-    keep their id as title. Raises InputError as the review reader does. Only the corpus's own items are kept, so
-    memory does not grow with the metadata file.
+    keep their id as title. Only the corpus's own items are kept, so memory does not grow with the metadata file.
+    Raises InputError as the review reader does, and for metadata that match no item.
     """
     wanted = {item_id: code for code, item_id in enumerate(item_ids)}
     found: dict[int, dict[str, object]] = {}
     malformed = Malformed(path, settings.quoted_lines)
+    unmatched = _Unmatched(item_ids)
     digest = hashlib.sha256()
     number = duplicates = 0
     for batch in line_batches(path, digest):
@@ -84,24 +113,42 @@ def read_items(path: Path, item_ids: list[str], settings: CorpusSettings) -> tup
                 malformed.add(number, line, str(error))
                 continue
             if (code := wanted.get(item_id)) is None:
+                unmatched.add(item_id, record)
                 continue
             if (known := found.get(code)) is not None:
                 duplicates += 1
                 if known["title"]:
                     continue
             fields = _fields(record, settings)
+            if not fields["title"] and record.get("title"):
+                unmatched.causes["the title is markup or page code"] += 1
             if known is None or fields["title"]:
                 found[code] = fields
     malformed.check(settings.max_malformed_share)
+    rows = malformed.lines - malformed.count
+    if rows and not found:
+        raise InputError(
+            f"{path}: none of its {rows} rows is of one of the corpus's {len(item_ids)} items (the first is "
+            f"{item_ids[0]!r}).{unmatched.likely(0)} Use the same ids in reviews and metadata, or give an empty file."
+        )
     table, untitled = _table(item_ids, found)
-    if untitled:
-        log.info("%d of %d items have no usable title and keep their id as title", untitled, len(item_ids))
+    titled = len(item_ids) - untitled
+    if titled < MIN_TITLED_SHARE * len(item_ids):
+        log.warning(
+            "%s: only %d of %d items (%.1f%%) have a title; the others go by their id in every prompt.%s",
+            path,
+            titled,
+            len(item_ids),
+            100 * titled / len(item_ids),
+            unmatched.likely(titled),
+        )
     return table, {
         "metadata_rows": malformed.lines,
         "metadata_malformed_lines": malformed.count,
         "metadata_duplicates": duplicates,
         "items_without_metadata": len(item_ids) - len(found),
         "items_without_title": untitled,
+        "titled_share": titled / len(item_ids),
         "metadata_sha256": digest.hexdigest(),
     }
 

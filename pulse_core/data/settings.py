@@ -1,8 +1,8 @@
 """Settings of the data stages: corpus filter, split into examples, downloader."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pulse_core.settings import Settings
 
@@ -19,10 +19,10 @@ class CorpusSettings(Settings):
     the log."""
 
     quoted_lines: int = Field(5, ge=0)
-    """Malformed lines quoted in the log; the rest are only counted."""
+    """Malformed lines quoted in the log for each file; the rest are only counted."""
 
     max_title_characters: int = Field(400, ge=10)
-    """A title longer than this is a page fragment rather than a name: the item's id takes its place."""
+    """Maximum characters of a title, cut at a word."""
 
     max_review_characters: int = Field(400, ge=0)
     """Maximum characters of a review text, cut at a word. Prompts use far less."""
@@ -50,9 +50,12 @@ class SampleUsers(Settings):
 class SplitSettings(Settings):
     """How each user's sequence becomes training, validation and test examples."""
 
-    sample_users: SampleUsers = SampleUsers()
-    """Users in the language-model stages. Samples are prefixes of one random order of users, so a larger sample
-    contains a smaller one."""
+    sample_users: Annotated[
+        SampleUsers,
+        BeforeValidator(lambda value: {} if value is None else value, json_schema_input_type=SampleUsers | None),
+    ] = SampleUsers()
+    """Users in the language-model stages; null means all. Samples are prefixes of one random order of users, so a
+    larger sample contains a smaller one."""
 
     kind: Literal["leave_one_out", "global_time"] = "leave_one_out"
     """leave_one_out: a user's last item is the test target, the one before it the validation target, the one before

@@ -12,9 +12,26 @@ _OPEN_TAG_AT_END = re.compile(r"<[a-zA-Z][a-zA-Z0-9-]*\s+[\w-]+\s*=[^<>]*$")
 # The shop's own marks in review texts: [[VIDEOID:...]] says nothing, [[ASIN:B0001 Name]] holds a name.
 _VIDEO = re.compile(r"\[\[VIDEOID:[^\]]*\]\]")
 _PRODUCT = re.compile(r"\[\[ASIN:\w+\s*([^\]]*)\]\]")
-# Pieces of page script that real 2018 metadata holds in place of titles.
-_SCRIPT = re.compile(r"getTime\s*\(|\bvar\s+\w+\s*=|\bfunction\s*\(|ue_t0|aPageStart|\bdocument\.\w+\(")
-_PRICE = re.compile(r"^\s*[$£€]?\s*(\d[\d,]*(?:\.\d+)?)(?![\w.])")
+# The shape of code that real 2018 metadata holds in place of titles: a call or an assignment that ends in ";", a block
+# after a condition or a function's head, a CSS rule. A word of code alone ("Learn C: function (x) basics") is a title.
+_CODE = re.compile(
+    r"""\w\([^()]*\)\s*;                                                # getTime();
+    | \b(?:var|let|const)\s+\w+\s*=\s*(?:\(?\s*new\b | [^;]*;)          # var start = new Date
+    | \b(?:function|if|for|while|switch|catch)\b[^(){}]*\([^()]*\)\s*\{  # if (ue_t0) {
+    | (?:^|\s)[.#@][\w-]+\s*\{\s*[\w-]+\s*:                                # .a-box{color:#fff}""",
+    re.VERBOSE,
+)
+# Groups of three digits with a comma (1,299.00) or a point (1.299,00), or no groups with either as the decimal mark.
+_PRICE = re.compile(
+    r"""\s*[$£€]?\s*(?:
+    (?P<comma_groups>\d{1,3}(?:,\d{3})+(?:\.\d+)?)
+    | (?P<point_groups>\d{1,3}(?:(?:\.\d{3})+,\d{1,2}|(?:\.\d{3}){2,}))
+    | (?P<decimal_comma>\d+,\d{1,2})
+    | (?P<plain>\d+(?:\.\d+)?)
+    )(?![\w.]|,\d)""",
+    re.VERBOSE,
+)
+_EITHER = re.compile(r"[1-9]\d{0,2}\.\d{3}")  # 1.299 may be 1299 or 1.299
 
 
 def as_text(raw: object) -> str:
@@ -54,18 +71,27 @@ def cut_at_word(text: str, limit: int) -> str:
 
 
 def clean_title(raw: object, max_characters: int) -> str:
-    """The title as plain text, or "" when it is junk: only markup, page script, or longer than any name."""
+    """The title as plain text, cut at `max_characters`; "" when it holds no word, or page code. Numbers are titles."""
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        raw = str(raw)
     title = plain_text(raw)
-    if not any(c.isalnum() for c in title) or len(title) > max_characters or _SCRIPT.search(title):
+    if not any(c.isalnum() for c in title) or _CODE.search(title):
         return ""
-    return title
+    return cut_at_word(title, max_characters)
 
 
 def price_of(raw: object) -> float | None:
-    """The price as a number (the lower end of a range), or None where the page held something else."""
+    """The price as a number (the lower end of a range); None for anything else, or where "1.299" may be two prices."""
     if isinstance(raw, bool):
         return None
     if isinstance(raw, int | float):
         return float(raw) if 0 <= raw < 1e9 else None
-    found = _PRICE.match(raw) if isinstance(raw, str) else None
-    return float(found[1].replace(",", "")) if found else None
+    price = _PRICE.match(raw) if isinstance(raw, str) else None
+    if price is None or _EITHER.fullmatch(price["plain"] or ""):
+        return None
+    digits = price[price.lastgroup or 0]
+    if price.lastgroup == "comma_groups":
+        return float(digits.replace(",", ""))
+    if price.lastgroup == "plain":
+        return float(digits)
+    return float(digits.replace(".", "").replace(",", "."))

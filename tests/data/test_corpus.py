@@ -194,3 +194,49 @@ def test_users_with_a_single_time_are_warned_about(tmp_path, caplog):
     caplog.clear()
     build(tmp_path / "b", grid(5, 5), [])
     assert "single time" not in caplog.text
+
+
+def items_of(tmp_path, caplog, *metadata, reviews=None):
+    caplog.clear()
+    with caplog.at_level("WARNING", "pulse"):
+        statistics, tables = build(tmp_path, reviews or grid(5, 5), metadata)
+    return statistics, tables["items"], caplog.text
+
+
+def test_metadata_for_few_items_are_warned_about(tmp_path, caplog):
+    statistics, _, warnings = items_of(tmp_path, caplog, {"asin": "I0", "title": "A"}, {"asin": "I9", "title": "B"})
+    assert statistics["titled_share"] == 0.2 and "only 1 of 5 items (20.0%) have a title" in warnings
+    assert "Likely" not in warnings
+    complete = [{"asin": f"I{n}", "title": f"T{n}"} for n in range(5)]
+    statistics, _, warnings = items_of(tmp_path, caplog, *complete)
+    assert statistics["titled_share"] == 1 and not warnings
+    statistics, _, warnings = items_of(tmp_path, caplog, *({**row, "title": "<b></b>"} for row in complete))
+    assert statistics["titled_share"] == 0 and "in 5 metadata rows: the title is markup or page code" in warnings
+    mixed = [complete[0], *({**row, "asin": f" {row['asin']} "} for row in complete[1:])]
+    assert "in 4 metadata rows: ids differ only in case, blanks" in items_of(tmp_path, caplog, *mixed)[2]
+
+
+@pytest.mark.parametrize(
+    ("item", "row", "cause"),
+    [
+        ("I{}", {"parent_asin": "P{}", "asin": "I{}"}, "reviews name items by `asin`, metadata by `parent_asin`"),
+        ("00{}7", {"asin": "{}7"}, "leading zeros"),
+        ("I{}", {"asin": "I{} "}, "blanks"),
+        ("I{}", {"asin": "X{}"}, "items .* Use the same ids"),
+    ],
+)
+def test_metadata_that_match_no_item_are_refused_with_the_cause(tmp_path, item, row, cause):
+    reviews = [{**review, "asin": item.format(review["asin"][1:])} for review in grid(5, 5)]
+    metadata = [{key: value.format(n) for key, value in row.items()} | {"title": "T"} for n in range(1, 5)]
+    with pytest.raises(InputError, match=rf"metadata\.jsonl\.gz: none of its 4 rows .*{cause}"):
+        build(tmp_path, reviews, metadata)
+
+
+def test_titles_as_numbers_and_categories_as_text_are_read(tmp_path, caplog):
+    rows = [{"asin": f"I{n}", "title": 1980 + n, "category": "Skin Care", "price": "1.299,00"} for n in range(5)]
+    rows[1] |= {"category": None, "categories": ["A", "B"]}
+    rows[2] |= {"category": [], "main_cat": "Main"}
+    _, items, warnings = items_of(tmp_path, caplog, *rows)
+    assert items["title"].tolist() == ["1980", "1981", "1982", "1983", "1984"] and not warnings
+    assert items["category"].tolist() == ["Skin Care", "B", "Main", "Skin Care", "Skin Care"]
+    assert items["price"].tolist() == [1299] * 5

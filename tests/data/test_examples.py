@@ -184,3 +184,15 @@ def test_what_cannot_be_split_is_refused():
         make(corpus([[1, 2, 3]] * 3, [[0, 0, 0]] * 3), kind="global_time")
     with pytest.raises(ValueError, match=r"split\.validation_quantile \(0\.9\) must lie below"):
         SplitSettings(kind="global_time", validation_quantile=0.9, test_quantile=0.9)
+
+
+def test_null_means_all_users():
+    """For the section and for each of its keys."""
+    every = SplitSettings.model_validate({"sample_users": None})
+    assert every == SplitSettings() and every.sample_users == SampleUsers()
+    interactions = corpus([list(range(6))] * 30)
+    assert make_examples(interactions, every, 1, ids(interactions))["sampled"].all()
+    some = make(interactions, sample_users=SampleUsers(train=None, test=3))
+    assert [len(sampled_users(some, split)) for split in ("train", "validation", "test")] == [30, 30, 3]
+    schema = SplitSettings.model_json_schema()["properties"]["sample_users"]
+    assert {"type": "null"} in schema["anyOf"], "an editor accepts null as well"

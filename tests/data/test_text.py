@@ -35,7 +35,9 @@ def test_plain_text(raw, plain):
         "var aPageStart = (new Date()).getTime();",
         "<script>var x</script>",
         "if (ue_t0) { function () {} }",
-        "word " * 100,
+        ".a-box-inner{background-color:#fff}",
+        "if (window.ue) { uet(",
+        "document.write('x');",
         "---",
         None,
     ],
@@ -47,6 +49,27 @@ def test_junk_titles_are_no_titles(junk):
 def test_real_titles_survive():
     assert clean_title("Time Crisis: Var&iacute;a &lt;2&gt;", 400) == "Time Crisis: Varía <2>"
     assert clean_title("DoubleClick Mouse", 400) == "DoubleClick Mouse"
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Learn C: function (x) basics",
+        "The document.write() handbook",
+        "Variety var pack = 12",
+        "Pens (black); pack of 12",
+        "If (and When) {Hardcover}",
+        "Set {red: small}",
+    ],
+)
+def test_a_word_of_code_does_not_make_a_title_junk(title):
+    assert clean_title(title, 400) == title
+
+
+def test_a_long_title_is_cut_and_a_number_is_a_title():
+    title = clean_title("word " * 100, 400)
+    assert title == "word " * 78 + "word…" and len(title) <= 400
+    assert clean_title(1984, 400) == "1984" and clean_title(True, 400) == ""
 
 
 def test_cut_at_word():
@@ -68,6 +91,16 @@ def test_cut_at_word():
         (True, None),
         (".a-box-inner{background:#fff}", None),
         ("from $3", None),
+        ("1.299,00", 1299.0),
+        ("1,299.00", 1299.0),
+        ("1.299,00 €", 1299.0),
+        ("€ 12,50", 12.5),
+        ("1,299", 1299.0),
+        ("1.234.567", 1_234_567.0),
+        ("0.999", 0.999),
+        ("1.299", None),
+        ("1,29,00", None),
+        ("1,2999", None),
     ],
 )
 def test_price(raw, price):
