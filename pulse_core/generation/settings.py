@@ -33,7 +33,7 @@ class GenerationSettings(Settings):
     """Prompts per journal entry: the most that a killed stage loses. Part of a text's identity, since texts of one
     batch share floating-point noise."""
     vllm: VLLMSettings = VLLMSettings()
-    shards: int = Field(default=1, ge=1)
+    shards: int = Field(default=1, ge=1, le=1000)
     """Jobs per writing stage: one per GPU on one machine, any number on a cluster. The number does not change the
     texts. Shards get whole chunks; those beyond `examples / chunk_prompts` are empty and end without loading the
     model."""
