@@ -12,9 +12,10 @@ def main(job: Any) -> None:
         from pulse_core.data.corpus import build_corpus
         from pulse_core.data.settings import CorpusSettings
 
+        metadata = job.input.get("metadata")
         build_corpus(
             reviews=Path(job.input.reviews),
-            metadata=Path(job.input.metadata),
+            metadata=Path(metadata) if metadata else None,
             settings=CorpusSettings.model_validate(job.params.settings),
             out=Path(job.output.statistics).parent,
             source=job.params.source,

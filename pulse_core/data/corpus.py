@@ -21,7 +21,7 @@ from pulse_core.data.recorded import check_recorded
 from pulse_core.data.review_columns import ReviewColumns, in_use, read_review_columns
 from pulse_core.data.review_texts import write_reviews
 from pulse_core.data.settings import CorpusSettings
-from pulse_core.data.sources import missing_files_message
+from pulse_core.data.sources import missing_files_message, raw_candidates
 from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
@@ -37,26 +37,36 @@ def corpus_source(folder: Path, default: str) -> str:
     if not declared.is_file():
         return default
     try:
-        return str(read_json(declared)["corpus"])
+        name = read_json(declared)["corpus"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        raise InputError(f'{declared} does not name the corpus: it wants {{"corpus": "my-shop"}}') from None
+        name = ""
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise InputError(f'{declared} does not name the corpus in one line: it wants {{"corpus": "my-shop"}}')
+    return name
 
 
-def build_corpus(reviews: Path, metadata: Path, settings: CorpusSettings, out: Path, source: str) -> dict[str, object]:
+def build_corpus(
+    reviews: Path, metadata: Path | None, settings: CorpusSettings, out: Path, source: str
+) -> dict[str, object]:
     """Build the corpus from one domain's raw files; returns what statistics.json holds.
 
     Writes interactions, users, items, reviews (Parquet) and statistics.json into `out`, each whole or not at all,
     the statistics last. Raises InputError for missing, damaged or changed files, too many malformed lines, or a
     filter that leaves no user.
     """
-    if not (reviews.is_file() and metadata.is_file()):
+    if not (reviews.is_file() and (metadata is None or metadata.is_file())):
         raise InputError(missing_files_message(reviews.parent.name, reviews.parent.parent, source))
     source = corpus_source(reviews.parent, source)
+    for name, path in (("reviews", reviews), ("metadata", metadata)):
+        if path is not None and (
+            others := [other.name for other in raw_candidates(path.parent, name) if other != path]
+        ):
+            log.warning("%s is read; %s beside it is ignored", path, ", ".join(others))
     with of_corpus(source):
         return _build(reviews, metadata, settings, out, source)
 
 
-def _build(reviews: Path, metadata: Path, settings: CorpusSettings, out: Path, source: str) -> dict[str, object]:
+def _build(reviews: Path, metadata: Path | None, settings: CorpusSettings, out: Path, source: str) -> dict[str, object]:
     raw = read_review_columns(reviews, settings)
     check_recorded(reviews, raw.sha256)
     usable, raw_users, raw_items = len(raw), len(raw.user_names), len(raw.item_names)
@@ -71,7 +81,8 @@ def _build(reviews: Path, metadata: Path, settings: CorpusSettings, out: Path, s
     users, user_ids = rank_codes(*in_use(kept.users, kept.user_names))
     items, item_ids = rank_codes(*in_use(kept.items, kept.item_names))
     item_table, item_figures = read_items(metadata, item_ids, settings)
-    check_recorded(metadata, str(item_figures["metadata_sha256"]))
+    if metadata is not None:
+        check_recorded(metadata, str(item_figures["metadata_sha256"]))
 
     order = sequence_order(users, kept.milliseconds, kept.rows)
     write_table(out / "interactions.parquet", _interaction_table(kept, users, items, order))

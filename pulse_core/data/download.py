@@ -13,10 +13,10 @@ import urllib3
 from filelock import FileLock
 
 from pulse_core.artifacts import read_json, write_json
-from pulse_core.data.raw_reader import GZIP_MAGIC, find_raw, unpacked_blocks
 from pulse_core.data.recorded import check_recorded, fingerprint, read_record, record_path, write_record
 from pulse_core.data.settings import DownloadSettings
-from pulse_core.data.sources import CATEGORIES, MIRRORS, RawFile, missing_files_message, raw_files
+from pulse_core.data.sources import CATEGORIES, MIRRORS, RawFile, find_raw, missing_files_message, raw_files
+from pulse_core.data.unpack import GZIP_MAGIC, unpacked_blocks
 from pulse_core.errors import InputError
 from pulse_core.progress import Progress, progress
 

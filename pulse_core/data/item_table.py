@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pulse_core.data.raw_reader import Malformed, Record, item_id_of, line_batches, parse_object
+from pulse_core.data.formats import line_blocks
+from pulse_core.data.raw_reader import Malformed, Record, item_id_of, parse_object
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.text import clean_title, cut_at_word, plain_text, price_of
 from pulse_core.errors import InputError
@@ -87,21 +88,22 @@ def _loose(item_id: str) -> str:
     return "".join(item_id.split()).lstrip("0").casefold()
 
 
-def read_items(path: Path, item_ids: list[str], settings: CorpusSettings) -> tuple[pa.Table, dict[str, object]]:
+def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings) -> tuple[pa.Table, dict[str, object]]:
     """The table of the corpus's items, in the order of `item_ids`, and figures for statistics.json.
 
-    Of several metadata rows for one item the first with a usable title counts, else the first. Items without any row
-    keep their id as title. Only the corpus's own items are kept, so memory does not grow with the metadata file.
-    Raises InputError as the review reader does, and for metadata that match no item.
+    Of several metadata rows for one item the first with a usable title counts, else the first. Items without any row,
+    and all items without metadata (`path` None), keep their id as title. Only the corpus's own items are kept, so
+    memory does not grow with the metadata file. Raises InputError as the review reader does, and for metadata that
+    match no item.
     """
     wanted = {item_id: code for code, item_id in enumerate(item_ids)}
     found: dict[int, dict[str, object]] = {}
-    malformed = Malformed(path, settings.quoted_lines)
+    malformed = Malformed(path or Path(), settings.quoted_lines)
     unmatched = _Unmatched(item_ids)
     digest = hashlib.sha256()
     number = duplicates = 0
-    for batch in line_batches(path, digest):
-        for line in batch:
+    for block in line_blocks(path, digest) if path is not None else ():
+        for line in block.split(b"\n"):
             number += 1
             if not line or line.isspace():
                 continue
@@ -129,11 +131,13 @@ def read_items(path: Path, item_ids: list[str], settings: CorpusSettings) -> tup
     if rows and not found:
         raise InputError(
             f"{path}: none of its {rows} rows is of one of the corpus's {len(item_ids)} items (the first is "
-            f"{item_ids[0]!r}).{unmatched.likely(0)} Use the same ids in reviews and metadata, or give an empty file."
+            f"{item_ids[0]!r}).{unmatched.likely(0)} Use the same ids in reviews and metadata, or omit metadata."
         )
     table, untitled = _table(item_ids, found)
     titled = len(item_ids) - untitled
-    if titled < MIN_TITLED_SHARE * len(item_ids):
+    if path is None:
+        log.warning("no metadata file: the title of every item is its id")
+    elif titled < MIN_TITLED_SHARE * len(item_ids):
         log.warning(
             "%s: only %d of %d items (%.1f%%) have a title; the others go by their id in every prompt.%s",
             path,
@@ -149,7 +153,7 @@ def read_items(path: Path, item_ids: list[str], settings: CorpusSettings) -> tup
         "items_without_metadata": len(item_ids) - len(found),
         "items_without_title": untitled,
         "titled_share": titled / len(item_ids),
-        "metadata_sha256": digest.hexdigest(),
+        "metadata_sha256": "" if path is None else digest.hexdigest(),
     }
 
 

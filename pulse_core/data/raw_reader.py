@@ -1,36 +1,34 @@
 """Streams McAuley JSON lines: gzip or plain, names of the 2018 and the 2023 release, bad lines counted and quoted."""
 
-import hashlib
+import ast
 import json
 import logging
 import math
 import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import orjson
-from isal import isal_zlib  # zlib's interface, at two to three times its speed
 
-from pulse_core.data.ahead import ahead
+from pulse_core.data.formats import record_word
+from pulse_core.data.tables import latin_1_advice
 from pulse_core.errors import InputError
-from pulse_core.progress import progress
 
 log = logging.getLogger("pulse")
 
-READ_BYTES = 1 << 20
-MAX_UNPACKED_BYTES = 2 << 20  # of one step: bounds memory however well the file compresses
-BLOCKS_AHEAD = 4
-MAX_LINE_BYTES = 64 << 20
-GZIP_MAGIC = b"\x1f\x8b"
+NOT_UTF8 = "not UTF-8"
 # Later than any date in seconds, earlier than any since 1974 in milliseconds: the 2023 release counts milliseconds.
 FIRST_MILLISECONDS = 100_000_000_000
 Record = dict[str, Any]  # one line's JSON object
 # The keys of a value in order of preference: the 2018 and the 2023 release, the publisher's quick start of 2023.
 USER_KEYS = ("reviewerID", "user_id")
-ITEM_KEYS = ("parent_asin", "asin")
+ITEM_KEYS = ("parent_asin", "asin", "item_id")
 RATING_KEYS = ("overall", "rating")
 TIME_KEYS = ("unixReviewTime", "timestamp", "sort_timestamp")
 SUMMARY_KEYS = ("summary", "title")
@@ -39,12 +37,11 @@ DAY_KEY = "reviewTime"
 DAY = re.compile(r"(\d{1,2}) (\d{1,2}), (\d{4})")  # month, day, year
 TIME_NAME = re.compile(r"time|date|stamp|created|posted", re.IGNORECASE)
 TIME_VALUE = re.compile(r"\d{8}|\b(?:19|20)\d\d\b|\d+[/.-]\d+[/.-]\d+")
-RAW_SUFFIXES = (".jsonl.gz", ".jsonl", ".json.gz", ".json")
 
 
 @dataclass
 class Malformed:
-    """Counts the lines of one file that cannot be used and quotes the first few in the log."""
+    """Counts the records of one file that cannot be used and quotes the first few in the log."""
 
     path: Path
     quoted_lines: int
@@ -53,113 +50,61 @@ class Malformed:
     first: list[int] = field(default_factory=list)
     advice: str = ""
     """What else to say when there are too many."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    example: bytes = b""
+
+    @cached_property
+    def word(self) -> str:
+        """What a number counts in this file."""
+        return record_word(self.path)
 
     def add(self, number: int, line: bytes, why: str) -> None:
-        """Line `number` (1-based) cannot be used."""
+        """Record `number` (1-based) cannot be used."""
         self.count += 1
+        self.reasons[why] += 1
+        self.example = self.example or line
         if len(self.first) < self.quoted_lines:
             self.first.append(number)
-            quote = line[:160].decode("utf-8", "replace").strip()
-            log.warning("%s, line %d is malformed (%s): %s", self.path, number, why, quote)
+            quote = printable(line[:160].decode("utf-8", "replace").strip())
+            log.warning("%s, %s %d is malformed (%s): %s", self.path, self.word, number, why, quote)
 
     def check(self, max_share: float) -> None:
-        """Raise InputError when more than `max_share` of the lines read so far were malformed."""
+        """Raise InputError when more than `max_share` of the records so far were malformed."""
         if self.count > max_share * self.lines:
             numbers = ", ".join(map(str, self.first))
             raise InputError(
-                f"{self.path}: {self.count} of {self.lines} lines are malformed ({self.count / self.lines:.1%}; "
-                f"corpus.max_malformed_share allows {max_share:.1%}). First at line {numbers}. "
-                "Expected: one JSON object a line, in the field names of the McAuley 2018 or 2023 release."
-                + self.advice
+                f"{self.path}: {self.count} of {self.lines} {self.word}s are malformed ({self.count / self.lines:.1%}; "
+                f"corpus.max_malformed_share allows {max_share:.1%}). First at {self.word} {numbers}. "
+                f"{self._advice()}docs/your-data.md lists the formats and field names that are read.{self.advice}"
             )
         if self.count > len(self.first):
-            log.warning("%s: %d malformed lines in all", self.path, self.count)
+            log.warning("%s: %d malformed %ss in all", self.path, self.count, self.word)
 
-
-def find_raw(folder: Path, name: str) -> Path:
-    """The raw file `name` ("reviews" or "metadata") in `folder`, whichever of the known suffixes it has."""
-    for suffix in RAW_SUFFIXES:
-        if (path := folder / f"{name}{suffix}").is_file():
-            return path
-    return folder / f"{name}{RAW_SUFFIXES[0]}"
-
-
-def _raw_blocks(path: Path, digest: "hashlib._Hash | None") -> Iterator[bytes]:
-    """The file as it lies on disk. Progress counts its blocks: how many lines are packed in it, nobody knows before."""
-    try:
-        blocks = math.ceil(path.stat().st_size / READ_BYTES)
-        with path.open("rb", buffering=0) as file, progress(f"reading {path}", blocks, "MiB") as meter:
-            while block := file.read(READ_BYTES):
-                if digest is not None:
-                    digest.update(block)
-                yield block
-                meter.advance()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-
-
-def unpacked_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[bytes]:
-    """The file's content in blocks of bounded size; gzip (any number of members) is told by its first bytes.
-
-    `digest` is fed the file's bytes as they lie on disk. A damaged or cut-off gzip file raises InputError.
-    """
-    gzipped: bool | None = None
-    inflate = isal_zlib.decompressobj(31)
-    for block in _raw_blocks(path, digest):
-        if gzipped is None:
-            gzipped = block.startswith(GZIP_MAGIC)
-        if not gzipped:
-            yield block
-            continue
+    def _advice(self) -> str:
+        if not self.reasons:
+            return ""
+        if not self.reasons:
+            return ""
+        why = self.reasons.most_common(1)[0][0]
+        if why == NOT_UTF8:
+            return f"Most are {why}; {latin_1_advice(self.path)}. "
         try:
-            more = True
-            while more:
-                if inflate.eof:  # a further member, or the zero padding that some tools leave at the end
-                    block = block.lstrip(b"\0")
-                    if not block:
-                        break
-                    inflate = isal_zlib.decompressobj(31)
-                if unpacked := inflate.decompress(block, MAX_UNPACKED_BYTES):
-                    yield unpacked
-                block = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
-                # A full step may leave more inside the inflater even where it took all of the block.
-                more = bool(block) or len(unpacked) == MAX_UNPACKED_BYTES
-        except isal_zlib.error as error:  # type: ignore[misc] # its stubs take the class for an instance
-            raise InputError(f"{path} is damaged ({error}): delete it and fetch it again") from error
-    if gzipped and not inflate.eof:
-        raise InputError(f"{path} ends in the middle (a download that was cut off?): delete it and fetch it again")
+            keys = f"; its keys are {printable(', '.join(parse_object(self.example)))[:300]}"
+        except ValueError:
+            keys = ""
+        return f"Most often: {why}{keys}. "
 
 
-def line_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[bytes]:
-    """The file's content in blocks that end where a line ends, read and unpacked in a thread beside the caller's."""
-    rest: list[bytes] = []  # of a line that has not ended yet
-    size = 0
-    first = True
-    for block in ahead(unpacked_blocks(path, digest), BLOCKS_AHEAD):
-        if first:
-            block = block.removeprefix(b"\xef\xbb\xbf")
-            first = False
-        if end := block.rfind(b"\n") + 1:
-            yield b"".join([*rest, memoryview(block)[: end - 1]])
-            rest, size = [], 0
-        rest.append(block[end:])
-        size += len(block) - end
-        if size > MAX_LINE_BYTES:
-            raise InputError(f"{path} has a line of over {MAX_LINE_BYTES >> 20} MiB: it does not hold JSON lines")
-    if size:
-        yield b"".join(rest)
-
-
-def line_batches(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[list[bytes]]:
-    """The file's lines, many at a time, without their ends; blank lines stay, so that positions are line numbers."""
-    for block in line_blocks(path, digest):
-        yield block.split(b"\n")
+def printable(text: str) -> str:
+    """The text with control characters replaced, safe to show on a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def parse_object(line: bytes) -> Record:
     """One line's JSON object; ValueError for anything else.
 
-    Halves of a character (an emoji that some page cut in two) become U+FFFD; a number beyond a float's is infinite.
+    NaN and Infinity, as Python's json and pandas write them, are null; lone surrogates become U+FFFD; a number beyond
+    a float's is infinite. Python literals (the 2014 release) are evaluated safely.
     """
     try:
         record = orjson.loads(line)
@@ -172,13 +117,16 @@ def parse_object(line: bytes) -> Record:
 
 def _parse_leniently(line: bytes, error: ValueError) -> object:
     try:
-        return _whole_characters(json.loads(line.decode(), parse_constant=_no_constant))
-    except (ValueError, RecursionError):
-        raise error from None
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+        text = line.decode().strip()
+    except UnicodeDecodeError:
+        raise ValueError(NOT_UTF8) from None
+    try:
+        if text.startswith("{'"):
+            with warnings.catch_warnings(action="ignore"):
+                return _whole_characters(ast.literal_eval(text))
+        return _whole_characters(json.loads(text, parse_constant=lambda _: None))
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        raise ValueError(f"not JSON: {str(error).partition(': line ')[0]}") from None
 
 
 def _whole_characters(value: Any) -> Any:

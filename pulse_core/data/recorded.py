@@ -9,12 +9,17 @@ from pulse_core.artifacts import whole_file
 from pulse_core.errors import InputError
 
 _SIZE = re.compile(r"^# (\d+) bytes", re.MULTILINE)
-_DIGEST = re.compile(r"^([0-9a-f]{64}) [ *]", re.MULTILINE)
+_DIGEST = re.compile(
+    r"^[ \t]*(?:(?P<before>[0-9a-f]{64})[ \t]+\*?(?P<name>\S[^\r\n]*?)"
+    r"|SHA256[ \t]*\((?P<bsd_name>[^\r\n]+)\)[ \t]*=[ \t]*(?P<after>[0-9a-f]{64})"
+    r"|(?P<bare>[0-9a-f]{64}))[ \t\r]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a file was when it was first seen."""
+    """A file's digest and size when it was first seen."""
 
     sha256: str
     size: int | None
@@ -26,15 +31,24 @@ def record_path(path: Path) -> Path:
 
 
 def read_record(path: Path) -> Record | None:
-    """The record of `path`, None where there is none. InputError for one that cannot be read."""
+    """The record of `path`, None where there is none. Raises InputError for one without a digest of this file.
+
+    Read are the lines of sha256sum (`<digest>  <file>`) and of BSD (`SHA256 (<file>) = <digest>`), and a bare digest.
+    """
     beside = record_path(path)
     if not beside.is_file():
         return None
-    text = beside.read_text(encoding="utf-8", errors="replace")
-    digest, size = _DIGEST.search(text), _SIZE.search(text)
-    if digest is None:
-        raise InputError(f"{beside} holds no SHA-256 line ('<64 hex digits>  {path.name}'): mend or delete it")
-    return Record(digest[1], int(size[1]) if size else None)
+    text = beside.read_text(encoding="utf-8-sig", errors="replace")
+    digests = [
+        (match["before"] or match["after"] or match["bare"]).lower()
+        for match in _DIGEST.finditer(text)
+        if match["bare"] or Path(match["name"] or match["bsd_name"]).name == path.name
+    ]
+    if len(set(digests)) != 1:
+        found = "no SHA-256 line" if not digests else "several digests"
+        raise InputError(f"{beside} holds {found} for this file: write '<64 hex digits>  {path.name}' or delete it")
+    size = _SIZE.search(text)
+    return Record(digests[0], int(size[1]) if size else None)
 
 
 def write_record(path: Path, record: Record, origin: str) -> None:

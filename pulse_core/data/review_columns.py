@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pulse_core.data.formats import line_blocks
 from pulse_core.data.quick_lines import Key, ParsedBlock, mask_of, parse_block
 from pulse_core.data.raw_reader import (
     DAY_KEY,
@@ -24,7 +25,6 @@ from pulse_core.data.raw_reader import (
     USER_KEYS,
     Malformed,
     item_id_of,
-    line_blocks,
     parse_object,
     rating_of,
     time_of,

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from pulse_core.artifacts import marked, whole_file
 from pulse_core.data.ahead import ahead
+from pulse_core.data.formats import line_blocks
 from pulse_core.data.quick_lines import Key, line_starts, parse_block
-from pulse_core.data.raw_reader import SUMMARY_KEYS, TEXT_KEYS, line_blocks, parse_object, summary_of, text_of
+from pulse_core.data.raw_reader import SUMMARY_KEYS, TEXT_KEYS, parse_object, summary_of, text_of
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.text import as_text, cut_at_word, plain_text
 from pulse_core.errors import InputError

@@ -140,7 +140,9 @@ def test_what_the_files_declare_wins_over_what_is_claimed(tmp_path):
     assert statistics["corpus"] == statistics["source"] == "synthetic"
 
 
-@pytest.mark.parametrize("declared", ["my-shop", "[]", '{"name": "my-shop"}'])
+@pytest.mark.parametrize(
+    "declared", ["my-shop", "[]", '{"name": "my-shop"}', '{"corpus": ""}', '{"corpus": "a\\nb"}', '{"corpus": 5}']
+)
 def test_a_declaration_without_a_corpus_says_what_it_wants(tmp_path, declared):
     (tmp_path / "source.json").write_text(declared)
     with pytest.raises(InputError, match=r'source\.json .* wants \{"corpus": "my-shop"\}'):

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pulse_core.data import raw_reader, review_columns, review_texts
+from pulse_core.data import raw_reader, review_columns, review_texts, unpack
 from pulse_core.data.quick_lines import ParsedBlock, line_starts, parse_block
 from pulse_core.data.review_columns import read_review_columns
 from pulse_core.data.review_texts import clean_column, write_reviews
@@ -101,7 +101,7 @@ def test_quick_is_plain_on_dirty_files(tmp_path, monkeypatch, caplog, releases, 
     lines = [line for year in releases for line in lines_of_a_release(year)]
     random.Random(1).shuffle(lines)
     path = write_lines(tmp_path / "reviews.jsonl.gz", lines)
-    monkeypatch.setattr(raw_reader, "MAX_UNPACKED_BYTES", step)
+    monkeypatch.setattr(unpack, "UNPACKED_BYTES", step)
     quick = read_and_write(path, tmp_path / "quick.parquet", caplog)
     assert quick[6] > 500 and 100 < quick[7] < quick[6] - 200  # rows of either kind
     for module in (review_columns, review_texts):
@@ -206,7 +206,7 @@ def test_codes_are_of_first_appearance_whatever_the_dictionaries(tmp_path, monke
     rows = grid(12, 9)
     random.Random(5).shuffle(rows)
     path = write_lines(tmp_path / "reviews.jsonl.gz", rows)
-    monkeypatch.setattr(raw_reader, "MAX_UNPACKED_BYTES", 500)
+    monkeypatch.setattr(unpack, "UNPACKED_BYTES", 500)
     for size in (1, 10, 1 << 19):
         monkeypatch.setattr(review_columns, "ROWS_PER_DICTIONARY", size)
         columns = read_review_columns(path, SETTINGS)

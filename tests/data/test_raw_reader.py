@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from pulse_core import progress
-from pulse_core.data import raw_reader
-from pulse_core.data.raw_reader import find_raw, line_batches
+from pulse_core.data import unpack
+from pulse_core.data.formats import line_blocks
+from pulse_core.data.recorded import check_recorded, read_record
 from pulse_core.data.review_columns import read_review_columns
 from pulse_core.data.settings import CorpusSettings
+from pulse_core.data.sources import find_raw, missing_files_message, raw_candidates
 from pulse_core.errors import InputError
 from tests.data.raw_files import grid, review, write_lines
 
@@ -17,7 +19,7 @@ SETTINGS = CorpusSettings()
 
 
 def lines_of(path):
-    return [line for batch in line_batches(path) for line in batch]
+    return [line for block in line_blocks(path) for line in block.split(b"\n")]
 
 
 def test_lines_whatever_the_blocks(tmp_path, monkeypatch):
@@ -28,15 +30,15 @@ def test_lines_whatever_the_blocks(tmp_path, monkeypatch):
     packed.write_bytes(gzip.compress(content))
     members.write_bytes(gzip.compress(content[:700]) + gzip.compress(content[700:]) + b"\0" * 20)
     for block in (7, 64, 1 << 20):
-        monkeypatch.setattr(raw_reader, "READ_BYTES", block)
-        monkeypatch.setattr(raw_reader, "MAX_UNPACKED_BYTES", block)
+        monkeypatch.setattr(unpack, "READ_BYTES", block)
+        monkeypatch.setattr(unpack, "UNPACKED_BYTES", block)
         assert lines_of(plain) == lines_of(packed) == lines_of(members) == lines
 
 
 def test_progress_counts_the_blocks_of_the_file_as_it_lies_on_disk(tmp_path, monkeypatch, caplog):
     path = write_lines(tmp_path / "reviews.jsonl.gz", grid(20, 20))
     blocks = -(-path.stat().st_size // 512)
-    monkeypatch.setattr(raw_reader, "READ_BYTES", 512)
+    monkeypatch.setattr(unpack, "READ_BYTES", 512)
     monkeypatch.setattr(progress, "LOG_EVERY_SECONDS", 0)
     with caplog.at_level(logging.INFO, "pulse"):
         lines_of(path)
@@ -187,3 +189,59 @@ def test_ratings_out_of_range_are_missing_and_counted(tmp_path, caplog):
     columns = read(tmp_path, *(review("U1", f"I{n}", n, overall=value) for n, value in enumerate(values)))
     assert np.nan_to_num(columns.ratings, nan=-1).tolist() == [-1, -1, -1, -1, 5, 1, 4.5, -1]
     assert columns.out_of_range == 4 and "4 ratings outside 1 to 5 are taken as missing" in caplog.text
+
+
+def test_find_raw_takes_the_publishers_name_only_where_it_is_the_only_one(tmp_path):
+    (tmp_path / "meta_All_Beauty.jsonl.gz").touch()
+    (tmp_path / "All_Beauty.jsonl.gz").touch()
+    (tmp_path / "source.json").touch()
+    assert find_raw(tmp_path, "reviews").name == "All_Beauty.jsonl.gz"
+    assert find_raw(tmp_path, "metadata").name == "meta_All_Beauty.jsonl.gz"
+    (tmp_path / "Gift_Cards_5.json.gz").touch()
+    assert find_raw(tmp_path, "reviews").name == "reviews.jsonl.gz"
+    (tmp_path / "reviews.csv").touch()
+    (tmp_path / "reviews.parquet").touch()
+    assert [path.name for path in raw_candidates(tmp_path, "reviews")] == ["reviews.csv", "reviews.parquet"]
+
+
+def test_only_the_missing_file_is_named_and_what_lies_there(tmp_path):
+    folder = tmp_path / "luxury"
+    folder.mkdir()
+    (folder / "metadata.jsonl.gz").touch()
+    (folder / "my ratings.xls").touch()
+    message = missing_files_message("luxury", tmp_path)
+    assert "domain 'luxury': reviews. " in message and "holds metadata.jsonl.gz, my ratings.xls" in message
+    assert "Luxury_Beauty_5" in message and "meta_Luxury" not in message
+    assert "domain 'luxury': reviews. " in missing_files_message("luxury", tmp_path, "files")
+
+
+DIGEST = "0123456789abcdef" * 4
+OTHER = "f" * 64
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{DIGEST}  reviews.csv\n",
+        f"{DIGEST.upper()} *reviews.csv\r\n",
+        f"\ufeff{DIGEST}  ./data/reviews.csv",
+        f"{DIGEST}\n",
+        f"SHA256 (reviews.csv) = {DIGEST}\n",
+        f"{OTHER}  metadata.csv\n{DIGEST}  reviews.csv\n",
+        f"# 12 bytes, found in place\n{DIGEST}  reviews.csv\n",
+    ],
+)
+def test_digest_files_as_people_make_them(tmp_path, text):
+    (tmp_path / "reviews.csv.sha256").write_text(text, encoding="utf-8", newline="")
+    record = read_record(tmp_path / "reviews.csv")
+    assert record is not None and record.sha256 == DIGEST
+    check_recorded(tmp_path / "reviews.csv", DIGEST)
+    with pytest.raises(InputError, match="has changed since"):
+        check_recorded(tmp_path / "reviews.csv", OTHER)
+
+
+@pytest.mark.parametrize("text", ["", "0123  reviews.csv", f"{OTHER}  metadata.csv", f"{OTHER}\n{DIGEST}\n"])
+def test_a_digest_file_without_this_file_s_digest_is_refused(tmp_path, text):
+    (tmp_path / "reviews.csv.sha256").write_text(text)
+    with pytest.raises(InputError, match=r"reviews\.csv\.sha256 holds (no|several) .*reviews\.csv' or delete it"):
+        read_record(tmp_path / "reviews.csv")

@@ -7,12 +7,9 @@ from typing import Any
 from snakemake.exceptions import WorkflowError
 
 from pulse_core.config import Config
-from pulse_core.data.raw_reader import find_raw
-from pulse_core.data.sources import missing_files_message
+from pulse_core.data.sources import RAW_NAMES, find_raw, missing_files_message
 from pulse_core.errors import InputError
 from workflow_scripts.wiring.raw_digests import digests
-
-RAW_FILES = ("reviews", "metadata")
 
 
 def readable(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -47,15 +44,16 @@ class RawFiles:
     def _files(self, domain: str) -> dict[str, str]:
         directory, source = self.directory(domain), self._settings.domains[domain].source
         if source == "synthetic":
-            return {name: str(directory / f"{name}.jsonl.gz") for name in RAW_FILES}
-        found = {name: find_raw(directory, name) for name in RAW_FILES}
-        if not all(file.exists() for file in found.values()):
+            return {name: str(directory / f"{name}.jsonl.gz") for name in RAW_NAMES}
+        found = {name: find_raw(directory, name) for name in RAW_NAMES}
+        required = ("reviews",) if source == "files" else RAW_NAMES
+        if not all(found[name].is_file() for name in required):
             command = "`snakemake --cores 1 download`, with the same --configfile, --config and --directory,"
             fetch = f"\n{command} fetches them, too." if source == "amazon-2018" else ""
             raise InputError(missing_files_message(domain, directory.parent, source) + fetch)
         declared = directory / "source.json"
         beside = {"declared": str(declared)} if declared.exists() else {}
-        return {**{name: str(file) for name, file in found.items()}, **beside}
+        return {**{name: str(file) for name, file in found.items() if file.is_file()}, **beside}
 
     def digests(self, wildcards: Any) -> dict[str, str]:
         """Digests of a domain's raw files, so that another file makes the corpus stale whatever its date. None for a
