@@ -1,6 +1,6 @@
-"""Brand repeat: the candidate whose brand the history holds most, ties by popularity.
+"""Brand repeat: the candidate whose brand is most frequent in the history, ties by popularity.
 
-Needs no training, and on real Luxury Beauty it is a strong floor.
+No training; a strong floor on real Luxury Beauty.
 """
 
 import re
@@ -17,13 +17,13 @@ NOT_WORD = re.compile(r"[^\w&'.-]+")
 
 
 def brand_keys(items: pd.DataFrame) -> pd.Series:
-    """What stands for the brand of each item: its brand, else the first word of its title, else nothing.
+    """Brand key of each item: its brand, else the first word of its title, else "".
 
     Args:
         items: (item, title, has_title, brand).
 
     Returns:
-        case-folded keys indexed by item; "" where the item has neither brand nor title, which matches nothing.
+        case-folded keys indexed by item; "" matches nothing.
     """
     require_columns(items, ("item", "title", "has_title", "brand"), "items")
     brand = items["brand"].fillna("").str.strip().str.casefold()
@@ -39,7 +39,7 @@ def _first_word(title: str) -> str:
 def brand_repeat_predictions(
     examples: pd.DataFrame, candidates: pd.DataFrame, items: pd.DataFrame, popularity: pd.Series
 ) -> pd.DataFrame:
-    """Predictions by how often the history holds the candidate's brand, ties broken by popularity.
+    """Predictions by the frequency of the candidate's brand in the history, ties broken by popularity.
 
     Args:
         examples: (user, split, position, history, ...).
@@ -58,7 +58,7 @@ def brand_repeat_predictions(
         bought.pop("", None)
         popular = [counts.get(item, 0) for item in offered]
         levels = {count: level for level, count in enumerate(sorted(set(popular)))}
-        # whole numbers, so that float32 keeps the order: a brand once more outweighs every level of popularity
+        # Integers, exact in float32: one more purchase of a brand outweighs any popularity.
         return [
             bought[brands.get(item, "")] * len(offered) + levels[count]
             for item, count in zip(offered, popular, strict=True)

@@ -6,36 +6,37 @@ from torch.nn import functional as F
 
 
 def nt_xent(first: Tensor, second: Tensor, temperature: float = 1.0, groups: Tensor | None = None) -> Tensor:
-    """NT-Xent (Chen et al. 2020), as DuoRec has it: each of 2B views has its partner and 2B - 2 negatives.
+    """NT-Xent (Chen et al. 2020) as in DuoRec: each of 2B views has one positive and 2B - 2 negatives; mean over views.
 
-    By inner product, as in DuoRec; give unit vectors for cosine. The mean over all 2B views.
+    Similarity is the inner product, as in DuoRec; pass unit vectors for cosine.
 
     Args:
         first, second: the two views of each sample, (B, d).
-        temperature: divides the products.
-        groups: (B,) numbers; samples of one number are no negatives of each other. None: all others are.
+        temperature: divides the similarities.
+        groups: (B,); samples of the same group are not negatives of each other. None: all others are negatives.
     """
     size = len(first)
     views = torch.cat([first, second])  # (2B, d)
     logits = views @ views.T / temperature
-    left_out = torch.eye(2 * size, dtype=torch.bool, device=views.device)
+    excluded = torch.eye(2 * size, dtype=torch.bool, device=views.device)
     partner = torch.arange(2 * size, device=views.device).roll(size)
     if groups is not None:
         both = groups.repeat(2)
-        alike = both[:, None] == both[None, :]
-        alike[torch.arange(2 * size), partner] = False
-        left_out = left_out | alike
-    return F.cross_entropy(logits.masked_fill(left_out, -torch.inf), partner)
+        same = both[:, None] == both[None, :]
+        same[torch.arange(2 * size), partner] = False
+        excluded = excluded | same
+    return F.cross_entropy(logits.masked_fill(excluded, -torch.inf), partner)
 
 
 def negatives_together(positive: Tensor, negative: Tensor, temperature: float = 0.1) -> Tensor:
-    """Supervised contrastive loss (Khosla et al. 2020) with the negative views as one class, as EC4SRec has it.
+    """Supervised contrastive loss (Khosla et al. 2020) with the negative views as one class, as in EC4SRec.
 
-    -log of exp(n . m / t) / sum over all other views a of exp(n . a / t), mean over anchors n and partners m, both
-    negative views; positive views are there to be kept away from. By cosine. Zero where there is no second negative.
+    -log(exp(n . m / t) / sum over all other views a of exp(n . a / t)), mean over anchors n and partners m, both
+    negative views; positive views appear only in the sum. Similarity is the cosine. Zero with fewer than two negatives.
 
     Args:
-        positive: (P, d), negative: (N, d), states of views of either kind.
+        positive: (P, d) states of positive views.
+        negative: (N, d) states of negative views.
         temperature: t.
     """
     count = len(negative)

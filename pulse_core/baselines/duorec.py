@@ -1,8 +1,8 @@
 """DuoRec (Qiu et al. 2022, "Contrastive Learning for Representation Degeneration Problem"): SASRec + same-target pairs.
 
 The loss is cross-entropy over all items plus a contrast of two views of each sample (the paper's "us_x"): the history
-under a second dropout mask, and another training history with the same target. What is said of the states afterwards,
-alignment and uniformity, is what the paper set out to mend.
+under a second dropout mask, and another training history with the same target. metrics.json reports alignment and
+uniformity of the states, which the paper aims to improve.
 """
 
 import numpy as np
@@ -16,9 +16,9 @@ from pulse_core.baselines.settings.duorec import DuoRecSettings
 
 
 class DuoRec(PrefixModel):
-    """DuoRec under one trial's settings.
+    """DuoRec with one trial's settings.
 
-    False negatives: other histories of the batch with the same target are among the negatives, as in the paper, unless
+    Other histories in the batch with the same target are (false) negatives, as in the paper, unless
     `leave_out_same_target`.
     """
 
@@ -26,7 +26,7 @@ class DuoRec(PrefixModel):
     settings: DuoRecSettings
 
     def positives(self, rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """The same-target prefix of each of these."""
+        """A prefix with the same target for each row."""
         return self.prefixes.same_target(rows, generator)
 
     def contrast(self, rows: np.ndarray, generator: np.random.Generator) -> Tensor | None:

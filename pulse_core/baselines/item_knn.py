@@ -13,14 +13,14 @@ from pulse_core.baselines.system import Recommender
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.sequence.full_ranking import ranks_of_targets
 
-BLOCK_CELLS = 20_000_000  # similarities or scores held at a time
+BLOCK_CELLS = 20_000_000  # similarities or scores per block
 
 
 def similarities(users_items: sparse.csr_matrix, neighbours: int, shrink: float) -> sparse.csr_matrix:
-    """Cosine of items' user columns with `shrink` in the denominator, each item's largest `neighbours` alone.
+    """Shrunk cosine between items' user columns, keeping each item's `neighbours` largest.
 
-    users_items (users, items) of 0 and 1 -> (items, items); an item is not its own neighbour. Row i holds the items
-    that item i speaks for.
+    users_items: binary (users, items). Returns (items, items) without the diagonal; row i has the weights of item i in
+    the history for each candidate.
     """
     items = users_items.shape[1]
     norms = np.sqrt(np.asarray(users_items.sum(axis=0)).ravel())
@@ -32,14 +32,14 @@ def similarities(users_items: sparse.csr_matrix, neighbours: int, shrink: float)
         common[np.arange(stop - start), np.arange(start, stop)] = 0.0
         cosine = common / np.maximum(np.outer(norms[start:stop], norms) + shrink, 1e-12)
         if neighbours < items:
-            dropped = np.argpartition(-cosine, neighbours, axis=1)[:, neighbours:]
-            np.put_along_axis(cosine, dropped, 0.0, axis=1)
+            smallest = np.argpartition(-cosine, neighbours, axis=1)[:, neighbours:]
+            np.put_along_axis(cosine, smallest, 0.0, axis=1)
         parts.append(sparse.csr_matrix(cosine.astype(np.float32)))
     return sparse.vstack(parts, format="csr")
 
 
 class ItemKNN(Recommender):
-    """An item's score is the sum of its similarities with the items of the history, the latest counting most."""
+    """An item's score is the decayed sum of its similarities with the history's items."""
 
     settings: ItemKNNSettings
 
@@ -48,7 +48,7 @@ class ItemKNN(Recommender):
         lengths = [len(sequence) for sequence in domain.sequences]
         rows, columns = np.repeat(np.arange(len(lengths)), lengths), np.concatenate(domain.sequences)
         counts = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(lengths), domain.item_count))
-        counts.data[:] = 1.0  # bought again is bought once
+        counts.data[:] = 1.0  # repeat purchases count once
         self.similar = similarities(counts, settings.neighbours, settings.shrink)
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -59,16 +59,16 @@ class ItemKNN(Recommender):
         lengths = [len(history) for history in histories]
         weights = [self.settings.decay ** np.arange(length - 1, -1, -1.0) for length in lengths]
         triplet = (np.concatenate(weights), (np.repeat(np.arange(len(lengths)), lengths), np.concatenate(histories)))
-        read = sparse.csr_matrix(triplet, shape=(len(lengths), self.item_count), dtype=np.float32)
-        return (read @ self.similar).toarray()
+        weighted = sparse.csr_matrix(triplet, shape=(len(lengths), self.item_count), dtype=np.float32)
+        return (weighted @ self.similar).toarray()
 
     def scores(self, examples: Examples) -> np.ndarray:
         rows = np.arange(len(examples))[:, None]
-        found = np.zeros(examples.candidates.shape, dtype=np.float32)
+        scores = np.zeros(examples.candidates.shape, dtype=np.float32)
         for part in self._blocks(len(examples)):
-            of_all = self.all_scores(examples.histories[part])
-            found[part] = of_all[rows[part] - part.start, examples.candidates[part]]
-        return found
+            catalogue = self.all_scores(examples.histories[part])
+            scores[part] = catalogue[rows[part] - part.start, examples.candidates[part]]
+        return scores
 
     def full_ranks(self, examples: Examples) -> np.ndarray:
         parts = [

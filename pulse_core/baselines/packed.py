@@ -1,11 +1,11 @@
-"""The post-norm backbone's training pass without padding: the same function, in half the time on a CPU.
+"""Packed training pass of the post-norm backbone: the same function without padding, in half the time on a CPU.
 
-Most histories are short, and few are long. Rows are put into groups of about one length and laid end to end. Whatever
-works on one position at a time (embeddings, linear layers, norms, dropout) runs once over all of them, attention alone
-a group at a time. Where only the last item's state is wanted, the last block works on that position alone.
+Most histories are short. Rows of similar length are grouped and concatenated; position-wise layers (embeddings, linear
+layers, norms, dropout) run once over all positions, and only attention runs per group. If only last states are needed,
+the last block computes only those positions.
 
-Dropout compares 16 random bits with the rate (rounded to 1/65536), which is a tenth of the cost of torch's own; it
-draws from torch's global generator, too.
+Dropout compares 16 random bits with the rate (rounded to 1/65536), a tenth of the cost of torch's; it also draws from
+torch's global generator.
 """
 
 from dataclasses import dataclass
@@ -19,22 +19,22 @@ from torch.nn import functional as F
 
 from pulse_core.sequence.model import Block, SASRec
 
-PADDING = 32  # positions: what a group more costs in time, so as much padding as one is spared for
+PADDING = 32  # Cost of one extra group, in padded positions; smaller savings are not worth a split.
 LEVELS = 1 << 16
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Rows laid end to end: `groups` are (rows, length) of each in order, `offsets` where each row starts, (n,)."""
+    """Concatenated rows: `groups` has (rows, length) per group in order, `offsets` each row's start, (n,)."""
 
     groups: list[tuple[np.ndarray, int]]
     offsets: np.ndarray
 
     @classmethod
     def of(cls, lengths: np.ndarray) -> "Layout":
-        """The layout of rows of these lengths, each at least 1."""
+        """The layout of rows with these lengths, each at least 1."""
         order = np.argsort(lengths, kind="stable")
-        firsts = np.flatnonzero(np.diff(lengths[order], prepend=-1))  # of each distinct length
+        firsts = np.flatnonzero(np.diff(lengths[order], prepend=-1))  # first row of each distinct length
         cuts = [0]
         for before, first in pairwise(firsts):
             longer = lengths[order[first]] - lengths[order[before]]
@@ -50,7 +50,7 @@ class Layout:
 
 
 def dropped(x: Tensor, rate: float) -> Tensor:
-    """`x` with a share of `rate` of its values zero and the others scaled up, so that the mean stays."""
+    """Dropout: zero a share `rate` of the values and rescale the rest."""
     level = round(rate * LEVELS)
     if level == 0:
         return x
@@ -62,18 +62,18 @@ def dropped(x: Tensor, rate: float) -> Tensor:
 def packed_states(
     model: SASRec, padded: np.ndarray, lengths: np.ndarray, wanted: tuple[np.ndarray, np.ndarray] | None = None
 ) -> Tensor:
-    """States of a post-norm model at some positions of some rows, with dropout if the model is training.
+    """States of a post-norm model at selected positions, with dropout in training mode.
 
     Args:
         padded: (n, longest) of code + 1, zeros on the right.
         lengths: (n,), each at least 1.
-        wanted: (rows, columns) of the positions, (w,) both; None: the last item of each row, w = n.
+        wanted: (rows, columns) of the positions, both (w,); None: the last item of each row, w = n.
 
     Returns:
         (w, dim).
     """
     if not model.post_norm:
-        raise ValueError("packed passes are for the post-norm form")
+        raise ValueError("packed passes need the post-norm backbone")
     layout = Layout.of(lengths)
     codes = np.concatenate([padded[rows, :length].ravel() for rows, length in layout.groups])
     vectors = model.items(torch.from_numpy(codes))
@@ -90,7 +90,7 @@ def packed_states(
 
 
 def _whole(block: Block, x: Tensor, layout: Layout, rate: float) -> Tensor:
-    """The block at every position: (positions, dim) -> the same."""
+    """The block at every position: (positions, dim) -> (positions, dim)."""
     mixed = block.queries_keys_values(x)
     parts, start = [], 0
     for rows, length in layout.groups:
@@ -103,12 +103,12 @@ def _whole(block: Block, x: Tensor, layout: Layout, rate: float) -> Tensor:
 
 
 def _last(block: Block, x: Tensor, layout: Layout, lengths: np.ndarray, rate: float) -> Tensor:
-    """The block at the last position of each row: (positions, dim) -> (n, dim)."""
+    """The block at each row's last position: (positions, dim) -> (n, dim)."""
     dimension = x.shape[1]
     weight, bias = block.queries_keys_values.weight, block.queries_keys_values.bias
     order = np.concatenate([rows for rows, _ in layout.groups])
-    own = x.index_select(0, torch.from_numpy((layout.offsets + lengths - 1)[order]))  # in the layout's order
-    queries = F.linear(own, weight[:dimension], bias[:dimension])[:, None]
+    last_x = x.index_select(0, torch.from_numpy((layout.offsets + lengths - 1)[order]))  # in layout order
+    queries = F.linear(last_x, weight[:dimension], bias[:dimension])[:, None]
     mixed = F.linear(x, weight[dimension:], bias[dimension:])
     parts, first, start = [], 0, 0
     for rows, length in layout.groups:
@@ -119,20 +119,20 @@ def _last(block: Block, x: Tensor, layout: Layout, lengths: np.ndarray, rate: fl
         first, start = last, stop
     back = np.empty(len(order), dtype=np.int64)
     back[order] = np.arange(len(order))
-    return _rest(block, own, torch.cat(parts), rate).index_select(0, torch.from_numpy(back))
+    return _rest(block, last_x, torch.cat(parts), rate).index_select(0, torch.from_numpy(back))
 
 
 def _attended(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor, heads: int, rate: float) -> Tensor:
-    """Attention of all heads where not `hidden`: (rows, asking, dim) -> (rows * asking, dim)."""
-    rows, asking, dimension = queries.shape
+    """Multi-head attention except where `hidden`: (rows, queries, dim) -> (rows * queries, dim)."""
+    rows, count, dimension = queries.shape
     q, k, v = (each.unflatten(2, (heads, -1)).transpose(1, 2) for each in (queries, keys, values))
-    logits = (q * (dimension // heads) ** -0.5) @ k.transpose(2, 3)  # (rows, heads, asking, length)
+    logits = (q * (dimension // heads) ** -0.5) @ k.transpose(2, 3)  # (rows, heads, count, length)
     weights = dropped(logits.masked_fill(hidden, -torch.inf).softmax(dim=3), rate)
-    return (weights @ v).transpose(1, 2).reshape(rows * asking, dimension)
+    return (weights @ v).transpose(1, 2).reshape(rows * count, dimension)
 
 
 def _rest(block: Block, x: Tensor, attended: Tensor, rate: float) -> Tensor:
-    """What follows the attention, at each position: (positions, dim) twice -> the same."""
+    """The rest of the block after attention: twice (positions, dim) -> (positions, dim)."""
     x = block.attention_norm(x + dropped(block.output(attended), rate))
     widen, gelu, narrow, _ = block.feed_forward
     return block.feed_forward_norm(x + dropped(narrow(gelu(widen(x))), rate))

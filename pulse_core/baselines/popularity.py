@@ -1,4 +1,4 @@
-"""Popularity: what was bought most up to the training cut. Needs no training; every table has to show it."""
+"""Popularity: number of training purchases. A floor for every table."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ HELD_OUT = ("validation", "test")
 
 
 def training_popularity(interactions: pd.DataFrame, examples: pd.DataFrame) -> pd.Series:
-    """How many users bought each item among what training may see (`training_sequences`): counts indexed by item.
+    """Purchases of each item in the training sequences: counts indexed by item.
 
     Args:
         interactions: (user, item, timestamp, row), any order; sequence order is (timestamp, row).
@@ -26,11 +26,11 @@ def training_popularity(interactions: pd.DataFrame, examples: pd.DataFrame) -> p
 
 
 def popularity_predictions(candidates: pd.DataFrame, popularity: pd.Series) -> pd.DataFrame:
-    """Predictions by training-time popularity; equal counts stay tied, and ties count against this floor too.
+    """Predictions by training popularity. Equal counts stay tied, and ties count against this floor too.
 
     Args:
         candidates: (user, split, candidates); training rows are skipped.
-        popularity: from `training_popularity`; an item it does not know has count 0.
+        popularity: from `training_popularity`; missing items count 0.
     """
     counts = popularity.to_dict()
     return counting_predictions(candidates, lambda _, offered: [counts.get(item, 0) for item in offered])

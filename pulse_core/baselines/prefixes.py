@@ -1,12 +1,10 @@
-"""Prefix augmentation: each prefix of a training sequence is a sample of its own, in a form that is fast and exact.
+"""Prefix augmentation: each prefix of a training sequence is one sample, computed fast and exactly.
 
-Cross-entropy. In a causal model padded on the right the state after item t is the same whether the sequence ends there
-or goes on, so one pass over a sequence has the states of all its prefixes. What it shares beyond that is the dropout
-mask, which leaves the expected gradient as it is. Only where a prefix is longer than the model reads, its window starts
-later than its sequence, and it has a pass of its own.
+Cross-entropy: in a causal model padded on the right, the state after item t does not depend on later items, so one pass
+over a sequence yields the states of all its prefixes. They share a dropout mask, which leaves the expected gradient
+unchanged. Only a prefix longer than the model reads needs a separate pass over its window.
 
-Contrast. A batch is of prefixes drawn from all, since prefixes of one sequence, which a shared pass would have, make
-negatives that are nearly the same sequence.
+Contrast: a batch draws prefixes from all sequences, because prefixes of one sequence would be near-identical negatives.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,15 +22,15 @@ from pulse_core.sequence.model import SASRec
 
 
 class Prefixes:
-    """All prefixes of training sequences with the item after each: n samples.
+    """All n prefixes of the training sequences, each with its next item.
 
     Attributes:
-        starts, lengths: where the last `max_length` items of each prefix stand in `items`, (n,).
+        starts, lengths: position of each prefix's last `max_length` items in `items`, (n,).
         targets: the next item's code, (n,).
     """
 
     def __init__(self, sequences: Sequence[np.ndarray], max_length: int) -> None:
-        """Raises InputError if no sequence holds two items."""
+        """Raises InputError if no sequence has two items."""
         windows, counted, after = [], [], []
         for sequence in sequences:
             for stop in range(min(len(sequence) - 1, max_length), len(sequence)) if len(sequence) > 1 else ():
@@ -41,7 +39,7 @@ class Prefixes:
                 counted.append(stop if first == 0 else 1)
                 after.append(np.asarray(sequence[stop - counted[-1] + 1 : stop + 1], dtype=np.int64))
         if not windows:
-            raise InputError("no training sequence holds two items: nothing to learn from (relax corpus.k_core)")
+            raise InputError("no training sequence has two items, so nothing can be learned: lower corpus.k_core")
         self.windows, self._counted = windows, np.array(counted)
         sizes = np.array([len(window) for window in windows])
         self.items = np.concatenate(windows)
@@ -63,24 +61,25 @@ class Prefixes:
 
     @cached_property
     def offsets(self) -> np.ndarray:
-        """Where the items of each prefix begin if they are laid prefix after prefix, and their number: (n + 1,)."""
+        """Start of each prefix's items when prefixes are concatenated, and their total: (n + 1,)."""
         return np.concatenate([[0], np.cumsum(self.lengths)])
 
     def all_items(self) -> np.ndarray:
-        """The items of the prefixes laid so: codes, (Σ lengths,)."""
+        """Item codes of the concatenated prefixes, (Σ lengths,)."""
         within = np.arange(self.offsets[-1]) - np.repeat(self.offsets[:-1], self.lengths)
         return self.items[np.repeat(self.starts, self.lengths) + within]
 
     def ragged(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Values of items laid prefix after prefix, of these prefixes as (rows, longest), zeros on the right."""
+        """Rows of a concatenated array of item values, as (rows, longest) with zeros on the right."""
         columns = np.arange(self.lengths[rows].max())
         places = np.minimum(self.offsets[rows, None] + columns, len(values) - 1)
         return np.where(columns < self.lengths[rows, None], values[places], 0)
 
     def items_of_windows(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Every item of every prefix of these windows: its place laid prefix after prefix, and where it is here.
+        """Index every item of every prefix of these windows.
 
-        Returns (m,) each: place, index into `windows`, the prefix's last position in the window, the item's position.
+        Returns (m,) each: place in the concatenation, index into `windows`, the prefix's last position in the window,
+        the item's position.
         """
         counted = self._counted[windows]
         prefixes = np.repeat(self._firsts[windows] - np.cumsum(counted) + counted, counted) + np.arange(counted.sum())
@@ -104,16 +103,16 @@ class Prefixes:
         return order, firsts[self.targets], sizes[self.targets], place - firsts[self.targets]
 
     def same_target(self, rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """For each of `rows` another prefix with the same target, uniformly; itself where there is no other."""
+        """A uniform other prefix with the same target for each of `rows`; itself if there is none."""
         order, first, size, place = (each if number == 0 else each[rows] for number, each in enumerate(self._by_target))
         others = np.maximum(size - 1, 1)
-        step = 1 + (generator.random(len(rows)) * others).astype(np.int64)  # round the group, never back to itself
+        step = 1 + (generator.random(len(rows)) * others).astype(np.int64)  # around the group, never back to itself
         return order[first + (place + np.minimum(step, others)) % size]
 
     def steps(self, batch_size: int, generator: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """One epoch: (windows for the cross-entropy, prefixes for the contrast) of each step.
+        """One epoch's steps: (windows for the cross-entropy, prefixes for the contrast).
 
-        Each prefix is in one step's contrast and, through its window, in one step's cross-entropy.
+        Each prefix occurs in one step's contrast and, through its window, in one step's cross-entropy.
         """
         count = -(-len(self) // batch_size)
         shuffled = generator.permutation(len(self))
@@ -122,16 +121,16 @@ class Prefixes:
             yield windows, shuffled[number * batch_size : (number + 1) * batch_size]
 
     def cross_entropy(self, model: SASRec, windows: np.ndarray, batch_size: int) -> Tensor:
-        """-log softmax over all items, summed over these windows' prefixes, times steps an epoch / prefixes.
+        """Cross-entropy over all items, summed over these windows' prefixes, times steps per epoch / prefixes.
 
-        So every prefix weighs the same whichever step it is in, and an epoch's steps are on average the mean.
+        Every prefix thus has the same weight in any step, and the steps of an epoch average to the mean.
         """
         if not len(windows):
-            return model.item_vectors().sum() * 0.0  # a step without a window may have no contrast either
+            return model.item_vectors().sum() * 0.0  # a zero with a gradient: such a step may have no contrast either
         pieces = [self.windows[window] for window in windows]
         ends, counted = np.array([len(piece) for piece in pieces]), self._counted[windows]
         row = np.repeat(np.arange(len(windows)), counted)
-        nth = np.arange(len(row)) - np.repeat(np.cumsum(counted) - counted, counted)  # of the window's prefixes
+        nth = np.arange(len(row)) - np.repeat(np.cumsum(counted) - counted, counted)  # index within the window
         states = packed_states(model, pad(pieces).numpy(), ends, (row, (ends - counted)[row] + nth))
         targets = self.targets[self._firsts[windows][row] + nth]
         loss = F.cross_entropy(states @ model.item_vectors().T, torch.from_numpy(targets), reduction="sum")

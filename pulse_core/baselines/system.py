@@ -1,4 +1,4 @@
-"""What every tuned system is to the trials: something that is fitted, scores candidates, and can be kept."""
+"""The interface of every tuned system: fit, score candidates, save weights."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -12,15 +12,15 @@ from pulse_core.settings import Settings
 
 
 class Recommender(ABC):
-    """One system under one setting."""
+    """One system with one trial's settings."""
 
     settings: Settings
 
     @abstractmethod
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        """Train on the domain it was made with; what metrics.json says of it (no times: they differ from run to run).
+        """Train on its domain and return the record for metrics.json (without times, which differ between runs).
 
-        Called again with a checkpoint in the same directory it goes on where it was killed, or is done at once.
+        With a checkpoint in the same directory, a killed fit resumes and a finished one returns immediately.
         """
 
     @abstractmethod
@@ -28,13 +28,13 @@ class Recommender(ABC):
         """Scores of each example's candidates, higher is better: (n, C) float32."""
 
     def full_ranks(self, examples: Examples) -> np.ndarray | None:
-        """1-based ranks of the targets in the whole catalogue, (n,); None where a system only ranks candidates."""
+        """1-based ranks of the targets in the whole catalogue, (n,); None if the system only ranks candidates."""
         return None
 
     def further_figures(self, examples: Examples) -> dict[str, float]:
-        """What metrics.json tells beside the ranking, for validation and test of the chosen trial."""
+        """More figures for metrics.json, for validation and test of the chosen trial."""
         return {}
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
-        """The weights to keep; never those of a frozen pre-trained model."""
+        """The weights to save, without those of frozen pre-trained models."""

@@ -1,7 +1,7 @@
-"""A text encoder whose top layers are trained: what the frozen layers below make of each text is computed once.
+"""A text encoder with trained top layers; the frozen layers' output is computed once per text and cached.
 
-MoRec reads item titles with it and CTRL prompts. Vectors are pooled token states as they come, not of unit norm: a
-linear layer follows in both.
+MoRec encodes item titles with it, CTRL prompts. Vectors are pooled token states without normalisation, since a linear
+layer follows in both.
 """
 
 import copy
@@ -16,27 +16,27 @@ from torch.nn.utils.rnn import pad_sequence
 from pulse_core.encoder import Encoder, pool_tokens
 from pulse_core.errors import InputError
 
-BATCH = 64  # texts of like length run at once
-KEPT_BYTES = 1_000_000_000  # token states kept at most; where there are more, the frozen layers run at every call
+BATCH = 64  # texts of similar length per pass
+CACHE_BYTES = 1_000_000_000  # maximum cache size; above it, the frozen layers run in every call
 
 
 class GivenStates(nn.Module):
-    """Stands where a model embeds tokens: hands on the states it is given as embeddings."""
+    """Replaces a model's token embedding: returns the states passed as embeddings."""
 
     def forward(self, input_ids: Tensor | None = None, inputs_embeds: Tensor | None = None, *_: Any, **__: Any) -> Any:
         return inputs_embeds
 
 
 class TextTower(nn.Module):
-    """Vectors of a fixed list of texts; equal texts have one vector.
+    """Vectors of a fixed list of texts; equal texts share one vector.
 
     Args:
-        encoder: the text encoder, which this takes apart: it is of no use afterwards.
-        texts: all texts it will ever read; `forward` is told their numbers.
-        layers: so many of the encoder's top layers are trained; None: all, with the token embeddings; 0: none.
+        encoder: the text encoder; it is taken apart and cannot be used afterwards.
+        texts: all texts to encode; `forward` takes their indices.
+        layers: number of top layers to train; None: all, including token embeddings; 0: none.
 
     Raises:
-        InputError: the encoder has fewer layers, or keeps them where they are not found.
+        InputError: the encoder has fewer layers, or its layers are not found.
     """
 
     def __init__(self, encoder: Encoder, texts: Sequence[str], layers: int | None) -> None:
@@ -54,21 +54,21 @@ class TextTower(nn.Module):
             self.below, self.top = split(encoder.model, layers)
             self.below.requires_grad_(False).eval()
         for name, parameter in self.named_parameters():
-            if ".pooler." in name:  # made for next-sentence prediction; nothing here reads it
+            if ".pooler." in name:  # unused: a head for next-sentence prediction
                 parameter.requires_grad_(False)
-        held = self.dim * (len(self._tokens) if layers == 0 else int(self._lengths.sum()))
-        self._keeps = layers is not None and 4 * held <= KEPT_BYTES
-        self._kept: dict[int, Tensor] = {}
+        values = self.dim * (len(self._tokens) if layers == 0 else int(self._lengths.sum()))
+        self._caches = layers is not None and 4 * values <= CACHE_BYTES
+        self._cache: dict[int, Tensor] = {}
 
     def train(self, mode: bool = True) -> "TextTower":
-        """The frozen layers never drop anything out."""
+        """Keep the frozen layers in evaluation mode."""
         super().train(mode)
         if self.below is not None:
             self.below.eval()
         return self
 
     def forward(self, numbers: np.ndarray) -> Tensor:
-        """Vectors of the texts of these numbers, (n, dim) float32, with gradients to the trained layers."""
+        """Vectors of the texts with these indices, (n, dim) float32, with gradients for the trained layers."""
         rows, back = np.unique(self._row_of[numbers], return_inverse=True)
         order = np.argsort(self._lengths[rows], kind="stable")
         parts = [self._vectors(rows[order[start : start + BATCH]]) for start in range(0, len(rows), BATCH)]
@@ -79,24 +79,24 @@ class TextTower(nn.Module):
         mask = (torch.arange(int(lengths.max())) < lengths[:, None]).long().to(self.device)
         if self.below is None:
             return self._pooled(self.top, mask, input_ids=self._ids(rows))
-        if self._keeps and not self._kept:
-            self._keep_all()
-        found = self._kept if self._keeps else dict(zip(rows.tolist(), self._made_below(rows), strict=True))
+        if self._caches and not self._cache:
+            self._fill_cache()
+        outputs = self._cache if self._caches else dict(zip(rows.tolist(), self._frozen_outputs(rows), strict=True))
         if self.top is None:
-            return torch.stack([found[int(row)] for row in rows])
-        states = pad_sequence([found[int(row)] for row in rows], batch_first=True)
+            return torch.stack([outputs[int(row)] for row in rows])
+        states = pad_sequence([outputs[int(row)] for row in rows], batch_first=True)
         return self._pooled(self.top, mask, inputs_embeds=states)
 
-    def _keep_all(self) -> None:
-        """In batches that no call's texts decide: bits depend on them, and a resumed training's calls are others."""
+    def _fill_cache(self) -> None:
+        """Encode all texts in fixed batches: rounding depends on the batch, and a resumed run makes other calls."""
         order = np.argsort(self._lengths, kind="stable")
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
-            self._kept |= dict(zip(rows.tolist(), self._made_below(rows), strict=True))
+            self._cache |= dict(zip(rows.tolist(), self._frozen_outputs(rows), strict=True))
 
     @torch.no_grad()
-    def _made_below(self, rows: np.ndarray) -> Iterator[Tensor]:
-        """What the frozen layers make of each text: token states (T, dim), or the vector (dim,) if all are frozen."""
+    def _frozen_outputs(self, rows: np.ndarray) -> Iterator[Tensor]:
+        """Frozen layers' output per text: token states (T, dim), or the pooled vector (dim,) if all are frozen."""
         lengths = self._lengths[rows]
         mask = (torch.arange(int(lengths.max())) < torch.from_numpy(lengths)[:, None]).long().to(self.device)
         assert self.below is not None
@@ -119,7 +119,7 @@ class TextTower(nn.Module):
 
 
 def split(model: nn.Module, layers: int) -> tuple[nn.Module, nn.Module | None]:
-    """(the model without its top `layers`, a model of these alone that takes token states for embeddings or None)."""
+    """Split off the top `layers`: (model below, model of the top layers that takes token states, or None)."""
     stack = layer_stack(model)
     if layers > len(stack):
         raise InputError(f"encoder_layers: got {layers}, the encoder has {len(stack)} (null trains all of it)")
@@ -127,8 +127,8 @@ def split(model: nn.Module, layers: int) -> tuple[nn.Module, nn.Module | None]:
     if layers:
         top = copy.deepcopy(model)
         top.embeddings = GivenStates()
-        own = layer_stack(top)
-        del own[: len(stack) - layers]
+        top_stack = layer_stack(top)
+        del top_stack[: len(stack) - layers]
     del stack[len(stack) - layers :]
     return model, top
 
@@ -137,7 +137,7 @@ def layer_stack(model: Any) -> nn.ModuleList:
     """The list of the model's layers.
 
     Raises:
-        InputError: there is no such list, or no token embeddings under the usual name.
+        InputError: no such list, or no token embeddings under the usual name.
     """
     layers = model.config.num_hidden_layers
     for module in model.modules() if hasattr(model, "embeddings") else ():

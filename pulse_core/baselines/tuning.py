@@ -1,4 +1,4 @@
-"""The same number of validation trials for every system, and what is written of the best one."""
+"""Validation trials, the same number for every system, and the artifacts of the best one."""
 
 import logging
 from collections.abc import Callable
@@ -27,23 +27,23 @@ S = TypeVar("S", bound=TunedSettings)
 
 
 def candidate_figures(examples: Examples, scores: np.ndarray) -> dict[str, float]:
-    """HR@1, NDCG@10 and MRR among the candidates: the mean over the examples; ties count against the model."""
+    """Mean HR@1, NDCG@10 and MRR among the candidates; ties count against the model."""
     ranks = target_ranks(examples.candidates, scores, examples.targets)
-    found = {"hr@1": hit_at_1(ranks), "ndcg@10": ndcg_at_10(ranks), "mrr": reciprocal_rank(ranks)}
-    return {name: float(values.mean()) for name, values in found.items()}
+    metrics = {"hr@1": hit_at_1(ranks), "ndcg@10": ndcg_at_10(ranks), "mrr": reciprocal_rank(ranks)}
+    return {name: float(values.mean()) for name, values in metrics.items()}
 
 
 @dataclass
 class Trial:
-    """One trial: what it changed, its validation figures and the record of its training."""
+    """One trial: changed settings, validation figures, training record."""
 
     changed: dict[str, Any]
     validation: dict[str, float]
     training: dict[str, Any]
 
     @property
-    def merit(self) -> tuple[float, float]:
-        """What the best trial has most of."""
+    def sort_key(self) -> tuple[float, float]:
+        """Sort key: HR@1, then NDCG@10."""
         return self.validation["hr@1"], self.validation["ndcg@10"]
 
 
@@ -68,15 +68,15 @@ def tune(
     """Fit each of the first `trials` settings and keep the best by validation HR@1, then NDCG@10, then the earlier.
 
     Args:
-        make: a new, untrained system of these settings.
-        settings: with `search`, one entry a trial.
-        work: a directory of this system's own; trials that a killed run has finished there are not done again.
-        code, model: what trials depend on beside the settings (`pulse_core.checkpoints`).
+        make: returns a new, untrained system with the given settings.
+        settings: with `search`, one entry per trial.
+        work: this system's working directory; trials that a killed run finished there are not repeated.
+        code, model: what trials depend on besides the settings (`pulse_core.checkpoints`).
 
     Raises:
-        InputError: from a trial, with its number and what it changes.
+        InputError: raised in a trial; names the trial and its changes.
     """
-    found: Tuned | None = None
+    best: Tuned | None = None
     done: list[Trial] = []
     for number in range(trials):
         directory = work / f"trial-{number + 1}" if work else None
@@ -88,17 +88,17 @@ def tune(
         trial = Trial(settings.search[number], candidate_figures(validation, system.scores(validation)), training)
         log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, trial.changed, trial.validation["hr@1"])
         done.append(trial)
-        if found is None or trial.merit > done[found.chosen].merit:
-            found = Tuned(system, number)
-        del system  # of those that are not kept none is in memory beside the next
-    if found is None:
+        if best is None or trial.sort_key > done[best.chosen].sort_key:
+            best = Tuned(system, number)
+        del system  # free a rejected system before the next one is made
+    if best is None:
         raise ValueError(f"trials should be at least 1, got {trials}")
-    found.trials = done
-    return found
+    best.trials = done
+    return best
 
 
 def predictions(system: Recommender, *parts: Examples) -> pa.Table:
-    """The system's scores in the one schema of predictions."""
+    """The system's scores in the common schema of predictions."""
     rows = [
         pd.DataFrame(
             {

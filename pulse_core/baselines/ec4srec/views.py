@@ -5,8 +5,8 @@ least important. A negative view loses them: crop keeps only the least important
 important.
 
 Two rules for short histories keep the views distinct. A negative view always changes its most important item: crop
-drops at least that one, reorder moves at least two, and a single-item history is masked. A positive view of a single item is
-that item.
+drops at least that one, reorder moves at least two, and a single-item history is masked. A positive view of a single
+item is that item.
 """
 
 from dataclasses import dataclass
