@@ -19,6 +19,15 @@ from pulse_core.errors import InputError
 from pulse_core.model_settings import ModelSettings
 
 log = logging.getLogger("pulse")
+# Model types whose scores, gradients and texts are tested against transformers' plain computation.
+LANGUAGE_MODELS = {
+    "gemma3_text": "Gemma 3, text only",
+    "granite": "Granite 3",
+    "llama": "Llama, SmolLM2",
+    "phi3": "Phi-3, Phi-4-mini",
+    "qwen2": "Qwen 2.5",
+    "qwen3": "Qwen 3",
+}
 
 
 def package_directory(package: str) -> Path:
@@ -49,6 +58,16 @@ def _from_gguf(file: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     return model, AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
 
 
+def _require_tested(config: Any, name: str) -> None:
+    if config.model_type not in LANGUAGE_MODELS:
+        tested = ", ".join(f"{kind} ({families})" for kind, families in LANGUAGE_MODELS.items())
+        raise InputError(
+            f"models.slm: {name} has the model type {config.model_type}, which is not tested: use {tested}"
+        )
+    if getattr(config, "attn_logit_softcapping", None):
+        raise InputError(f"models.slm: {name} caps attention logits (attn_logit_softcapping), which is not tested")
+
+
 def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
     """Write the model's weights and tokenizer into the directory `out`, whole or not at all.
 
@@ -58,9 +77,9 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
         out: the directory to write; its `origin.json` says where the weights came from.
 
     Raises:
-        InputError: the origin is missing or cannot be reached.
+        InputError: the origin is missing or cannot be reached, or a language model's type is not tested.
     """
-    from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 
     dtype: torch.dtype = getattr(torch, settings.dtype)
     auto = AutoModelForCausalLM if kind == "causal" else AutoModel
@@ -79,6 +98,8 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
     try:
         if configs:
             source, ggufs = configs[0].parent, []
+        if kind == "causal" and not ggufs:
+            _require_tested(AutoConfig.from_pretrained(source, revision=settings.revision), settings.name)
         if ggufs:
             model, tokenizer = _from_gguf(ggufs[0], dtype)
         else:
@@ -87,6 +108,8 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
     except OSError as error:
         offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
         raise InputError(f"models: cannot load {settings.name}{offline}: {error}") from error
+    if kind == "causal":
+        _require_tested(model.config, settings.name)
     with whole_directory(out) as partial:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)

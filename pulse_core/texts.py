@@ -17,6 +17,7 @@ BREAKS = re.compile(r",| \| | - | – |\(|;|: ")
 DANGLING = re.compile(
     r"([\s,;:\-–(/&+.]+(for|with|of|and|or|in|de|the|a|by|to)?)+$", re.IGNORECASE
 )  # what a cut leaves
+LONGER = 16  # characters by which the limit of titles grows whose cuts are equal
 BRIEF = 16  # a title's head before its first comma, bar or bracket says enough from this many characters on
 
 
@@ -38,6 +39,10 @@ class Shop:
     def title(self, item: int, limit: int) -> str:
         """The title, cut at a word so that it holds at most `limit` characters."""
         return shorten(self._titles[item], limit)
+
+    def distinct_titles(self, items: Sequence[int], limit: int) -> list[str]:
+        """Titles of several items, see the function `distinct_titles`."""
+        return distinct_titles([self._titles[item] for item in items], limit)
 
     def brief_title(self, item: int, limit: int) -> str:
         """The telling head of the title, see `brief`."""
@@ -69,6 +74,18 @@ def shorten(text: str, limit: int) -> str:
         return text
     cut = text[: limit + 1].rsplit(" ", 1)[0]
     return DANGLING.sub("", cut if len(cut) <= limit else text[:limit])
+
+
+def distinct_titles(titles: Sequence[str], limit: int) -> list[str]:
+    """Titles cut to `limit` characters; where a cut makes different titles equal, those are cut later."""
+    limits = [limit] * len(titles)
+    while True:
+        shown = [shorten(title, limit) for title, limit in zip(titles, limits, strict=True)]
+        equal = [i for i, title in enumerate(shown) if shown.count(title) > 1 and len(titles[i]) > limits[i]]
+        if not equal:
+            return shown
+        for i in equal:
+            limits[i] += LONGER
 
 
 def brief(title: str, limit: int) -> str:

@@ -1,6 +1,6 @@
 """Histories and behaviour in words: what they hold, and what they must not."""
 
-from pulse_core.texts import behaviour_text, brief, history_lines, shorten
+from pulse_core.texts import behaviour_text, brief, distinct_titles, history_lines, shorten
 from tests.rationales.shop import make_shop
 
 
@@ -18,6 +18,12 @@ def test_shorten_cuts_at_words_and_never_exceeds() -> None:
     assert shorten("Eternity Now for Men", 16) == "Eternity Now", "a preposition left hanging says nothing"
     assert shorten("Powder, with the Brush", 16) == "Powder"
     assert shorten("Made for", 10) == "Made for", "what was not cut stays as it is"
+
+
+def test_titles_that_the_cut_makes_alike_keep_more() -> None:
+    same = ["A cream for dry hands, rose", "A cream for dry hands, mint", "Soap"]
+    assert distinct_titles(same, 16) == ["A cream for dry hands, rose", "A cream for dry hands, mint", "Soap"]
+    assert distinct_titles([*same[:1], "Soap", "Soap"], 16) == ["A cream for dry", "Soap", "Soap"]
 
 
 def test_history_lines_leave_out_what_is_missing() -> None:

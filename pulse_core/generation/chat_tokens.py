@@ -29,7 +29,9 @@ class ChatTokens:
 
     def _text(self, request: Request) -> str:
         turns = [{"role": message.role, "content": message.content} for message in request.messages]
-        text = str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        # Only Qwen 3's template reads `enable_thinking`; the thoughts would fill a rationale.
+        options = {"tokenize": False, "add_generation_prompt": True, "enable_thinking": False}
+        text = str(self.tokenizer.apply_chat_template(turns, **options))
         return text + request.answer_start
 
     def stops(self) -> list[int]:

@@ -5,12 +5,14 @@ import logging
 from pathlib import Path
 
 from pulse_core.accelerators import accelerated
+from pulse_core.artifacts import read_json
 from pulse_core.errors import InputError
 from pulse_core.generation.requests import TextGenerator
 from pulse_core.generation.settings import GenerationSettings
 
 log = logging.getLogger("pulse")
 INSTALL = "run `make setup TORCH=cuda`"
+VLLM_MODELS = ("llama", "phi3")  # model types whose texts are tested to be the same in both engines
 
 
 def chosen_engine(settings: GenerationSettings) -> str:
@@ -43,6 +45,12 @@ def make_generator(settings: GenerationSettings, model: Path) -> TextGenerator:
     if engine == "vllm":
         if importlib.util.find_spec("vllm") is None:
             raise InputError(f"generation.engine: vllm is not installed: {INSTALL}, or name another engine")
+        model_type = read_json(model / "config.json")["model_type"]
+        if model_type not in VLLM_MODELS:
+            raise InputError(
+                f"generation.engine: vllm is tested with the model types {' and '.join(VLLM_MODELS)}, "
+                f"but models.slm is {model_type}: set generation.engine: transformers"
+            )
         from pulse_core.generation.vllm_engine import VLLMGenerator
 
         return VLLMGenerator(model, settings)

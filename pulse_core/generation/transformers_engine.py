@@ -79,7 +79,7 @@ class TransformersGenerator:
             raise ValueError("the requests of one call must share their sampling settings")
         prompts = self.chat.prompts(requests)
         answers: list[list[Completion]] = [[] for _ in requests]
-        shared = _common_prefix(prompts)
+        shared = self._shareable(prompts, requests[0].sampling)
         # Longest first: prompts of like length share a batch, so little of it is padding.
         order = sorted(range(len(requests)), key=lambda i: (-len(prompts[i]), i))
         with torch.inference_mode():
@@ -89,6 +89,12 @@ class TransformersGenerator:
                 for written in self._run_batch(requests, prompts, batch, prefix, shared):
                     answers[written.request].append(self._completion(written))
         return answers
+
+    def _shareable(self, prompts: list[list[int]], sampling: Sampling) -> int:
+        """Length of the prefix to share: none if a sliding window hides part of it from a text's end."""
+        window = getattr(self.model.config, "sliding_window", None)
+        hidden = window and max(map(len, prompts)) + sampling.max_new_tokens > window
+        return 0 if hidden else _common_prefix(prompts)
 
     def _prefill_shared(self, tokens: list[int]) -> list[KeysValues] | None:
         """Keys and values of the shared beginning, layer by layer; None where nothing is shared."""

@@ -1,6 +1,5 @@
 """The ranker: a causal language model with LoRA on its top layers and a head that gives one logit a candidate."""
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from pulse_core.models import device
 from pulse_core.precision import arithmetic
+from pulse_core.ranking.decoder import attention_inputs, logits_at, lower_decoder, upper_decoder
 from pulse_core.ranking.layout import Batch
 from pulse_core.ranking.likelihood import candidate_means, token_log_probabilities
 from pulse_core.ranking.settings import RankerSettings
@@ -27,7 +27,7 @@ class Ranker(nn.Module):
         base = _language_model(directory, settings, getattr(torch, self.dtype))
         self.tokenizer = AutoTokenizer.from_pretrained(directory)
         layers: int = base.config.num_hidden_layers
-        adapted = min(settings.adapted_layers or layers, layers)
+        adapted = settings.adapted(layers)
         self.frozen_layers = layers - adapted if adapt else layers
         self.language_model: Any = base
         if adapt:
@@ -52,45 +52,34 @@ class Ranker(nn.Module):
         held = self.language_model
         return held.get_base_model() if isinstance(held, PeftModel) else held
 
-    def _layers(self, start: int, end: int | None, *, last: bool) -> Any:
-        """The decoder as if it had only the layers start..end; without its final norm unless `last`."""
-        part = copy.copy(self._causal.model)
-        part._modules = dict(part._modules)
-        part._modules["layers"] = part.layers[start:end]
-        if not last:
-            part._modules["norm"] = nn.Identity()
-        return part
-
     def _autocast(self) -> torch.autocast:
         return torch.autocast(device().type, torch.bfloat16, enabled=self.dtype == "bfloat16")
 
-    def _where(self, batch: Batch) -> dict[str, Any]:
-        """What may see what, and where everything stands, as the decoder takes it."""
-        mask = batch.mask.to(self.scale.device)
-        if self.settings.attention == "eager":  # it adds the mask to the logits
-            mask = torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, torch.finfo(torch.float32).min)
-        return {"attention_mask": mask, "position_ids": batch.positions.to(mask.device), "use_cache": False}
+    def _inputs(self, batch: Batch) -> dict[str, Any]:
+        place, eager = self.scale.device, self.settings.attention == "eager"
+        return {
+            "input_ids": batch.tokens.to(place),
+            **attention_inputs(self._causal.config, batch, place, eager=eager),
+        }
 
     def trunk(self, batch: Batch) -> torch.Tensor:
-        """(B, L, d) states after the frozen layers; no gradient."""
-        tokens = batch.tokens.to(self.scale.device)
+        """(B, L, d) states after the frozen layers (the embeddings if no layer is frozen); no gradient."""
         with torch.no_grad(), self._autocast():
             if self.frozen_layers == 0:
-                return self._causal.model.embed_tokens(tokens)
-            below = self._layers(0, self.frozen_layers, last=False)
-            return below(input_ids=tokens, **self._where(batch)).last_hidden_state
+                return self._causal.model.embed_tokens(batch.tokens.to(self.scale.device))
+            lower = lower_decoder(self._causal.model, self.frozen_layers)
+            return lower(**self._inputs(batch)).last_hidden_state
 
     def head_logits(self, batch: Batch, trunk: torch.Tensor) -> torch.Tensor:
         """(B, C) float32 logits from the trunk's states."""
-        place = self.scale.device
         with self._autocast():
-            above = self._layers(self.frozen_layers, None, last=True)
-            states = above(inputs_embeds=trunk, **self._where(batch)).last_hidden_state
+            upper = upper_decoder(self._causal.model, self.frozen_layers, trunk)
             if self.settings.head == "scalar":
+                states = upper(**self._inputs(batch)).last_hidden_state
                 chosen = states[batch.last[:, 0], batch.last[:, 1]].float()  # (B * C, d)
                 return self.linear(chosen).float().view(-1, batch.width)
-            vocabulary = self._causal.lm_head(states[batch.source[:, 0], batch.source[:, 1]])  # (T, V)
-        logprob = token_log_probabilities(vocabulary, batch.predicted.to(place))
+            vocabulary = logits_at(self._causal, upper, batch.source, **self._inputs(batch))  # (T, V)
+        logprob = token_log_probabilities(vocabulary, batch.predicted.to(vocabulary.device))
         return self.scale * candidate_means(logprob, batch)
 
     def forward(self, batch: Batch) -> torch.Tensor:

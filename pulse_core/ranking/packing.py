@@ -43,8 +43,9 @@ def pack(question: Question, tokenizer: Any, max_tokens: int) -> PackedQuestion:
     # The line break closes the title, so that a title that merely starts another one's does not gain from it.
     candidates = [ids(f" {title}\n") for title in question.candidates]
     longest = max(len(tokens) for tokens in candidates)
+    first = tokenizer("")["input_ids"]  # the start token, for models that expect one (Gemma, Llama 3)
     for start in range(max(len(question.history), 1)):
-        prefix = ids(prefix_text(question.history[start:], question.rationale))
+        prefix = first + ids(prefix_text(question.history[start:], question.rationale))
         if len(prefix) + longest <= max_tokens:
             return PackedQuestion(prefix, candidates)
     raise InputError(

@@ -34,7 +34,7 @@ def make_questions(
             Question(
                 tuple(shop.title(item, settings.title_chars) for item in list(history)[-settings.history_items :]),
                 None if rationales is None else rationales[key],
-                tuple(shop.title(item, settings.title_chars) for item in drawn[key]),
+                tuple(shop.distinct_titles(drawn[key], settings.title_chars)),
             )
         )
     return questions

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from pulse_core.baselines.a_llmrec.alignment import Aligner, alignment_loss, alignment_terms
-from pulse_core.baselines.a_llmrec.prompts import USER, PromptWriter, SoftPrompt, distinct_titles
+from pulse_core.baselines.a_llmrec.prompts import USER, PromptWriter, SoftPrompt
 from pulse_core.baselines.a_llmrec.soft_tokens import FrozenLanguageModel, Projections
 from pulse_core.baselines.a_llmrec.stages import Given, Shared
 from pulse_core.baselines.a_llmrec.system import ALLMRec
@@ -194,12 +194,6 @@ def test_oldest_purchases_go_first_and_candidates_stay(models: Path, titles: lis
     assert cut.packed.candidates == whole.packed.candidates
     with pytest.raises(InputError, match=r"baselines\.a_llmrec\.max_tokens is 64"):
         PromptWriter(titles, tokenizer, 32, 64).write(history, candidates, None)
-
-
-def test_titles_that_the_cut_makes_alike_keep_more() -> None:
-    same = ["A cream for dry hands, rose", "A cream for dry hands, mint", "Soap"]
-    assert distinct_titles(same, 16) == ["A cream for dry hands, rose", "A cream for dry hands, mint", "Soap"]
-    assert distinct_titles([*same[:1], "Soap", "Soap"], 16) == ["A cream for dry", "Soap", "Soap"]
 
 
 def test_alignment_brings_each_item_to_its_own_text() -> None:

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from pulse_core.artifacts import write_json
 from pulse_core.generation.requests import Completion, Message, Request, Sampling
 from pulse_core.generation.transformers_engine import TransformersGenerator
-from tests.workflow.tiny_models import save_language_model
+from tests.workflow.tiny_models import FAMILIES, save_language_model
 
 GREEDY = Sampling(max_new_tokens=10, temperature=0.0, top_p=1.0, top_k=50)
 WARM = Sampling(max_new_tokens=10, temperature=1.0, top_p=0.95, top_k=40)
@@ -22,12 +22,13 @@ def request(question: str, sampling: Sampling = GREEDY, samples: int = 1, seed: 
 
 
 QUESTIONS = ["Bought: a red lipstick", "Bought: oat milk, oat milk, and then some more oat milk", "Bought: dice"]
+TEXTS = [*QUESTIONS, "Looks for a gift that shines, so it fits next."]
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("models") / "causal"
-    save_language_model(directory, [*QUESTIONS, "Looks for a gift that shines, so it fits next."])
+    save_language_model(directory, TEXTS)
     write_json(directory / "origin.json", {"name": "tiny", "sha256": ["ab12"]})
     return directory
 
@@ -62,6 +63,23 @@ def test_greedy_texts_and_log_probabilities_equal_plain_generation(
         assert got[0].text == want.text
         assert got[0].tokens == want.tokens
         assert got[0].mean_logprob == pytest.approx(want.mean_logprob, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("family", "changes"),
+    [(family, {}) for family in FAMILIES]
+    + [("gemma3_text", {"sliding_window": 512}), ("phi3", {"sliding_window": 512})],
+)
+def test_every_family_writes_what_plain_generation_writes(tmp_path: Path, family: str, changes: dict[str, int]) -> None:
+    """FAMILIES' windows are shorter than the prompts, so no prefix can be shared; others share it."""
+    save_language_model(tmp_path, TEXTS, **{**FAMILIES[family], **changes})
+    write_json(tmp_path / "origin.json", {"name": "tiny", "sha256": ["ab12"]})
+    generator = TransformersGenerator(tmp_path, "float32", 8)
+    asked = [request(question) for question in QUESTIONS]
+    for (got,), one in zip(generator.generate(asked), asked, strict=True):
+        want = plain(tmp_path, generator, one)
+        assert (got.text, got.tokens) == (want.text, want.tokens)
+        assert got.mean_logprob == pytest.approx(want.mean_logprob, abs=1e-4)
 
 
 def test_samples_do_not_depend_on_company_or_order(generator: TransformersGenerator) -> None:

@@ -1,6 +1,7 @@
 """`generation.engine: auto`, and what an artifact says of the engine that wrote it."""
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +44,13 @@ def test_auto_wants_a_gpu_and_the_package_and_says_what_it_took(
 def test_a_named_engine_that_is_missing_is_no_other_one(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="make setup TORCH=cuda"):
+        make_generator(GenerationSettings(engine="vllm"), tmp_path)
+
+
+def test_vllm_refuses_a_family_it_is_not_tested_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    (tmp_path / "config.json").write_text('{"model_type": "granite"}')
+    with pytest.raises(InputError, match=r"llama and phi3, but models\.slm is granite: set generation\.engine: transf"):
         make_generator(GenerationSettings(engine="vllm"), tmp_path)
 
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.functional import cross_entropy
-from transformers import Phi3Config
 
 from pulse_core.errors import InputError
 from pulse_core.ranking.layout import collate
@@ -14,7 +13,7 @@ from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.packing import PackedQuestion, Question, pack
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.ranking.training import Asked, load_ranker, save_ranker, score, train
-from tests.workflow.tiny_models import save_language_model
+from tests.workflow.tiny_models import FAMILIES, save_language_model
 
 WORDS = ["rose cream", "oat soap", "red lipstick", "sun lotion", "mint balm", "silk mask", "nail file", "lash curler"]
 
@@ -84,11 +83,15 @@ def test_packed_equals_ten_plain_sequences(model: Path, head: str, adapted: int 
     check_packed_equals_plain(disturbed(model, head=head, adapted_layers=adapted, attention=attention))
 
 
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("head", ["likelihood", "scalar"])
-def test_packed_equals_plain_on_the_paper_models_architecture(tmp_path: Path, head: str) -> None:
-    """Phi-3: queries, keys and values are one matrix, so are gate and up."""
-    save_language_model(tmp_path / "causal", TEXTS, Phi3Config)
-    check_packed_equals_plain(disturbed(tmp_path / "causal", head=head))
+@pytest.mark.parametrize(("adapted", "attention"), [(3, "sdpa"), (None, "sdpa"), (3, "eager")])
+def test_packed_equals_plain_in_every_family(
+    tmp_path: Path, family: str, head: str, adapted: int | None, attention: str
+) -> None:
+    """Rotary embeddings and windows per layer, multipliers, scaled and capped logits, fused projections."""
+    save_language_model(tmp_path, TEXTS, **FAMILIES[family])
+    check_packed_equals_plain(disturbed(tmp_path, head=head, adapted_layers=adapted, attention=attention))
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])

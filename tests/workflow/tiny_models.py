@@ -5,12 +5,54 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, BertConfig, BertModel, LlamaConfig, Phi3Config, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    BertConfig,
+    BertModel,
+    Gemma3TextConfig,
+    GraniteConfig,
+    LlamaConfig,
+    Phi3Config,
+    PretrainedConfig,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen3Config,
+)
 
 CHAT = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
+LOCAL, GLOBAL = "sliding_attention", "full_attention"
+# The model types that models.slm may have, each with what sets its family apart; windows are shorter than the texts.
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llama": {"architecture": LlamaConfig, "num_hidden_layers": 4},
+    "phi3": {"architecture": Phi3Config, "num_hidden_layers": 4, "sliding_window": 8},
+    "qwen2": {
+        "architecture": Qwen2Config,
+        "num_hidden_layers": 4,
+        "use_sliding_window": True,
+        "sliding_window": 8,
+        "max_window_layers": 2,
+    },
+    "qwen3": {"architecture": Qwen3Config, "num_hidden_layers": 4, "head_dim": 24},
+    "gemma3_text": {
+        "architecture": Gemma3TextConfig,
+        "num_hidden_layers": 4,
+        "head_dim": 16,
+        "sliding_window": 8,
+        "layer_types": [LOCAL, LOCAL, GLOBAL, LOCAL],
+        "final_logit_softcapping": 2.0,
+    },
+    "granite": {
+        "architecture": GraniteConfig,
+        "num_hidden_layers": 4,
+        "embedding_multiplier": 12.0,
+        "logits_scaling": 0.1,
+        "residual_multiplier": 0.5,
+        "attention_multiplier": 0.1,
+    },
+}
 SPECIAL = ["<pad>", "<|im_start|>", "<|im_end|>"]
 
 
@@ -33,7 +75,7 @@ def tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
 def save_language_model(
     directory: Path,
     texts: list[str],
-    architecture: type[LlamaConfig] | type[Phi3Config] = LlamaConfig,
+    architecture: type[PretrainedConfig] = LlamaConfig,
     **sizes: Any,
 ) -> None:
     """Two layers of a Llama, which is SmolLM2's architecture, or a Phi-3, which is Phi-4-mini's; `sizes` change it."""

@@ -6,10 +6,9 @@ from typing import Any
 
 from pulse_core.errors import InputError
 from pulse_core.ranking.packing import PackedQuestion
-from pulse_core.texts import shorten
+from pulse_core.texts import distinct_titles, shorten
 
 USER = -1  # instead of an item code: the user's slot
-LONGER = 16  # characters more for titles that read alike
 
 
 @dataclass(frozen=True)
@@ -22,18 +21,6 @@ class SoftPrompt:
     def answer(self, place: int) -> "SoftPrompt":
         """The same prompt with a single answer, as used in training."""
         return replace(self, packed=PackedQuestion(self.packed.prefix, [self.packed.candidates[place]]))
-
-
-def distinct_titles(titles: Sequence[str], limit: int) -> list[str]:
-    """Titles cut to `limit` characters, or less harshly where the cut makes two of them one: that would be a tie."""
-    limits = [limit] * len(titles)
-    while True:
-        shown = [shorten(title, limit) for title, limit in zip(titles, limits, strict=True)]
-        alike = [i for i, title in enumerate(shown) if shown.count(title) > 1 and len(titles[i]) > limits[i]]
-        if not alike:
-            return shown
-        for i in alike:
-            limits[i] += LONGER
 
 
 class PromptWriter:

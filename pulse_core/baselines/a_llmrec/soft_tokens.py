@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from pulse_core.baselines.a_llmrec.prompts import USER, SoftPrompt
 from pulse_core.models import device
 from pulse_core.precision import arithmetic
+from pulse_core.ranking.decoder import attention_inputs, logits_at
 from pulse_core.ranking.layout import Batch, collate
 from pulse_core.ranking.likelihood import token_log_probabilities
 
@@ -67,12 +68,7 @@ class FrozenLanguageModel:
         where = torch.cat([row[users], row[items]]).to(place), torch.cat([index[users], index[items]]).to(place)
         embedded = embedded.index_put(where, soft.to(embedded.dtype))
         with torch.autocast(place.type, torch.bfloat16, enabled=self.dtype == "bfloat16"):
-            read = self.model.model(
-                inputs_embeds=embedded,
-                attention_mask=batch.mask.to(place),
-                position_ids=batch.positions.to(place),
-                use_cache=False,
-            ).last_hidden_state
             # Only where an answer's token follows: the vocabulary is wide.
-            logits = self.model.lm_head(read[batch.source[:, 0], batch.source[:, 1]])  # (T, V)
+            inputs = attention_inputs(self.model.config, batch, place)
+            logits = logits_at(self.model, self.model.model, batch.source, inputs_embeds=embedded, **inputs)
         return token_log_probabilities(logits, batch.predicted.to(place)), batch
