@@ -48,3 +48,6 @@ localrules:
     all,
     download,
     models,
+
+
+wiring.check_targets()

@@ -114,6 +114,14 @@ def test_devices_are_those_that_were_assigned_or_all_of_the_machine(
     assert allowed_devices() == machine_devices()
 
 
+def test_a_gpu_under_wsl2_is_known_by_its_driver(tmp_path: Path) -> None:
+    """/dev/dxg is there with a GPU of any make, libcuda only with NVIDIA's."""
+    (tmp_path / "dxg").touch()
+    assert machine_devices(tmp_path, tmp_path / "libcuda.so.1") == []
+    (tmp_path / "libcuda.so.1").touch()
+    assert machine_devices(tmp_path, tmp_path / "libcuda.so.1") == ["0"]
+
+
 def held(job: SimpleNamespace) -> str | None:
     """CUDA_VISIBLE_DEVICES of a job."""
     with job_devices(job):

@@ -44,6 +44,33 @@ def test_a_target_of_an_unknown_domain_is_told_which_there_are(plain: Workspace)
     assert "MissingRuleException" not in told
 
 
+@pytest.mark.parametrize(
+    ("target", "nearest"),
+    [
+        ("results/luxury/rankers/x/predictions.parquet", "results/luxury/rankers/no_reason/predictions.parquet"),
+        ("results/luxury", "results/luxury/hr1.json"),
+        ("results/luxury/hr1.jsn", "results/luxury/hr1.json"),
+    ],
+)
+def test_an_unknown_target_is_answered_with_the_nearest(plain: Workspace, target: str, nearest: str) -> None:
+    message = plain.run("-n", target=target, fails=True)
+    assert f"{target}: no rule makes this" in message and f"\n  {nearest}\n" in message
+    assert "MissingRuleException" not in message and "Traceback" not in message
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "line"),
+    [
+        ("results/luxury/selected/distilbert.parquet", "seed=1", "models.distilbert is null, but this call needs it"),
+        ("results/luxury/hr1.json", "prompts.base=nowhere.j2", "prompts.base: nowhere.j2 is not there"),
+        ("results/mine/hr1.json", "domains={mine: null}", "domains.mine is null, which removes the domain"),
+    ],
+)
+def test_what_is_missing_is_named_without_a_traceback(plain: Workspace, target: str, value: str, line: str) -> None:
+    message = plain.run("-n", "--config", value, target=target, fails=True)
+    assert f"{line}" in message and "Traceback" not in message and ".py" not in message.split("snakemake: ")[-1]
+
+
 @pytest.mark.parametrize("domain", ["shop", "luxury"])
 def test_a_domain_of_your_own_is_told_where_to_put_its_files(plain: Workspace, domain: str) -> None:
     own = ["--config", f"domains={{{domain}: {{source: files}}}}"]

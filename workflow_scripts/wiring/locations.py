@@ -1,10 +1,8 @@
-"""Where the configuration's own files lie: prompt templates and raw reviews."""
+"""Locations of the files that a configuration names: prompt templates and raw reviews."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from snakemake.exceptions import WorkflowError
 
 from pulse_core.config import Config
 from pulse_core.data.sources import RAW_NAMES, find_raw, missing_files_message
@@ -12,18 +10,22 @@ from pulse_core.errors import InputError
 from workflow_scripts.wiring.raw_digests import digests
 
 
-def readable(function: Callable[..., Any], *arguments: Any) -> Any:
-    """`function`'s errors that a user can mend, as Snakemake shows them without a traceback."""
+def or_exit(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call `function`; an InputError ends the call with its message alone, where Snakemake would print a traceback.
+
+    Raises:
+        SystemExit: with the message and status 1.
+    """
     try:
         return function(*arguments)
     except InputError as error:
-        raise WorkflowError(str(error)) from None
+        raise SystemExit(f"snakemake: {error}") from None
 
 
 def here_or_in_checkout(configured: str, root: Path) -> Path:
-    """A path of the configuration: below the working directory or, if it is only there, below the checkout `root`."""
+    """A configured path, relative to the working directory or, if it exists only there, to the checkout `root`."""
     path = Path(configured)
-    # Relative where it can be: an absolute path would rerun stages after the checkout moves.
+    # Relative if possible: an absolute path would rerun stages after the checkout moves.
     return root / path if not path.exists() and (root / path).exists() else path
 
 
@@ -34,12 +36,12 @@ class RawFiles:
         self._settings, self._root = settings, root
 
     def files(self, wildcards: Any) -> dict[str, str]:
-        """Raw review and metadata file of a domain.
+        """Review and metadata file of a domain.
 
         Raises:
-            WorkflowError: the domain reads real reviews and they are not there; says what to fetch, and whereto.
+            SystemExit: the domain's real reviews are missing; says what to fetch, and where to put it.
         """
-        return readable(self._files, str(wildcards.domain))
+        return or_exit(self._files, str(wildcards.domain))
 
     def _files(self, domain: str) -> dict[str, str]:
         directory, source = self.directory(domain), self._settings.domains[domain].source
@@ -62,7 +64,7 @@ class RawFiles:
         return {} if synthetic else digests(self.files(wildcards))
 
     def directory(self, domain: str) -> Path:
-        """Where the raw files of a domain lie."""
+        """Directory of a domain's raw files."""
         synthetic = self._settings.domains[domain].source == "synthetic"
         return (Path("resources/synthetic") if synthetic else self.root()) / domain
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pulse_core.config import Config
+from workflow_scripts.wiring.locations import or_exit
 from workflow_scripts.wiring.prepared_models import PreparedModels
 
 ORACLE = "_oracle"
@@ -25,7 +26,7 @@ class Scorers:
         scorer = self.name(wildcards)
         if scorer == "thought_space":
             return f"results/{wildcards.domain}/thought_space"
-        return str(Path(self._models.weights(scorer)).parent) if scorer in FROZEN else ""
+        return str(Path(or_exit(self._models.weights, scorer)).parent) if scorer in FROZEN else ""
 
     def weights(self, wildcards: Any) -> list[str]:
         """The weights in that directory."""

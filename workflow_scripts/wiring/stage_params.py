@@ -5,7 +5,8 @@ from typing import Any
 
 from pulse_core.code_version import code_version
 from pulse_core.config import Config
-from workflow_scripts.wiring.locations import here_or_in_checkout
+from pulse_core.errors import InputError
+from workflow_scripts.wiring.locations import here_or_in_checkout, or_exit
 
 SCRIPTS = "workflow_scripts"
 
@@ -29,5 +30,15 @@ class StageParams:
         return {key: value for key, value in self.plain(section).items() if key in keys}
 
     def template(self, name: str) -> str:
-        """Path of a configured prompt template."""
-        return str(here_or_in_checkout(getattr(self.settings.prompts, name), self._root))
+        """Path of a configured prompt template.
+
+        Raises:
+            SystemExit: it is not there.
+        """
+        return str(or_exit(self._template, name))
+
+    def _template(self, name: str) -> Path:
+        file = here_or_in_checkout(getattr(self.settings.prompts, name), self._root)
+        if not file.is_file():
+            raise InputError(f"prompts.{name}: {file} is not there")
+        return file
