@@ -1,8 +1,9 @@
 """The version of a script's code: a hash of what its file, and every module of this repository behind it, mean.
 
 Snakemake reruns a rule when its params change, and it doesn't see imported modules. With this hash in the params of
-each rule, a changed statement reruns the stages that use it and no others. Comments, docstrings, formatting and
-imports for type checkers alone don't count; modules imported for their settings or types do, because their code runs.
+each rule, a changed statement reruns the stages that use it and no others. YAML files beside an imported module count
+by their values. Comments, docstrings, formatting and imports for type checkers alone don't count; modules imported for
+their settings or types do, because their code runs.
 """
 
 import ast
@@ -11,18 +12,21 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+import yaml
+
 PACKAGES = ("pulse_core", "workflow_scripts")
 # What surrounds a script's call (log, threads, devices, processes) changes no artifact: an edit there reruns nothing.
 AROUND = "workflow_scripts/job"
 
 
 def module_files(module: str, root: Path) -> list[Path]:
-    """The files that importing the dotted `module` runs: its parents' `__init__.py` and its own file."""
+    """The files that importing the dotted `module` runs, or may read: its own, its packages' `__init__.py` and YAML."""
     parts = module.split(".")
     files = []
     for depth in range(1, len(parts) + 1):
         path = root.joinpath(*parts[:depth])
         files += [file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()]
+        files += path.glob("*.yaml")
     return files
 
 
@@ -83,7 +87,10 @@ def imported_modules(source: ast.AST, package: str) -> Iterator[str]:
 
 @cache
 def _read(file: Path, root: Path) -> tuple[bytes, tuple[Path, ...]]:
-    """The hash of one file and the files of PACKAGES it imports directly."""
+    """The hash of one file and the files of PACKAGES it imports directly; of a YAML file, the hash of its values."""
+    if file.suffix == ".yaml":
+        values = yaml.load(file.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return hashlib.sha256(repr(values).encode()).digest(), ()
     source = ast.parse(file.read_bytes())
     package = ".".join(file.relative_to(root).parent.parts)
     direct = {path for name in imported_modules(source, package) for path in module_files(name, root)} - {file}

@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_va
 from pulse_core.baselines.settings.all import BaselinesSettings
 from pulse_core.data.settings import CorpusSettings, DownloadSettings, SplitSettings
 from pulse_core.data.sources import CATEGORIES
-from pulse_core.data.synthetic.drivers import GROUPS
+from pulse_core.data.synthetic.vocabulary import GROUPS
 from pulse_core.data.synthetic_settings import SyntheticSettings
 from pulse_core.errors import InputError
 from pulse_core.evaluation.settings import EvaluationSettings

@@ -70,6 +70,20 @@ def test_touching_and_unrelated_edits_change_nothing(tree: Path) -> None:
     assert version(tree, "scripts/one.py") == before
 
 
+def test_yaml_beside_an_imported_module_counts_by_its_values(tree: Path) -> None:
+    data = tree / "pulse_core/a/words.yaml"
+    data.write_text("words: [one, two]\n")
+    one, two = version(tree, "scripts/one.py"), version(tree, "scripts/two.py")
+    data.write_text("# Some words.\nwords:\n  - one\n  - two\n")
+    assert version(tree, "scripts/one.py") == one
+    data.write_text("words: [one, three]\n")
+    assert version(tree, "scripts/one.py") != one
+    assert version(tree, "scripts/two.py") == two
+    vocabulary = "pulse_core/data/synthetic/vocabulary.yaml"
+    assert vocabulary in code_of(ROOT / "workflow_scripts/synthetic_raw.py")
+    assert vocabulary not in code_of(ROOT / "workflow_scripts/examples.py")
+
+
 SOURCE = '''"""What it is for."""
 from typing import TYPE_CHECKING
 

@@ -16,9 +16,16 @@ from pulse_core.artifacts import read_json
 from pulse_core.data.synthetic import generate_domain
 from pulse_core.data.synthetic import reviews as review_texts
 from pulse_core.data.synthetic.behaviour import BLOCK, simulate_block
-from pulse_core.data.synthetic.catalogue import DRIVERS, domain_drivers, make_catalogue
-from pulse_core.data.synthetic.drivers import GROUPS
-from pulse_core.data.synthetic.vocabulary import BRAND_ENDS, BRAND_STARTS, BRAND_TAILS, KINDS, VARIANTS
+from pulse_core.data.synthetic.catalogue import domain_drivers, make_catalogue
+from pulse_core.data.synthetic.vocabulary import (
+    BRAND_ENDS,
+    BRAND_STARTS,
+    BRAND_TAILS,
+    DRIVERS,
+    GROUPS,
+    KINDS,
+    VARIANTS,
+)
 from pulse_core.data.synthetic_settings import DirtSettings, SyntheticSettings
 from pulse_core.errors import InputError
 
@@ -234,13 +241,8 @@ def test_no_other_word_of_the_generator_names_a_driver() -> None:
         value for name, value in vars(review_texts).items() if name.isupper() and isinstance(value, tuple)
     )
     kinds = itertools.chain.from_iterable((kind.name, *kind.sizes) for each in KINDS.values() for kind in each)
-    brands = (
-        start + end
-        for domain in GROUPS
-        for start in BRAND_STARTS[domain].split("|")
-        for end in BRAND_ENDS[domain].split("|")
-    )
-    others = [word for table in (VARIANTS, BRAND_TAILS) for words in table.values() for word in words.split("|")]
+    brands = (start + end for domain in GROUPS for start in BRAND_STARTS[domain] for end in BRAND_ENDS[domain])
+    others = [word for table in (VARIANTS, BRAND_TAILS) for words in table.values() for word in words]
     for words in (*frames, *kinds, *brands, *others):
         assert not [d.name for d in DRIVERS if names_driver(words, d.keywords)], words
 

@@ -1,26 +1,27 @@
 """The synthetic catalogue: items with brand, kind, price and drivers, and the titles and texts that show them."""
 
 import html
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pulse_core.data.synthetic import drivers_everywhere, drivers_special
-from pulse_core.data.synthetic.drivers import GROUPS, Driver
 from pulse_core.data.synthetic.vocabulary import (
     BRAND_ENDS,
     BRAND_STARTS,
     BRAND_TAILS,
     CATEGORIES,
+    DRIVERS,
     GROUP_CATEGORIES,
+    GROUPS,
     KINDS,
     VARIANTS,
+    Driver,
     Kind,
 )
 from pulse_core.data.synthetic_settings import SyntheticSettings
 from pulse_core.seeding import derive_seed
 
-DRIVERS = drivers_everywhere.DRIVERS + drivers_special.DRIVERS
 HEADLINE = 1.0
 """Strength of a driver that the title names."""
 BACKGROUND = 0.6
@@ -75,8 +76,8 @@ def synthetic_id(prefix: str, number: int, length: int) -> str:
 
 def _brands(domain: str, count: int, rng: np.random.Generator) -> tuple[str, ...]:
     """Invented brands, each with a first word of its own as far as the syllables reach."""
-    names = [start + end for start in BRAND_STARTS[domain].split("|") for end in BRAND_ENDS[domain].split("|")]
-    tails = BRAND_TAILS[domain].split("|")
+    names = [start + end for start in BRAND_STARTS[domain] for end in BRAND_ENDS[domain]]
+    tails = BRAND_TAILS[domain]
     order = rng.permutation(len(names))
     chosen = []
     for place in range(count):
@@ -94,13 +95,13 @@ def _pick_drivers(kind: Kind, lean: np.ndarray, drivers: tuple[Driver, ...], rng
     return rng.choice(len(drivers), size=count, replace=False, p=weights / weights.sum())
 
 
-def _one(words: tuple[str, ...], rng: np.random.Generator) -> str:
+def _one(words: Sequence[str], rng: np.random.Generator) -> str:
     return words[int(rng.integers(len(words)))]
 
 
 def _title(brand: str, kind: Kind, named: list[Driver], rng: np.random.Generator) -> str:
     """Brand, variant, drivers, kind and size in one of the orders that sellers use; twelve words at most."""
-    variant = _one(tuple(VARIANTS[kind.group].split("|")), rng)
+    variant = _one(VARIANTS[kind.group], rng)
     words = [_one(driver.titles_for(kind.group), rng) for driver in named]
     size = _one(kind.sizes, rng)
     if kind.group == "game":

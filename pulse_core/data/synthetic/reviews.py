@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pulse_core.data.synthetic.drivers import Driver
+from pulse_core.data.synthetic.vocabulary import Driver
 
 RATINGS_MET = np.array([5, 5, 5, 5, 5, 5, 5, 4, 4, 4], dtype=np.int64)
 RATINGS_MISSED = np.array([3, 3, 3, 3, 2, 2, 2, 1, 1, 1], dtype=np.int64)

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from pulse_core.artifacts import whole_file, write_json
 from pulse_core.data.synthetic.behaviour import BLOCK, simulate_block
 from pulse_core.data.synthetic.catalogue import Catalogue, make_catalogue
-from pulse_core.data.synthetic.drivers import GROUPS
 from pulse_core.data.synthetic.raw_files import metadata_lines, review_lines, user_id
+from pulse_core.data.synthetic.vocabulary import GROUPS
 from pulse_core.data.synthetic_settings import SyntheticSettings
 from pulse_core.errors import InputError
 from pulse_core.progress import progress
