@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from pulse_core.data.formats import line_blocks
-from pulse_core.data.raw_reader import Malformed, Record, item_id_of, parse_object
+from pulse_core.data.json_lines import Record, parse_object
+from pulse_core.data.raw_reader import Malformed, item_id_of
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.text import clean_title, cut_at_word, plain_text, price_of
 from pulse_core.errors import InputError

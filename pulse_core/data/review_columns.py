@@ -1,9 +1,9 @@
 """First pass over the reviews: only integer columns are kept, so memory grows with rows, not with texts."""
 
 import hashlib
+import itertools
 import logging
 from array import array
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pulse_core.data.formats import line_blocks
-from pulse_core.data.quick_lines import Key, ParsedBlock, mask_of, parse_block
+from pulse_core.data.json_lines import NOT_UTF8, Field, ParsedLines, is_utf8, parse_lines, parse_object
 from pulse_core.data.raw_reader import (
     DAY_KEY,
     FIRST_MILLISECONDS,
@@ -24,12 +24,10 @@ from pulse_core.data.raw_reader import (
     TIME_KEYS,
     USER_KEYS,
     Malformed,
-    item_id_of,
-    parse_object,
+    identifier,
     rating_of,
     time_of,
     unread_time,
-    user_id_of,
 )
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.errors import InputError
@@ -38,12 +36,7 @@ log = logging.getLogger("pulse")
 NO_TIME = -(1 << 63)  # the least int64
 LOWEST_RATING, HIGHEST_RATING = 1, 5
 ROWS_PER_DICTIONARY = 1 << 19
-KEYS = (
-    Key(USER_KEYS, pa.string()),
-    Key(ITEM_KEYS, pa.string()),
-    Key(RATING_KEYS, pa.float64()),
-    Key(TIME_KEYS, pa.int64()),
-)
+FIELDS = (Field(USER_KEYS), Field(ITEM_KEYS), Field(RATING_KEYS), Field((*TIME_KEYS, DAY_KEY)))
 
 
 @dataclass(frozen=True)
@@ -87,6 +80,17 @@ class ReviewColumns:
         return replace(self, **columns)
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """The usable rows of one block: (rows,) each."""
+
+    users: pa.Array
+    items: pa.Array
+    stars: NDArray[np.float64]
+    milliseconds: NDArray[np.int64]
+    positions: NDArray[np.int64]
+
+
 class _Columns:
     """The columns as they grow, a block of lines at a time."""
 
@@ -99,52 +103,76 @@ class _Columns:
         self.unread_time = ""
         self._lines_before = 0
 
-    def add(self, block: bytes, parsed: ParsedBlock) -> None:
+    def add(self, block: bytes) -> None:
         """Take the rows of a block of whole lines."""
-        users, items, _, times = parsed.columns
-        usual = pc.and_(pc.greater_equal(times, 0), pc.less(times, FIRST_MILLISECONDS * 1000)).fill_null(False)
-        parsed = parsed.without(~mask_of(usual) | _missing(users) | _missing(items))
-        seconds = parsed.columns[3].to_numpy()
-        milliseconds = np.where(seconds < FIRST_MILLISECONDS, seconds * 1000, seconds)
-        parsed = replace(parsed, columns=[*parsed.columns[:3], pa.array(milliseconds)])
-        rows = parsed.joined(list(self._plain_rows(block, parsed)))
-        users, items, ratings, times = rows.columns
-        time = times.fill_null(NO_TIME).to_numpy()
-        stars = ratings.fill_null(np.nan).to_numpy()
-        in_range = (stars >= LOWEST_RATING) & (stars <= HIGHEST_RATING)
-        self.users.add(users)
-        self.items.add(items)
-        self.out_of_range += int((~in_range & ~np.isnan(stars)).sum())
-        self.ratings.frombytes(np.where(in_range, stars, np.nan).astype(np.float32).tobytes())
-        self.times.frombytes(time.tobytes())
+        lines = block.split(b"\n")
+        parsed = parse_lines(lines, FIELDS)
+        faults = parsed.faults
+        if not is_utf8(block):  # msgspec does not check the fields it skips
+            parsed, faults = _without_other_encodings(lines, parsed)
+        rows = _usual_rows(parsed) or self._unusual_rows(lines, parsed, faults)
+        for position, why in sorted(faults):
+            self.malformed.add(self._lines_before + position + 1, lines[position], why)
+        self.users.add(rows.users)
+        self.items.add(rows.items)
+        in_range = (rows.stars >= LOWEST_RATING) & (rows.stars <= HIGHEST_RATING)
+        self.out_of_range += int((~in_range & ~np.isnan(rows.stars)).sum())
+        self.ratings.frombytes(np.where(in_range, rows.stars, np.nan).astype(np.float32).tobytes())
+        self.times.frombytes(rows.milliseconds.tobytes())
         self.rows.frombytes((rows.positions + self._lines_before).tobytes())
-        self.malformed.lines += len(time)
+        self.malformed.lines += len(rows.positions) + len(faults)
         if (wanted := self.malformed.quoted_lines - len(self.timeless)) > 0:
-            for position in rows.positions[time == NO_TIME][:wanted].tolist():
-                self.timeless.append((self._lines_before + position + 1, parsed.line(block, position)))
-        self._lines_before += len(parsed.starts) - 1
+            for position in rows.positions[rows.milliseconds == NO_TIME][:wanted].tolist():
+                self.timeless.append((self._lines_before + position + 1, lines[position]))
+        self._lines_before += len(lines)
 
-    def _plain_rows(self, block: bytes, parsed: ParsedBlock) -> Iterator[tuple[int, str, str, float, int | None]]:
-        """(line, user, item, rating, time) of the odd lines that can be used; the others are counted and quoted."""
-        for position in parsed.odd.tolist():
-            line = parsed.line(block, position)
-            if not line or line.isspace():
-                continue
+    def _unusual_rows(self, lines: list[bytes], parsed: ParsedLines, faults: list[tuple[int, str]]) -> _Rows:
+        """The rows of a block, value by value; appends those that cannot be used to `faults`."""
+        rows = []
+        for position, user, item, rating, time in zip(parsed.positions.tolist(), *parsed.columns, strict=True):
             try:
-                record = parse_object(line)
-                user, item = user_id_of(record), item_id_of(record)
-                rating, time = rating_of(record), time_of(record)
+                ids = identifier(user, "user"), identifier(item, "item (asin)")
+                rows.append((position, *ids, rating_of(rating), milliseconds := time_of(time)))
             except ValueError as error:
-                self.malformed.lines += 1
-                self.malformed.add(self._lines_before + position + 1, line, str(error))
+                faults.append((position, str(error)))
                 continue
-            if time is None and not self.unread_time and (key := unread_time(record)):
-                self.unread_time = f"line {self._lines_before + position + 1} has {key}"
-            yield position, user, item, rating, time
+            if milliseconds is None and not self.unread_time:
+                key = unread_time(parse_object(lines[position]), FIELDS[3].names)
+                self.unread_time = f"line {self._lines_before + position + 1} has {key}" if key else ""
+        positions, users, items, stars, times = zip(*rows, strict=True) if rows else ((),) * 5
+        return _Rows(
+            pa.array(users, pa.string()),
+            pa.array(items, pa.string()),
+            np.array(stars, np.float64),
+            np.array([NO_TIME if time is None else time for time in times], np.int64),
+            np.array(positions, np.int64),
+        )
 
 
-def _missing(ids: pa.Array) -> NDArray[np.bool_]:
-    return mask_of(pc.equal(pc.binary_length(ids), 0).fill_null(True))
+def _without_other_encodings(lines: list[bytes], parsed: ParsedLines) -> tuple[ParsedLines, list[tuple[int, str]]]:
+    kept = np.array([is_utf8(lines[position]) for position in parsed.positions.tolist()], bool)
+    columns = [list(itertools.compress(column, kept)) for column in parsed.columns]
+    faults = [*parsed.faults, *((position, NOT_UTF8) for position in parsed.positions[~kept].tolist())]
+    return ParsedLines(columns, parsed.positions[kept], faults), faults
+
+
+def _usual_rows(parsed: ParsedLines) -> _Rows | None:
+    """The rows of a block whose ids are texts and whose times are seconds or milliseconds; None for any other."""
+    users, items, stars, times = parsed.columns
+    try:
+        ids = pa.array(users, pa.string()), pa.array(items, pa.string())
+        ratings, time_column = pa.array(stars, pa.float64()), pa.array(times)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return None
+    if any(column.null_count or pc.min(pc.binary_length(column)).as_py() == 0 for column in ids):
+        return None
+    if time_column.type != pa.int64() or time_column.null_count:
+        return None
+    seconds = time_column.to_numpy()
+    if seconds.min() < 0 or seconds.max() >= FIRST_MILLISECONDS * 1000:
+        return None
+    milliseconds = np.where(seconds < FIRST_MILLISECONDS, seconds * 1000, seconds)
+    return _Rows(*ids, ratings.fill_null(np.nan).to_numpy(), milliseconds, parsed.positions)
 
 
 def _encoded(arrays: list[pa.Array]) -> pa.Array:
@@ -200,7 +228,7 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     found = _Columns(malformed)
     digest = hashlib.sha256()
     for block in line_blocks(path, digest):
-        found.add(block, parse_block(block, KEYS))
+        found.add(block)
     users, user_names = found.users.finish()
     items, item_names = found.items.finish()
     columns = ReviewColumns(

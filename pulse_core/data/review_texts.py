@@ -1,7 +1,6 @@
 """Second pass over the reviews: headlines and texts of the rows that survived, as plain text, streamed to disk."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,14 @@ from numpy.typing import NDArray
 from pulse_core.artifacts import marked, whole_file
 from pulse_core.data.ahead import ahead
 from pulse_core.data.formats import line_blocks
-from pulse_core.data.quick_lines import Key, line_starts, parse_block
-from pulse_core.data.raw_reader import SUMMARY_KEYS, TEXT_KEYS, parse_object, summary_of, text_of
+from pulse_core.data.json_lines import Field, parse_lines
+from pulse_core.data.raw_reader import SUMMARY_KEYS, TEXT_KEYS
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.text import as_text, cut_at_word, plain_text
 from pulse_core.errors import InputError
 
 REVIEW_SCHEMA = pa.schema([("user", pa.int32()), ("item", pa.int32()), ("summary", pa.string()), ("text", pa.string())])
-KEYS = (Key(SUMMARY_KEYS, pa.string()), Key(TEXT_KEYS, pa.string()))
+FIELDS = (Field(SUMMARY_KEYS, is_text=True), Field(TEXT_KEYS, is_text=True))
 # Bytes that plain_text may have something to do about: whatever is not ASCII or no printable, and what begins an
 # entity, a tag or one of the shop's marks.
 _TO_CLEAN = np.ones(256, dtype=bool)
@@ -52,39 +51,24 @@ def clean_column(raw: pa.Array, limit: int) -> pa.Array:
     return pc.replace_with_mask(column, mask, pa.array(cleaned, pa.string()))
 
 
-@dataclass(frozen=True)
-class _Lines:
-    """Surviving lines of one block, joined, and their numbers (1-based) in the file."""
-
-    block: bytes
-    numbers: NDArray[np.int64]
-
-
-def _surviving_lines(path: Path, rows: NDArray[np.int64]) -> Iterator[_Lines]:
-    """The lines at `rows` (0-based, increasing), many at a time; the others are never looked into."""
+def _surviving_lines(path: Path, rows: NDArray[np.int64]) -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
+    """The lines at `rows` (0-based, increasing) and their numbers (1-based), many at a time."""
     before = position = 0
     for block in line_blocks(path):
-        starts = line_starts(block)
-        end = int(np.searchsorted(rows, before + len(starts) - 1))
+        lines = block.split(b"\n")
+        end = int(np.searchsorted(rows, before + len(lines)))
         if end > position:
-            chosen = rows[position:end] - before
-            pieces = zip(starts[chosen].tolist(), (starts[chosen + 1] - 1).tolist(), strict=True)
-            yield _Lines(b"\n".join([block[a:b] for a, b in pieces]), rows[position:end] + 1)
-        before, position = before + len(starts) - 1, end
+            yield [lines[row] for row in (rows[position:end] - before).tolist()], rows[position:end] + 1
+        before, position = before + len(lines), end
 
 
-def _words(path: Path, lines: _Lines, limit: int) -> list[pa.Array]:
+def _words(path: Path, lines: list[bytes], numbers: NDArray[np.int64], limit: int) -> list[pa.Array]:
     """[summaries, texts] of the lines as plain text."""
-    parsed = parse_block(lines.block, KEYS)
-    plain = []
-    for position in parsed.odd.tolist():
-        try:
-            record = parse_object(parsed.line(lines.block, position))
-        except ValueError as error:
-            number = lines.numbers[position]
-            raise InputError(f"{path}, line {number} could be read once and cannot be read again: {error}") from error
-        plain.append((position, as_text(summary_of(record)), as_text(text_of(record))))
-    return [clean_column(column, limit) for column in parsed.joined(plain).columns]
+    parsed = parse_lines(lines, FIELDS)
+    if parsed.faults:
+        position, why = parsed.faults[0]
+        raise InputError(f"{path}, line {numbers[position]} could be read once and cannot be read again: {why}")
+    return [clean_column(pa.array(map(as_text, column), pa.string()), limit) for column in parsed.columns]
 
 
 def _row_groups(words: Iterable[list[pa.Array]], size: int) -> Iterator[list[pa.Array]]:
@@ -113,7 +97,8 @@ def write_reviews(
     InputError where a line is not what it was when its row was read.
     """
     with_text = done = 0
-    found = (_words(path, lines, settings.max_review_characters) for lines in _surviving_lines(path, rows))
+    limit = settings.max_review_characters
+    found = (_words(path, lines, numbers, limit) for lines, numbers in _surviving_lines(path, rows))
     with (
         whole_file(out) as partial,
         pq.ParquetWriter(partial, marked(REVIEW_SCHEMA), compression="zstd") as writer,

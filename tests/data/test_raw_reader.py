@@ -150,6 +150,12 @@ def read(tmp_path, *records, **settings):
         ({"unixReviewTime": None, "timestamp": 1_600_000_000_001}, 1_600_000_000_001),
         ({"unixReviewTime": None, "timestamp": None, "sort_timestamp": "1600000000"}, 1_600_000_000_000),
         ({"timestamp": "", "reviewTime": "12 31, 1999"}, 946_598_400_000),
+        ({"timestamp": "2014-01-05"}, 1_388_880_000_000),
+        ({"timestamp": "2014-01-05T01:00:00.250+01:00"}, 1_388_880_000_250),
+        ({"timestamp": "2014-01-05 00:00:01Z"}, 1_388_880_001_000),
+        ({"timestamp": 1_388_880_000_123_456}, 1_388_880_000_123),
+        ({"timestamp": 1_388_880_000_123_456_789}, 1_388_880_000_123),
+        ({"timestamp": "1388880000.5"}, 1_388_880_000_500),
     ],
 )
 def test_a_time_is_read_under_each_of_its_keys(tmp_path, time, milliseconds):

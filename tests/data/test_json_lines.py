@@ -1,4 +1,5 @@
 import gzip
+import json
 import logging
 import random
 
@@ -7,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pulse_core.data import raw_reader, review_columns, review_texts, unpack
-from pulse_core.data.quick_lines import ParsedBlock, line_starts, parse_block
+from pulse_core.data import review_columns, review_texts, unpack
+from pulse_core.data.json_lines import ParsedLines, parse_lines, parse_object
 from pulse_core.data.review_columns import read_review_columns
 from pulse_core.data.review_texts import clean_column, write_reviews
 from pulse_core.data.settings import CorpusSettings
@@ -73,12 +74,36 @@ def lines_of_a_release(year: int) -> list[str | bytes]:
     return out + LINES
 
 
-def all_plain(block, keys):
-    """What parse_block gives where it takes nothing."""
-    starts = line_starts(block)
-    return ParsedBlock(
-        [pa.array([], key.type) for key in keys], np.empty(0, np.int64), np.arange(len(starts) - 1), starts
-    )
+def plainly_parsed(lines, fields):
+    """parse_lines by the standard library, a line and a field at a time."""
+    columns, positions, faults = [[] for _ in fields], [], []
+    for position, line in enumerate(lines):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line.decode().encode("utf-8"), parse_constant=lambda _: None)
+            assert isinstance(record, dict)
+            read = [name for field in fields if not field.is_text for name in field.names]
+            assert not any(isinstance(record.get(name), bool | list | dict) for name in read)
+        except (ValueError, AssertionError) as error:
+            faults.append((position, str(error)))
+            continue
+        positions.append(position)
+        for column, field in zip(columns, fields, strict=True):
+            missing = (None,) if field.is_text else (None, "")
+            values = [record.get(name) for name in field.names]
+            value = next((value for value in values if value not in missing), values[-1])
+            column.append(
+                value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+            )
+    return ParsedLines(columns, np.array(positions, np.int64), faults)
+
+
+def by_value(monkeypatch):
+    """Every line is parsed plainly, every value converted by itself."""
+    for module in (review_columns, review_texts):
+        monkeypatch.setattr(module, "parse_lines", plainly_parsed)
+    monkeypatch.setattr(review_columns, "_usual_rows", lambda parsed: None)
 
 
 def read_and_write(path, out, caplog):
@@ -90,7 +115,7 @@ def read_and_write(path, out, caplog):
     times = None if columns.times is None else columns.times.tolist()
     ids = [columns.user_ids[code] for code in users], [columns.item_ids[code] for code in items]
     ratings = np.nan_to_num(columns.ratings, nan=-1).tolist()
-    told = [record.getMessage() for record in caplog.records]
+    told = [record.getMessage().partition(" is malformed (")[0] for record in caplog.records]
     found = (ids, ratings, times, columns.rows.tolist(), columns.user_ids, columns.item_ids, columns.lines)
     return *found, columns.malformed, told, with_text, out.read_bytes()
 
@@ -104,8 +129,7 @@ def test_quick_is_plain_on_dirty_files(tmp_path, monkeypatch, caplog, releases, 
     monkeypatch.setattr(unpack, "UNPACKED_BYTES", step)
     quick = read_and_write(path, tmp_path / "quick.parquet", caplog)
     assert quick[6] > 500 and 100 < quick[7] < quick[6] - 200  # rows of either kind
-    for module in (review_columns, review_texts):
-        monkeypatch.setattr(module, "parse_block", all_plain)
+    by_value(monkeypatch)
     plain = read_and_write(path, tmp_path / "plain.parquet", caplog)
     assert quick == plain
 
@@ -122,20 +146,18 @@ def test_each_value_alone_is_quick_or_odd_but_never_different(tmp_path, monkeypa
         path = write_lines(tmp_path / "reviews.jsonl", [first, middle, first], packed=False)
         quick = read_and_write(path, tmp_path / "quick.parquet", caplog)
         with monkeypatch.context() as patch:
-            for module in (review_columns, review_texts):
-                patch.setattr(module, "parse_block", all_plain)
+            by_value(patch)
             assert quick == read_and_write(path, tmp_path / "plain.parquet", caplog), middle
 
 
 @pytest.mark.parametrize("year", [2018, 2023])
-def test_clean_lines_and_a_few_broken_ones_stay_quick(year):
+def test_faults_and_blank_lines_are_told_from_rows(year):
     names = NAMES[year]
     good = "{" + ", ".join(f'"{name}": {value}' for name, value in zip(names, GOOD, strict=True)) + "}"
     lines = [good, "", good, good[:30], "<html>", good, good[:-1] + ', "vote": "a NaN"}', good]
-    parsed = parse_block("\n".join(lines).encode(), review_columns.KEYS)
-    assert parsed.positions.tolist() == [0, 2, 5, 6, 7] and parsed.odd.tolist() == [1, 3, 4]
-    assert parsed.columns[0].to_pylist() == ["U1"] * 5 and parsed.columns[3].to_pylist() == [1_500_000_000] * 5
-    assert parsed.line("\n".join(lines).encode(), 4) == b"<html>"
+    parsed = parse_lines([line.encode() for line in lines], review_columns.FIELDS)
+    assert parsed.positions.tolist() == [0, 2, 5, 6, 7] and [position for position, _ in parsed.faults] == [3, 4]
+    assert parsed.columns[0] == ["U1"] * 5 and parsed.columns[3] == [1_500_000_000] * 5
 
 
 @pytest.mark.parametrize("limit", [0, 1, 20, 400])
@@ -167,7 +189,7 @@ def test_clean_column_is_one_text_after_the_other(limit):
 
 def test_clean_column_on_real_texts():
     with gzip.open(real_domain("gift_cards") / "reviews.jsonl.gz", "rb") as lines:
-        texts = [raw_reader.parse_object(line).get("reviewText", "") for line in lines]
+        texts = [parse_object(line).get("reviewText", "") for line in lines]
     assert clean_column(pa.array(texts, pa.string()), 400).to_pylist() == [
         cut_at_word(plain_text(t), 400) for t in texts
     ]
