@@ -1,1 +1,1 @@
-"""One thin script a rule: reads what Snakemake hands over, calls pulse_core, writes files."""
+"""One thin script per rule: reads the job's inputs, calls pulse_core, writes the outputs."""

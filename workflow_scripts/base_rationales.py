@@ -1,4 +1,4 @@
-"""Rule base_rationales: Phase II, what each user looks for next, from history and neighbours alone."""
+"""Rule base_rationales: Phase II, what each user looks for next, from history and neighbours only."""
 
 from pathlib import Path
 from typing import Any

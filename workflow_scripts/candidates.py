@@ -1,4 +1,4 @@
-"""Rule candidates: for every example its target and the items it competes with, one table for all models."""
+"""Rule candidates: the target and its negatives per example, one table for all systems."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rule corpus: raw reviews and metadata to the clean tables of one domain."""
+"""Rule corpus: clean tables of one domain from raw reviews and metadata."""
 
 from pathlib import Path
 from typing import Any

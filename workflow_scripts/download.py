@@ -1,4 +1,4 @@
-"""Rule download: Amazon's reviews of 2018 into raw_dir, for every configured domain that wants them."""
+"""Rule download: Amazon's 2018 reviews into raw_dir, for every domain with source amazon-2018."""
 
 from pathlib import Path
 from typing import Any

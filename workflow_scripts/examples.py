@@ -1,4 +1,4 @@
-"""Rule examples: the corpus to training, validation and test examples."""
+"""Rule examples: training, validation and test examples from the corpus."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
-    """Write every user's examples and which of them the language-model stages work on."""
+    """Write every user's examples, marking those sampled for the language-model stages."""
     with stage(job):
         import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Rules gather_*: the shards of a writing stage to its one table, in an order that their number does not change."""
+"""Rules gather_*: one table from the shards of a generation stage, in an order independent of their number."""
 
 from typing import Any
 

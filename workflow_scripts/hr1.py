@@ -1,4 +1,4 @@
-"""Rule hr1: every system's predictions to hr1.json."""
+"""Rule hr1: hr1.json from every system's predictions."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
-    """Measure all systems on the same users and write the figures with all they depend on."""
+    """Evaluate all systems on the same users and write the figures with everything they depend on."""
     with stage(job):
         from workflow_scripts.cli.measuring import measure
 

@@ -1,4 +1,4 @@
-"""Rule model: a package, directory or hub id to one plain directory of safetensors and tokenizer files."""
+"""Rule model: a directory of safetensors and tokenizer files from a package, directory or hub id."""
 
 from pathlib import Path
 from typing import Any

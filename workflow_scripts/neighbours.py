@@ -1,4 +1,4 @@
-"""Rule neighbours: for every example the nearest users in SASRec's space and their most telling items."""
+"""Rule neighbours: each example's nearest users by SASRec state, and their most informative items."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
-    """Write the neighbours, and how often their items hold the target in training and at test."""
+    """Write the neighbours, and how often their items include the target in training and test."""
     with stage(job):
         import pandas as pd
 

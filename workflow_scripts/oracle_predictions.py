@@ -1,4 +1,4 @@
-"""Rule oracle_predictions: the trained ranker, given rationales whose selection saw the target (the leak audit)."""
+"""Rule oracle_predictions: the trained ranker with rationales selected by the oracle (leak audit)."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rule overall: every system's predictions in every domain to the overall table and those beside it."""
+"""Rule overall: the tables of results/tables/ from every system's predictions in every domain."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rule ranker: tune the language model into f_phi with a variant's rationales, and score the held-out examples."""
+"""Rule ranker: train f_phi with one variant's rationales and score the held-out examples."""
 
 from dataclasses import asdict
 from pathlib import Path

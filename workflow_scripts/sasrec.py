@@ -1,4 +1,4 @@
-"""Rule sasrec: the training sequences to SASRec, the states of all examples and its full-ranking metrics."""
+"""Rule sasrec: SASRec trained on the training sequences, the states of all examples, full-ranking metrics."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rule select: the leaf of each tree that a scorer likes best."""
+"""Rule select: the best leaf of each tree by one scorer."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rule synthetic_raw: seed and settings to raw reviews and metadata of one synthetic domain."""
+"""Rule synthetic_raw: raw reviews and metadata of one synthetic domain."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
-    """Write the domain's raw files and the truth behind them."""
+    """Write the domain's raw files and the planted truth."""
     with stage(job):
         from pulse_core.data.synthetic.writer import generate_domain
         from pulse_core.data.synthetic_settings import SyntheticSettings

@@ -1,4 +1,4 @@
-"""Rule thought_space: positive rationales and behaviour texts to the aligned encoders E1 and E2 (end of Phase I)."""
+"""Rule thought_space: E1 and E2, aligned on positive rationales and behaviour texts (Phase I)."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from workflow_scripts.job.stage import stage
 
 
 def work(job: Any) -> None:
-    """Train on one domain, or on several that share one space; each input is a list with one file a domain."""
+    """Train on one domain, or on several that share a space; each input is a list with one file per domain."""
     from pulse_core import processes
     from pulse_core.checkpoints import Checkpoint
     from pulse_core.thought_space.settings import ThoughtSpaceSettings

@@ -1,1 +1,1 @@
-"""The rules of the baselines, a script each, so that an edited module reruns its own system alone."""
+"""One script per baseline, so that an edited module reruns only its own system."""

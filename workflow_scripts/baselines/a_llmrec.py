@@ -7,7 +7,7 @@ from workflow_scripts.job.stage import stage
 
 
 def work(job: Any) -> None:
-    """Tune the system, with rationales in its prompts where the job is given any, and rank the candidates."""
+    """Tune the system, with rationales in its prompts if the job has any, and rank the candidates."""
     import pandas as pd
 
     from pulse_core.baselines.a_llmrec.stages import Given, Shared

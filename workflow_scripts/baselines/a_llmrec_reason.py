@@ -1,4 +1,4 @@
-"""Rule baseline_a_llmrec_reason: A-LLMRec with the selected rationales in its prompts, which its input brings."""
+"""Rule baseline_a_llmrec_reason: A-LLMRec with the selected rationales in its prompts."""
 
 from workflow_scripts.baselines.a_llmrec import main
 

@@ -1,4 +1,4 @@
-"""Rule baseline_brand_repeat: the candidates by how often the history holds their brand."""
+"""Rule baseline_brand_repeat: candidates by their brand's frequency in the history."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rule baseline_popularity: the candidates by their training purchases."""
+"""Rule baseline_popularity: candidates by number of training purchases."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rule baseline_pulse: PULSE with as many trials as every other system of the overall table."""
+"""Rule baseline_pulse: PULSE, tuned with as many trials as every other system."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the scripts of the baselines share: tables to a domain, trials, and what is written of them."""
+"""Shared by the baselines' scripts: building the domain, running the trials, writing the artifacts."""
 
 import shutil
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from pulse_core.seeding import derive_seed
 
 
 def seed_of(job: Any) -> int:
-    """The seed that every trial starts from; systems of one section have the same, so that no chance divides them."""
+    """Seed of every trial; systems that share a configuration section share it, so that chance does not separate them."""
     return derive_seed(job.params.seed, "baseline", job.params.section)
 
 
@@ -44,9 +44,9 @@ def run_tuned(
     model: Path | None = None,
     seed: int | None = None,
 ) -> None:
-    """Make the trials and write the best: what a killed run finished of them is not done again.
+    """Run the trials and write the best; trials finished by a killed run are not repeated.
 
-    `seed` is told in metrics.json where it is not `seed_of(job)`.
+    `seed` overrides `seed_of(job)` in metrics.json.
     """
     work = Path(job.params.work)
     try:

@@ -1,4 +1,4 @@
-"""Inputs that several scripts read in the same way."""
+"""Reading inputs that several scripts share."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def shop_of(job: Any) -> Shop:
 
 
 def read_sampled(file: str, *splits: str) -> pd.DataFrame:
-    """The examples that the language-model stages work on; of `splits` alone where any is named."""
+    """The sampled examples, which the language-model stages use; of `splits` only, if any is given."""
     examples = pd.read_parquet(file)
     chosen = examples["sampled"] & (examples["split"].isin(splits) if splits else True)
     return examples[chosen].sort_values(KEY, ignore_index=True)

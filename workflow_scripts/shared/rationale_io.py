@@ -1,4 +1,4 @@
-"""What the stages in which the language model writes have in common."""
+"""Shared by the scripts that generate rationales."""
 
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,24 @@ from workflow_scripts.shared.inputs import read_sampled
 
 
 def make_writer(job: Any) -> Writer:
-    """The configured engine over the prepared model, with the stage's journal. The engine loads the model when it is
-    first asked: a shard with nothing to write does not wait for it."""
+    """The configured engine with the prepared model and the stage's journal. The engine loads the model on first use, so
+    a shard with nothing to write does not wait for it."""
     settings = GenerationSettings.model_validate(job.params.generation)
     generator = make_generator(settings, Path(job.input.model).parent)
     return Writer(generator, Journal(Path(job.params.work)), settings.chunk_prompts)
 
 
 def read_neighbour_items(job: Any) -> dict[Key, list[int]]:
-    """The items of similar users, most telling first, by (user, split, position)."""
+    """Similar users' items, most informative first, by (user, split, position)."""
     neighbours = pd.read_parquet(job.input.neighbours)
     return dict(zip(keys(neighbours), (items.tolist() for items in neighbours["items"]), strict=True))
 
 
 def read_shard(job: Any, *splits: str) -> pd.DataFrame:
-    """The sampled examples that the job's shard writes for.
+    """The sampled examples of the job's shard.
 
-    A shard is every n-th block of `chunk_prompts` examples, so the journal's chunks, and with them the texts, are the
-    same whatever the number of shards. Shards beyond the number of blocks are empty.
+    A shard is every n-th block of `chunk_prompts` examples, so the journal's chunks, and with them the texts, do not
+    depend on the number of shards. Shards beyond the number of blocks are empty.
     """
     number, shards = map(int, job.wildcards.scatteritem.split("-of-"))
     examples = read_sampled(job.input.examples, *splits)

@@ -1,4 +1,4 @@
-"""What the Thought Space learns from: positive rationales with the behaviour texts of their examples."""
+"""Training data of the Thought Space: positive rationales with the behaviour texts of their examples."""
 
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,17 @@ from workflow_scripts.shared.inputs import read_sampled, read_shop
 def read_training_examples(job: Any) -> list[TrainingExample]:
     """Every positive rationale of every domain that trains the space, with both behaviour texts."""
     settings = RationaleSettings.model_validate(job.params.rationales)
-    found = []
+    training = []
     for row, file in enumerate(job.input.positives):
         shop = read_shop(job.input.catalogue[row], job.input.interactions[row], job.input.reviews[row])
         examples = read_sampled(job.input.examples[row], "train")
         ids = pd.read_parquet(job.input.users[row]).set_index("user")["user_id"].to_dict()
-        told = behaviour_texts(examples, shop, settings, with_target=True)
+        with_target = behaviour_texts(examples, shop, settings, with_target=True)
         history = behaviour_texts(examples, shop, settings, with_target=False)
         positives = pd.read_parquet(file)
         domain = Path(job.input.examples[row]).parent.name
-        found += [
-            TrainingExample(ids[key[0]], told[key], history[key], rationale, domain)
+        training += [
+            TrainingExample(ids[key[0]], with_target[key], history[key], rationale, domain)
             for key, rationale in zip(keys(positives), positives["rationale"], strict=True)
         ]
-    return found
+    return training

@@ -1,4 +1,4 @@
-"""What the scripts of systems without anything to tune share. Apart from the tuned ones: it needs no metrics."""
+"""Shared by the scripts of untuned systems; separate from the tuned ones, since it imports no metrics."""
 
 from typing import Any
 
