@@ -16,7 +16,7 @@ from pulse_core.seeding import derive_seed
 
 
 def seed_of(job: Any) -> int:
-    """Seed of every trial; systems that share a configuration section share it, so that chance does not separate them."""
+    """Seed of every trial; systems that share a configuration section share it to exclude chance differences."""
     return derive_seed(job.params.seed, "baseline", job.params.section)
 
 
