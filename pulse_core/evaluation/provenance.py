@@ -70,9 +70,13 @@ def _stage(stage: str, files: Sequence[Path]) -> StageTime:
         if not file.exists():
             log.warning("benchmark of stage %s not found: %s", stage, file)
             continue
-        with file.open(newline="", encoding="utf-8") as lines:
-            table = list(csv.DictReader(lines, delimiter="\t"))
-        if not table or _number(table[0].get("s")) is None:
+        try:
+            with file.open(newline="", encoding="utf-8") as lines:
+                table = list(csv.DictReader(lines, delimiter="\t"))
+            timed = bool(table) and _number(table[0].get("s")) is not None
+        except (OSError, ValueError, csv.Error):  # a folder, not text, not numbers
+            timed = False
+        if not timed:
             raise InputError(f"{file}: no Snakemake benchmark table (a column `s` with seconds); run {stage} again")
         rows += table
     seconds = [value for row in rows if (value := _number(row.get("s"))) is not None]

@@ -1,7 +1,7 @@
 """Prompt templates: Jinja files that read as a conversation.
 
-A template's lines `### system`, `### user`, `### assistant` open a turn; a last `### assistant` turn holds the first
-words of the answer. Nothing in a template belongs to one model: the model's own chat format is put round the turns.
+The lines `### system`, `### user` and `### assistant` open a turn; a final `### assistant` turn holds the first words
+of the answer. Templates are independent of the model, whose chat format is applied to the turns.
 """
 
 import re
@@ -17,7 +17,11 @@ TURN = re.compile(r"^### (system|user|assistant)[ \t]*$", re.MULTILINE)
 
 
 class PromptTemplate:
-    """One template file."""
+    """One template file.
+
+    Raises:
+        InputError: the file cannot be read as UTF-8 text, or has a syntax error.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -28,17 +32,24 @@ class PromptTemplate:
             self._template = environment.from_string(path.read_text(encoding="utf-8"))
         except jinja2.TemplateSyntaxError as error:
             raise InputError(f"{path}:{error.lineno}: {error.message}") from error
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: not a prompt template in UTF-8 text") from None
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from None
 
     def render(self, **values: Any) -> tuple[tuple[Message, ...], str]:
-        """The conversation up to the open question, and the first words of the answer ("" if the template has none).
+        """The turns up to the question, and the first words of the answer ("" if the template has none).
 
         Raises:
-            InputError: the template asks for a value that this prompt does not have, or has no `### user` turn.
+            InputError: the template uses a value that this prompt does not have, computes something impossible,
+                includes another template, or has no `### user` turn.
         """
         try:
             text = self._template.render(**values)
         except jinja2.UndefinedError as error:
             raise InputError(f"{self.path}: {error.message}; this prompt has {', '.join(sorted(values))}") from error
+        except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise InputError(f"{self.path}: {error or type(error).__name__}") from error
         parts = TURN.split(text)[1:]
         turns = [Message(role, content.strip()) for role, content in zip(parts[::2], parts[1::2], strict=True)]
         start = turns.pop().content if turns and turns[-1].role == "assistant" else ""
@@ -48,8 +59,8 @@ class PromptTemplate:
 
 
 def tidy(request: Request, completion: Completion) -> str:
-    """A completion as a rationale: the answer's first words put back, one line, one that ran into the token limit cut
-    back to its last whole clause; nothing where the model wrote nothing."""
+    """A completion as a one-line rationale with the answer's first words in front, cut after its last whole clause
+    where it reached the token limit; "" for an empty completion."""
     if not completion.text.strip():
         return ""
     whole = " ".join(f"{request.answer_start} {completion.text}".split())
@@ -57,7 +68,7 @@ def tidy(request: Request, completion: Completion) -> str:
         return whole
     if completion.tokens < request.sampling.max_new_tokens:
         return whole + "."
-    # Keep up to the last full stop that ends a sentence, else to the last comma.
+    # Cut after the last end of a sentence, else at the last comma.
     stop = max((match.end() for match in re.finditer(r"[a-z\)][.!?](?=\s)", whole)), default=0)
     if stop >= len(whole) // 2:
         return whole[:stop]

@@ -34,6 +34,20 @@ def test_mistakes_name_the_file(tmp_path: Path) -> None:
         template(tmp_path, "no turns at all").render()
 
 
+@pytest.mark.parametrize("code", ["{{ history + 1 }}", "{{ 1/0 }}", "{% include 'x' %}", "{{ history[0].a.b }}"])
+def test_a_template_that_fails_is_named_in_one_line(tmp_path: Path, code: str) -> None:
+    with pytest.raises(InputError, match=r"^\S*prompt\.j2: [^\n]+$"):
+        template(tmp_path, f"### user\n{code}").render(history=["a"])
+
+
+def test_a_file_that_is_no_template_is_named(tmp_path: Path) -> None:
+    (tmp_path / "prompt.j2").write_bytes(b"PAR1\xff\x00")
+    with pytest.raises(InputError, match=r"prompt\.j2: not a prompt template in UTF-8"):
+        PromptTemplate(tmp_path / "prompt.j2")
+    with pytest.raises(InputError, match=r"missing\.j2: No such file"):
+        PromptTemplate(tmp_path / "missing.j2")
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [

@@ -154,7 +154,7 @@ def test_gpus_that_slurm_did_not_give_are_not_taken(unset: pytest.MonkeyPatch) -
     unset.setenv("SLURM_JOB_ID", "17")
     assert held(GPU_JOB) is None
     unset.setattr(accelerators, "machine_devices", lambda: ["0", "1"])
-    with pytest.raises(InputError, match=r"ask \(`--gpus=1`\), or set CUDA_VISIBLE_DEVICES to nothing"):
+    with pytest.raises(InputError, match=r"request one \(`--gpus=1`\), or set CUDA_VISIBLE_DEVICES to nothing"):
         held(GPU_JOB)
     unset.setenv("CUDA_VISIBLE_DEVICES", "")
     assert held(GPU_JOB) == ""

@@ -71,3 +71,9 @@ def test_a_running_job_ends_when_another_driver_takes_over(tmp_path: Path) -> No
     assert job.wait(timeout=15) == 1
     assert f"process {driver.current()} has taken over" in Path("logs/tree.log").read_text()
     assert not Path("written").exists()
+
+
+def test_a_folder_in_place_of_the_lock_is_named(tmp_path: Path) -> None:
+    (tmp_path / driver.LOCK).mkdir()
+    with pytest.raises(InputError, match=r"driver\.lock cannot serve as a lock file \(Is a directory\)"):
+        driver.take_working_directory()

@@ -94,7 +94,7 @@ def test_a_job_ends_when_its_driver_is_killed(tmp_path: Path) -> None:
     _wait_for(lambda: (tmp_path / "started").exists())
     driver.send_signal(signal.SIGKILL)
     driver.wait()
-    _wait_for(lambda: "has gone" in (tmp_path / "logs/tree.log").read_text())
+    _wait_for(lambda: "has ended" in (tmp_path / "logs/tree.log").read_text())
 
 
 def _wait_for(condition, seconds: float = 15.0) -> None:  # type: ignore[no-untyped-def]
@@ -102,3 +102,9 @@ def _wait_for(condition, seconds: float = 15.0) -> None:  # type: ignore[no-unty
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.05)
+
+
+def test_a_folder_in_place_of_the_jobs_lock_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".snakemake/jobs/logs-luxury-tree.log.lock").mkdir(parents=True)
+    with pytest.raises(SystemExit, match=r"tree: .*tree\.log\.lock cannot serve as a lock file"), stage(job()):
+        pass

@@ -1,8 +1,8 @@
-"""A stage's work in one process or, for a training that is to use several GPUs, in several: `accelerate launch`.
+"""Runs a stage in one process or, to train on several GPUs, in several: `accelerate launch`.
 
-The stage's script stays the one that Snakemake knows: it leases the devices, holds the log, and starts its own module
-once a device with the job written down in a file. Every process does the work, the first one writes the outputs. If
-one fails, or is killed, the others are ended; if the script is killed, they end by themselves.
+The script that Snakemake started leases the devices, opens the log, writes the job to a file and starts its own module
+once per device. Every process does the work, the first one writes the outputs. If one fails or is killed, the others
+are stopped; if the script is killed, they exit.
 """
 
 import json
@@ -31,7 +31,7 @@ DIRECTORY = Path(".snakemake/jobs")
 
 
 class Files(SimpleNamespace):
-    """Named inputs, outputs or params of a job, as Snakemake hands them over: attributes, and `get`."""
+    """Named inputs, outputs or params of a job with Snakemake's interface: attributes, and `get`."""
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value called `name`, or `default`."""
@@ -39,12 +39,12 @@ class Files(SimpleNamespace):
 
 
 def do(job: Any, work: Work, module: str) -> None:
-    """Do `work(job)` here or, with `processes` above 1 in the job's settings, in as many processes.
+    """Run `work(job)` in this process or, with `processes` above 1 in the job's settings, in that many processes.
 
     Args:
-        job: what Snakemake hands over; `stage(job)` must be open.
-        work: what every process does; only the one of `pulse_core.processes.rank() == 0` may write.
-        module: the script's dotted name; run as `__main__` without Snakemake it must call `work_here(work)`.
+        job: Snakemake's job, inside `stage(job)`.
+        work: run by every process; only `pulse_core.processes.rank() == 0` may write.
+        module: the script's dotted name; as `__main__` without Snakemake it must call `work_here(work)`.
 
     Raises:
         InputError: there are fewer GPUs than processes, or a process raised it.
@@ -62,7 +62,6 @@ def do(job: Any, work: Work, module: str) -> None:
         )
     from pulse_core.artifacts import write_json
 
-    # What a failed call left here is of no use to anybody.
     directory = DIRECTORY / job_name(job)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -72,7 +71,7 @@ def do(job: Any, work: Work, module: str) -> None:
 
 
 def _described(job: Any, count: int) -> dict[str, Any]:
-    """All of the job that a process needs."""
+    """What a process needs to know of the job."""
     return {
         **{
             part: {name: value if isinstance(value, str) else list(value) for name, value in getattr(job, part).items()}
@@ -89,20 +88,20 @@ def _described(job: Any, count: int) -> dict[str, Any]:
 
 
 def _launch(directory: Path, module: str, count: int) -> None:
-    """`accelerate launch` of `module`, from this process, which so is the parent that they all end with."""
+    """Run `accelerate launch` on `module` inside this process, so that workers exit when it does."""
     from accelerate.commands.launch import launch_command, launch_command_parser
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    # A configuration of its own: whatever `accelerate config` wrote into this user's home has no say.
+    # An explicit configuration: a file that `accelerate config` wrote into the user's home is ignored.
     config = {
         "compute_environment": "LOCAL_MACHINE",
-        # Accelerate's name for several processes on a machine; its MULTI_CPU starts one and leaves the rest to MPI.
+        # Accelerate's name for several processes on one machine; MULTI_CPU starts one and leaves the rest to MPI.
         "distributed_type": "MULTI_GPU",
         "num_machines": 1,
         "num_processes": count,
         "machine_rank": 0,
-        "main_process_port": 0,  # any free one: two jobs may run side by side
-        "mixed_precision": "no",  # the precision is `dtype`'s business
+        "main_process_port": 0,  # any free port: jobs may run in parallel
+        "mixed_precision": "no",  # `dtype` sets the precision
         "use_cpu": False,
         "debug": False,
     }
@@ -113,44 +112,46 @@ def _launch(directory: Path, module: str, count: int) -> None:
     try:
         launch_command(launch_command_parser().parse_args(arguments))
     except ChildFailedError as failed:
-        ends = {number: failure.exitcode for number, failure in failed.failures.items()}
-        raise _failure(directory, ends, count) from None
+        exit_codes = {number: failure.exitcode for number, failure in failed.failures.items()}
+        raise _failure(directory, exit_codes, count) from None
 
 
-def _failure(directory: Path, ends: dict[int, int], count: int) -> Exception:
-    """What to tell of processes that ended with these exit codes; the cause, not what it led to in the others."""
-    told = [json.loads(file.read_text(encoding="utf-8")) for file in directory.glob("failed-*.json")]
-    for failure in sorted(told, key=lambda failure: failure["process"]):
+def _failure(directory: Path, exit_codes: dict[int, int], count: int) -> Exception:
+    """The error to raise for failed processes: the first cause, not the failures that followed from it."""
+    reports = [json.loads(file.read_text(encoding="utf-8")) for file in directory.glob("failed-*.json")]
+    for failure in sorted(reports, key=lambda failure: failure["process"]):
         if failure["input_error"]:
             return InputError(failure["message"])
-    for number, code in sorted(ends.items()):
-        if code < 0 and code != -signal.SIGTERM:  # which accelerate sends to those that are left
+    for number, code in sorted(exit_codes.items()):
+        if code < 0 and code != -signal.SIGTERM:  # which accelerate sends to the remaining processes
             return ChildProcessError(
-                f"process {number + 1} of {count} was ended by {signal.Signals(-code).name}: if nobody sent it, memory "
-                "may have run out; lower `processes`, or give the job more"
+                f"process {number + 1} of {count} was ended by {signal.Signals(-code).name}: probably out of memory; "
+                "lower `processes`, or give the job more memory"
             )
-    for failure in sorted(told, key=lambda failure: failure["time"]):
+    for failure in sorted(reports, key=lambda failure: failure["time"]):
         return ChildProcessError(f"process {failure['process'] + 1} of {count} failed: {failure['message']}")
-    return ChildProcessError(f"its processes ended without a word; exit codes by number, from 0: {ends}")
+    return ChildProcessError(f"its processes exited without reporting an error; exit codes by rank: {exit_codes}")
 
 
 def work_here(work: Work) -> None:
-    """The `__main__` of a script that `do` started: do the work as one process of several.
+    """The `__main__` of a script that `do` started: run `work` as one of several processes.
 
     Raises:
-        SystemExit: with status 1 after any error, which the script then tells.
+        SystemExit: with status 1 after any error, which the script that started this process reports.
     """
     file = Path(sys.argv[1])
-    told = json.loads(file.read_text(encoding="utf-8"))
+    description = json.loads(file.read_text(encoding="utf-8"))
     number = int(os.environ["RANK"])
-    if os.getppid() != told["script"]:
-        raise SystemExit("the script that started this process has gone")
-    script = psutil.Process(told["script"])
+    if os.getppid() != description["script"]:
+        raise SystemExit("the script that started this process has ended")
+    script = psutil.Process(description["script"])
     end_when(lambda: gone(script, "script, process"))
-    clamp_threads(told["threads"])
-    job = SimpleNamespace(rule=told["rule"], **{part: Files(**told[part]) for part in ("input", "output", "params")})
-    # Of all processes the first one's lines are enough; errors matter from each.
-    with logged(Path(told["log"]), logging.INFO if number == 0 else logging.ERROR, again=True) as lines:
+    clamp_threads(description["threads"])
+    job = SimpleNamespace(
+        rule=description["rule"], **{part: Files(**description[part]) for part in ("input", "output", "params")}
+    )
+    # Only the first process logs; errors are logged from all.
+    with logged(Path(description["log"]), logging.INFO if number == 0 else logging.ERROR, again=True) as lines:
         from pulse_core.artifacts import of_corpus, write_json
 
         try:
@@ -158,11 +159,11 @@ def work_here(work: Work) -> None:
 
             from pulse_core.models import device
 
-            # On GPUs gloo stands beside NCCL for what lies in the CPU's memory (pulse_core.processes).
+            # On GPUs, NCCL needs gloo beside it for tensors in CPU memory (pulse_core.processes).
             backend = {"backend": "cuda:nccl,cpu:gloo"} if device().type == "cuda" else {}
             state = PartialState(cpu=not backend, **backend)
-            log.info("process %d of %d, %d threads each", number + 1, state.num_processes, told["threads"])
-            with of_corpus(told["corpus"]):
+            log.info("process %d of %d, %d threads each", number + 1, state.num_processes, description["threads"])
+            with of_corpus(description["corpus"]):
                 work(job)
             state.destroy_process_group()
         except Exception as error:
@@ -172,10 +173,10 @@ def work_here(work: Work) -> None:
                 "input_error": isinstance(error, InputError),
                 "message": str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}",
             }
-            # Where another one failed before, this one only lost its connection to it.
+            # After the first failure, others only lose their connection.
             first = not any(file.parent.glob("failed-*.json"))
             write_json(file.with_name(f"failed-{number}.json"), failure)
             if first and not failure["input_error"]:
-                note = f"process {number + 1} of {told['processes']} failed"
+                note = f"process {number + 1} of {description['processes']} failed"
                 lines.handle(log.makeRecord(log.name, logging.ERROR, "", 0, note, (), sys.exc_info()))
             raise SystemExit(1) from error

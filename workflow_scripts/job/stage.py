@@ -1,4 +1,4 @@
-"""What every script does round its one call of pulse_core: threads, device, log file, corpus mark, readable errors."""
+"""What surrounds a script's one call of pulse_core: threads, device, log file, corpus name, readable errors."""
 
 import fcntl
 import logging
@@ -15,6 +15,7 @@ import psutil
 from pulse_core.errors import InputError
 from workflow_scripts.job import driver
 from workflow_scripts.job.devices import job_devices
+from workflow_scripts.job.locks import open_lock
 
 log = logging.getLogger("pulse")
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -23,14 +24,17 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def usable_cpus() -> int:
-    """CPUs that this process may run on (fewer than the machine's in a container or under a cluster's cgroup)."""
+    """CPUs that this process may use (a container or a cluster's cgroup may allow fewer than the machine has)."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def clamp_threads(threads: int) -> int:
-    """Tell numerical libraries to use `threads`, but no more than there are CPUs: `--cores 8` on 2 must not thrash.
+    """Limit numerical libraries to `threads`, and to the usable CPUs: `--cores 8` on 2 must not thrash.
 
-    The libraries read these variables when they are first imported, so scripts import inside `with stage(...)`.
+    The libraries read these variables when imported, so scripts import them inside `with stage(...)`.
+
+    Returns:
+        The number of threads.
     """
     allowed = max(1, min(threads, usable_cpus()))
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(allowed)))
@@ -40,20 +44,20 @@ def clamp_threads(threads: int) -> int:
 
 
 def quiet_bars() -> None:
-    """No progress bars where nobody watches them: a file would fill with their every step."""
+    """Switch progress bars off unless stderr is a terminal: they would fill a file."""
     if not sys.stderr.isatty():
         os.environ["TQDM_DISABLE"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 
 def end_with_driver(poll_seconds: float = 0.5) -> None:
-    """End this process soon after its driver: an orphan would write beside the next call's job.
+    """End this process soon after its driver: an orphan could overwrite the next call's artifacts.
 
-    A killed driver cannot tell its jobs. On one machine it is the Snakemake process above this one (a shell may stand
-    between, so the signal for a dead parent is not enough). A cluster's job has a Snakemake of its own above it: it may
-    work on alone, and ends when the next driver takes over the working directory.
+    A killed driver cannot notify its jobs. On one machine it is the nearest ancestor that is not a shell. A cluster's
+    job has its own Snakemake process as ancestor: it works on alone, and ends when another driver takes over the
+    working directory.
     """
-    above = psutil.Process().parents()
-    parent = next((process for process in above if process.name() not in SHELLS), None)
+    ancestors = psutil.Process().parents()
+    parent = next((process for process in ancestors if process.name() not in SHELLS), None)
 
     def reason() -> str | None:
         if other := driver.successor():
@@ -64,21 +68,21 @@ def end_with_driver(poll_seconds: float = 0.5) -> None:
 
 
 def gone(process: psutil.Process, name: str) -> str | None:
-    """What to say of a process, called `name`, that has ended, however it ended; None while it runs."""
+    """A message if a process, called `name`, has ended; None while it runs."""
     try:
         alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         alive = False
-    return None if alive else f"the {name} {process.pid} has gone"
+    return None if alive else f"the {name} {process.pid} has ended"
 
 
 def end_when(reason: Callable[[], str | None], poll_seconds: float = 0.5) -> None:
-    """End this process soon after there is a `reason` to, with that in the log."""
+    """End this process as soon as `reason` returns one, which is logged; it is polled in a thread."""
 
     def watch() -> None:
-        while not (told := reason()):
+        while not (message := reason()):
             threading.Event().wait(poll_seconds)
-        log.error("%s: this job ends, the next call takes it up again", told)
+        log.error("%s: this job ends, the next call resumes it", message)
         logging.shutdown()
         os._exit(1)
 
@@ -86,30 +90,28 @@ def end_when(reason: Callable[[], str | None], poll_seconds: float = 0.5) -> Non
 
 
 def job_name(job: Any) -> str:
-    """A file name that is this job's alone."""
+    """A file name that is unique to this job."""
     return str(job.log[0]).replace("/", "-")
 
 
 def own_job(name: str) -> IO[str]:
-    """Wait until no other process works at the job called `name`; the lock is held until the file is closed."""
-    file = Path(".snakemake/jobs") / f"{name}.lock"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lock = file.open("a", encoding="utf-8")
+    """Wait until no other process runs the job called `name`; the lock is held until the file is closed."""
+    lock = open_lock(Path(".snakemake/jobs") / f"{name}.lock")
     fcntl.flock(lock, fcntl.LOCK_EX)
     return lock
 
 
 @contextmanager
 def logged(path: Path, level: int = logging.INFO, *, again: bool = False) -> Iterator[logging.Handler]:
-    """Plain lines of the block into the rule's log file, or behind what it holds if `again`; warnings on the terminal.
+    """Log the block to the rule's log file, which is emptied first unless `again`; warnings go to the terminal, too.
 
     Yields:
-        The log file's handler, for what the terminal is told in another way.
+        The log file's handler, for lines that the terminal should not show.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if not again:
         path.write_text("")
-    # Always behind what is there: the processes of one job write to one file.
+    # Append: the processes of one job write to the same file.
     lines = logging.FileHandler(path, mode="a", encoding="utf-8")
     lines.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     lines.setLevel(level)
@@ -135,7 +137,7 @@ def logged(path: Path, level: int = logging.INFO, *, again: bool = False) -> Ite
 
 
 def corpus_of_inputs(files: Iterable[str]) -> str | None:
-    """The corpus of a job's input tables, several joined by +; so a mark that the corpus stage sets is handed on."""
+    """Name of the corpus behind a job's input tables, several joined by +: outputs inherit the corpus stage's mark."""
     from pulse_core.artifacts import corpus_of
 
     named = {corpus_of(file) for file in map(str, files) if file.endswith(".parquet")}
@@ -144,13 +146,16 @@ def corpus_of_inputs(files: Iterable[str]) -> str | None:
 
 @contextmanager
 def stage(job: Any) -> Iterator[None]:
-    """Run a script's body as the stage that Snakemake's `job` describes.
+    """Run a script's body as the stage described by Snakemake's `job`.
 
     Raises:
-        SystemExit: with status 1 after an `InputError`, whose message is all that the user needs to read, or after a
-            `ChildProcessError`, whose process has left its traceback in the log.
+        SystemExit: with status 1 after an `InputError`, whose message is enough for the user, or after a
+            `ChildProcessError`, whose traceback is in the log.
     """
-    lock = own_job(job_name(job))
+    try:
+        lock = own_job(job_name(job))
+    except InputError as error:
+        raise SystemExit(f"{job.rule}: {error}") from None
     end_with_driver()
     try:
         with logged(Path(job.log[0])) as lines:
