@@ -125,9 +125,16 @@ def _draw_exactly(
     permuted = allowed[order]
     _, first = np.unique(groups[permuted], return_index=True)
     if len(first) < wanted:
-        where = "among SASRec's top ranks (raise candidates.hard_depth)" if ranking is not None else "in the catalogue"
+        where = "in the catalogue" if ranking is None else "among SASRec's top ranks"
+        titles = len(np.unique(groups))
+        shared = f" ({len(groups)} items with {titles} distinct titles)" if titles < len(groups) else ""
+        remedies = ["give a corpus with more items" if not shared else "give a corpus with more distinct titles"]
+        if ranking is not None:
+            remedies.insert(0, "raise candidates.hard_depth")
+        if len(first):  # a set is two candidates at least
+            remedies.insert(0, f"lower candidates.count to {len(first) + 1}")
         raise InputError(
-            f"candidates.count = {wanted + 1} needs {wanted} items that a user never touched, with titles of their "
-            f"own, and there are only {len(first)} {where}: lower candidates.count or give a corpus with more items"
+            f"candidates.count = {wanted + 1} needs {wanted} items with distinct titles that the user never touched; "
+            f"there are only {len(first)} {where}{shared}: {' or '.join(remedies)}"
         )
     return permuted[np.sort(first)[:wanted]]

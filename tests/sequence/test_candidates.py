@@ -65,6 +65,22 @@ def test_too_few_items_names_the_key() -> None:
         draw(10, 10, [0, 1, 2], 3)
 
 
+def test_advice_that_cannot_help_is_not_given() -> None:
+    """Two candidates are the fewest, and items of one title are one candidate."""
+    seeds = example_seeds(1, ["a"], ["test"], [0], "candidates")
+    for titles, count, message in [
+        (
+            ["Same"] * 30,
+            10,
+            r"only 0 in .*30 items with 1 distinct titles\): give .* more distinct titles$",
+        ),
+        (["Same"] * 30, 2, r"only 0 in .*\): give .* more distinct titles$"),
+        (["A", "B", "C", "D"], 5, r"only 3 in the catalogue: lower candidates\.count to 4 or give .* more items$"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            draw_candidates(np.array([0]), [np.array([0])], seeds, title_groups(titles), count)
+
+
 def test_hard_candidates_come_from_the_ranking() -> None:
     seeds = example_seeds(1, ["a", "b"], ["test"] * 2, [5, 5], "candidates")
     ranking = np.array([np.arange(20), np.arange(20, 40)])
