@@ -1,7 +1,6 @@
-"""Where models come from: a local directory, an installed weights package, or a hub id at a revision.
+"""Pre-trained models from a local directory, an installed package or the hub.
 
-`prepare_model` turns any of them into one plain directory of safetensors and tokenizer files, so that every later
-stage loads the same bytes whatever the origin.
+`prepare_model` writes any of them as a directory of safetensors and tokenizer files, which later stages load.
 """
 
 import importlib.util
@@ -19,7 +18,7 @@ from pulse_core.errors import InputError
 from pulse_core.model_settings import ModelSettings
 
 log = logging.getLogger("pulse")
-# Model types whose scores, gradients and texts are tested against transformers' plain computation.
+# Model types whose scores and texts are tested against transformers' plain computation.
 LANGUAGE_MODELS = {
     "gemma3_text": "Gemma 3, text only",
     "granite": "Granite 3",
@@ -31,7 +30,7 @@ LANGUAGE_MODELS = {
 
 
 def package_directory(package: str) -> Path:
-    """The directory of an installed weights package, found without importing it (its imports may be missing).
+    """The directory of an installed weights package, without importing it (its dependencies may be missing).
 
     Raises:
         InputError: the package is not installed.
@@ -43,7 +42,7 @@ def package_directory(package: str) -> Path:
 
 
 def _from_gguf(file: Path, dtype: torch.dtype) -> tuple[Any, Any]:
-    """Load a GGUF file through transformers as a dense model that can be saved as safetensors."""
+    """A GGUF file as a dense model and its tokenizer."""
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     unpacked = AutoModelForCausalLM.from_pretrained(
@@ -51,7 +50,7 @@ def _from_gguf(file: Path, dtype: torch.dtype) -> tuple[Any, Any]:
     )
     if hasattr(unpacked.config, "quantization_config"):
         del unpacked.config.quantization_config
-    # The loaded object stays marked as quantised and refuses to be saved: its weights move to an unmarked one.
+    # The loaded model remains marked as quantised and cannot be saved, so a new one takes its weights.
     model = AutoModelForCausalLM.from_config(unpacked.config, dtype=dtype)
     model.load_state_dict(unpacked.state_dict())
     model.tie_weights()
@@ -69,12 +68,12 @@ def _require_tested(config: Any, name: str) -> None:
 
 
 def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
-    """Write the model's weights and tokenizer into the directory `out`, whole or not at all.
+    """Write a model's weights and tokenizer to the directory `out`, atomically.
 
     Args:
         settings: which model.
         kind: `causal` (a language model) or `encoder`.
-        out: the directory to write; its `origin.json` says where the weights came from.
+        out: the directory; its `origin.json` records the source and digests of the weights.
 
     Raises:
         InputError: the origin is missing or cannot be reached, or a language model's type is not tested.
@@ -93,7 +92,7 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
                 f"models: no directory {source}: give `path` a model directory, or name a `package` or `hub` id"
             )
     ggufs = [] if isinstance(source, str) else sorted(source.rglob("*.gguf"))
-    # The shallowest one: a package may keep its pooling layer's configuration in a folder below the model's.
+    # The topmost: a package may have a pooling configuration in a subdirectory.
     configs = [] if isinstance(source, str) else sorted(source.rglob("config.json"), key=lambda file: len(file.parts))
     try:
         if configs:
@@ -121,10 +120,10 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
 
 
 def device() -> torch.device:
-    """The accelerator this job may use, or the CPU if it was given none.
+    """The GPU assigned to this job, or the CPU without one.
 
     Raises:
-        InputError: it was given a device that torch cannot use; the CPU in its place would take days unnoticed.
+        InputError: torch cannot use the assigned GPU; falling back to the CPU would take days unnoticed.
     """
     if torch.cuda.is_available():
         return torch.device("cuda")

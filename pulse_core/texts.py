@@ -1,60 +1,63 @@
-"""Histories, items and behaviour in plain words.
+"""Items, histories and behaviour as text.
 
-Every text is made from an example's history (and, where the caller says so, its target), never from anything later:
-what a text may hold is decided by what is passed in, so nothing here looks an interaction up by user alone.
+A text depends only on the history (and target, if given) that the caller passes in, never on later interactions:
+nothing here looks up interactions by user alone.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pulse_core.keys import Key, keys
-from pulse_core.rationales.settings import RationaleSettings
+
+if TYPE_CHECKING:
+    from pulse_core.rationales.settings import RationaleSettings
 
 BREAKS = re.compile(r",| \| | - | – |\(|;|: ")
 DANGLING = re.compile(
     r"([\s,;:\-–(/&+.]+(for|with|of|and|or|in|de|the|a|by|to)?)+$", re.IGNORECASE
-)  # what a cut leaves
+)  # leftovers of a cut
 LONGER = 16  # characters by which the limit of titles grows whose cuts are equal
-BRIEF = 16  # a title's head before its first comma, bar or bracket says enough from this many characters on
+BRIEF = 16  # minimum length of a title cut at a comma, bar or bracket
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """What a user said of an item: stars (1-5) and a few words of the review, each only where the dump has it."""
+    """A user's rating of an item (1-5 stars) and words of the review, each if the corpus has it."""
 
     stars: float | None = None
     words: str = ""
 
 
 class Shop:
-    """Titles by item code and opinions by (user, item): the texts of one domain."""
+    """The texts of a domain: titles by item code, opinions by (user, item)."""
 
     def __init__(self, items: pd.DataFrame, opinions: Mapping[tuple[int, int], Opinion]) -> None:
         self._titles: dict[int, str] = dict(zip(items["item"].tolist(), items["title"].tolist(), strict=True))
         self._opinions = opinions
 
     def title(self, item: int, limit: int) -> str:
-        """The title, cut at a word so that it holds at most `limit` characters."""
+        """The title, cut at a word to at most `limit` characters."""
         return shorten(self._titles[item], limit)
 
     def distinct_titles(self, items: Sequence[int], limit: int) -> list[str]:
-        """Titles of several items, see the function `distinct_titles`."""
+        """Titles of several items, cut to `limit` characters but to different texts."""
         return distinct_titles([self._titles[item] for item in items], limit)
 
     def brief_title(self, item: int, limit: int) -> str:
-        """The telling head of the title, see `brief`."""
+        """The head of the title, see `brief`."""
         return brief(self._titles[item], limit)
 
     def opinion(self, user: int, item: int) -> Opinion:
-        """What the user said of the item; an empty opinion where the dump holds none."""
+        """The user's opinion of the item; empty if there is none."""
         return self._opinions.get((user, item), Opinion())
 
 
 def load_shop(items: pd.DataFrame, interactions: pd.DataFrame, reviews: pd.DataFrame) -> Shop:
-    """The texts of a corpus, from its tables (`items`, `interactions`, `reviews` as design.md names them)."""
+    """The texts of a corpus, from its tables."""
     words = {
         (user, item): (summary or text or "")
         for user, item, summary, text in reviews[["user", "item", "summary", "text"]].itertuples(index=False)
@@ -68,7 +71,7 @@ def load_shop(items: pd.DataFrame, interactions: pd.DataFrame, reviews: pd.DataF
 
 
 def shorten(text: str, limit: int) -> str:
-    """The text, cut at a word to at most `limit` characters; trailing punctuation and prepositions go with the cut."""
+    """The text, cut at a word to at most `limit` characters, without trailing punctuation and prepositions."""
     text = " ".join(text.split())
     if len(text) <= limit:
         return text
@@ -89,7 +92,7 @@ def distinct_titles(titles: Sequence[str], limit: int) -> list[str]:
 
 
 def brief(title: str, limit: int) -> str:
-    """The telling head of a product title: without sizes, counts and claims behind a comma, bar, dash or bracket."""
+    """The head of a product title: without sizes, counts and claims after a comma, bar, dash or bracket."""
     title = " ".join(title.split())
     head = next((title[: cut.start()] for cut in BREAKS.finditer(title) if cut.start() >= BRIEF), title)
     return shorten(head, limit)
@@ -98,7 +101,7 @@ def brief(title: str, limit: int) -> str:
 def history_lines(
     shop: Shop, user: int, history: Sequence[int], *, most: int, title_chars: int, review_chars: int
 ) -> list[str]:
-    """The last `most` purchases, oldest first, one line each: title, stars, a few words of the review."""
+    """One line per purchase for the last `most`, oldest first: title, stars, words of the review."""
     lines = []
     for item in list(history)[-most:]:
         opinion = shop.opinion(user, item)
@@ -121,12 +124,10 @@ def behaviour_text(
     title_chars: int,
     review_chars: int,
 ) -> str:
-    """b_u of section 4.1: the target where one is given (never its review), then the history, newest first.
+    """b_u of section 4.1: the target if given (never its review), then the history, newest first.
 
-    In that order because encoders cut a long text's end: what goes first is the oldest purchase.
-
-    Design: selection uses `target=None` at every split (`behaviour: history`); the paper's literal (s_u, i_t+1) is
-    what E2 is trained on and what `behaviour: oracle` selects with.
+    Encoders truncate the end, so the oldest purchases are lost first. Selection passes `target=None` in every split
+    (`behaviour: history`); the paper's (s_u, i_t+1) is E2's training text and the text of `behaviour: oracle`.
     """
     lines = history_lines(shop, user, history, most=most, title_chars=title_chars, review_chars=review_chars)
     text = "Bought before: " + "; ".join(reversed(lines))
@@ -134,9 +135,9 @@ def behaviour_text(
 
 
 def behaviour_texts(
-    examples: pd.DataFrame, shop: Shop, settings: RationaleSettings, *, with_target: bool
+    examples: pd.DataFrame, shop: Shop, settings: "RationaleSettings", *, with_target: bool
 ) -> dict[Key, str]:
-    """The behaviour text of each example, as the Thought Space learns from it and selection compares leaves with it."""
+    """Behaviour texts by (user, split, position), for training the Thought Space and for selection."""
     targets = examples["target"].tolist() if with_target else [None] * len(examples)
     shown = {
         "most": settings.behaviour_items,

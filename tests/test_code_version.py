@@ -200,6 +200,17 @@ def test_what_writes_predictions_does_not_depend_on_metrics(stem: str) -> None:
     assert "pulse_core/evaluation/metrics.py" not in code_of(ROOT / f"workflow_scripts/{stem}.py")
 
 
+@pytest.mark.parametrize(
+    "script", ["ranker", "select", "thought_space", "oracle_predictions", *(f"baselines/{s.name}" for s in SYSTEMS)]
+)
+def test_what_reads_texts_does_not_depend_on_what_writes_them(script: str) -> None:
+    """An edited engine or prompt parser reruns the stages that generate text, and what follows only if texts change."""
+    code = code_of(ROOT / f"workflow_scripts/{script}.py")
+    settings = {"pulse_core/rationales/__init__.py", "pulse_core/rationales/settings.py"}
+    writing = {file for file in code if file.startswith(("pulse_core/generation/", "pulse_core/rationales/"))}
+    assert writing <= (settings if script in ("select", "thought_space") else set())
+
+
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
 def test_a_baseline_depends_on_no_other(system: System) -> None:
     """An edited module reruns its own system alone: none reaches another's settings or the registry."""

@@ -1,4 +1,4 @@
-"""Rule positive_rationales: Phase I, why each training purchase was made."""
+"""Rule positive_rationales: why each training purchase was made (Phase I)."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
-    """Write one positive rationale for every sampled training example."""
+    """Write one positive rationale per sampled training example."""
     with stage(job):
         from pulse_core.artifacts import write_table
         from pulse_core.rationales.prompts import PromptTemplate

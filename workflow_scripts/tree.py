@@ -1,4 +1,4 @@
-"""Rule tree: Phase II, the refinements of every base rationale."""
+"""Rule tree: refine every base rationale (Phase II)."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
-    """Grow one tree from every base rationale."""
+    """Grow one tree per base rationale."""
     with stage(job):
         import pandas as pd
 

@@ -1,1 +1,1 @@
-"""Text generation: one interface, `TextGenerator`, with engines behind it and a journal of finished requests."""
+"""Text generation: engines behind one interface, `TextGenerator`, and a journal of finished requests."""

@@ -1,4 +1,4 @@
-"""Requests as token ids and token ids as texts: the same for every engine."""
+"""Requests to token ids and token ids to texts, the same for every engine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +19,11 @@ class ChatTokens:
         self._ends: list[int | None] = ends if isinstance(ends, list) else [ends]
 
     def prompt(self, request: Request) -> list[int]:
-        """The prompt through the model's own chat template, with the answer's first words."""
+        """Token ids of one prompt, see `prompts`."""
         return self.prompts([request])[0]
 
     def prompts(self, requests: Sequence[Request]) -> list[list[int]]:
-        """The same of several requests, tokenized side by side."""
+        """Token ids of the prompts in the model's chat format, each followed by the start of its answer."""
         texts = [self._text(request) for request in requests]
         return self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
 
@@ -35,12 +35,12 @@ class ChatTokens:
         return text + request.answer_start
 
     def stops(self) -> list[int]:
-        """A rationale is one line: the end-of-turn tokens and every token with a line break end it."""
+        """Token ids that end a text: end-of-turn tokens and all with a line break (a rationale is one line)."""
         pieces = self.tokenizer.batch_decode([[token] for token in range(len(self.tokenizer))])
         stops = {*self._ends, self.tokenizer.eos_token_id}
         stops |= {token for token, piece in enumerate(pieces) if "\n" in piece}
         return sorted(token for token in stops if token is not None and token < self._vocabulary)
 
     def text(self, tokens: list[int]) -> str:
-        """What was written, without special tokens and outer white space."""
+        """The text without special tokens and surrounding white space."""
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True)).strip()

@@ -1,4 +1,4 @@
-"""The one place that turns settings into an engine."""
+"""Creates the configured engine."""
 
 import importlib.util
 import logging
@@ -16,9 +16,9 @@ VLLM_MODELS = ("llama", "phi3")  # model types whose texts are tested to be the 
 
 
 def chosen_engine(settings: GenerationSettings) -> str:
-    """The configured engine; for `auto` vllm where it is installed and there is a GPU to use, else transformers.
+    """The configured engine. `auto` is vllm with a GPU and vLLM installed, else transformers.
 
-    What `auto` chose and why is logged: as a warning where a GPU is there that vLLM would use better.
+    Logs the choice; as a warning if there is a GPU but no vLLM.
     """
     if settings.engine != "auto":
         return settings.engine
@@ -36,7 +36,11 @@ def chosen_engine(settings: GenerationSettings) -> str:
 
 
 def make_generator(settings: GenerationSettings, model: Path) -> TextGenerator:
-    """The configured engine over the prepared model directory; engines are imported when they are asked for."""
+    """The configured engine with the prepared model directory `model`.
+
+    Raises:
+        InputError: vLLM is not installed, or not tested with this type of model.
+    """
     engine = chosen_engine(settings)
     if engine == "fake":
         from pulse_core.generation.fake_engine import FakeGenerator

@@ -1,8 +1,7 @@
-"""A generator without a model, for tests of everything round it.
+"""A generator without a model, for tests.
 
-It is no fallback: `generation.engine: fake` is refused unless the configuration also says `testing: true`, and
-hr1.json names the engine and warns of it. Its texts depend on the request alone and quote the prompt's words, so
-that a test sees which words could have reached a text.
+`generation.engine: fake` requires `testing: true`, and hr1.json warns of it. Its texts depend on the request only and
+consist of the prompt's words, so tests see which words could have reached a text.
 """
 
 import random
@@ -15,7 +14,7 @@ WORDS = 12
 
 
 class FakeGenerator:
-    """`TextGenerator` that answers with words of the last message, drawn by the request's seed."""
+    """`TextGenerator` that draws words of the last message with the request's seed."""
 
     identity = "fake"
 
@@ -25,8 +24,7 @@ class FakeGenerator:
 
     @staticmethod
     def _completion(request: Request, sample: int) -> Completion:
-        asked = request.messages[-1].content
         draw = random.Random(derive_seed(request.key("fake"), sample))
-        words = asked.split() or ["nothing"]
+        words = request.messages[-1].content.split() or ["nothing"]
         text = " ".join(draw.choice(words) for _ in range(WORDS))
         return Completion(text, -draw.random(), WORDS)

@@ -1,7 +1,7 @@
 """A key-value cache that writes new tokens in place.
 
-transformers' dynamic cache concatenates at every step, which copies the whole cache once a token; at 100 sequences
-on a CPU that copy costs as much as the arithmetic. This one reserves room ahead and hands out views.
+transformers' DynamicCache copies the whole cache at every token; with 100 sequences on a CPU that costs as much as the
+arithmetic. This one allocates ahead and returns views.
 """
 
 from collections.abc import Sequence
@@ -12,17 +12,17 @@ from torch.nn.functional import pad
 from transformers import DynamicCache, PretrainedConfig
 from transformers.cache_utils import DynamicLayer
 
-RESERVE = 64  # tokens reserved ahead: about the length of a rationale, so that most runs reserve once
+RESERVE = 64  # tokens allocated ahead: about the length of a rationale, so one allocation usually suffices
 
 
 class GrowingLayer(DynamicLayer):
-    """One layer's keys and values, (batch, kv_heads, tokens, head_dim), as views of a larger reserved block."""
+    """One layer's keys and values, (batch, kv_heads, tokens, head_dim), as views of a larger block."""
 
     _key_block: torch.Tensor | None = None
     _value_block: torch.Tensor | None = None
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> tuple:
-        """Append; returns all keys and all values."""
+        """Append tokens; returns all keys and values."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         assert self.keys is not None and self.values is not None
@@ -42,19 +42,19 @@ class GrowingLayer(DynamicLayer):
         return self.keys, self.values
 
     @staticmethod
-    def _reserved(held: torch.Tensor, new: torch.Tensor, used: int, total: int) -> torch.Tensor:
+    def _reserved(old: torch.Tensor, new: torch.Tensor, used: int, total: int) -> torch.Tensor:
         block = new.new_empty(new.shape[0], new.shape[1], total + RESERVE, new.shape[3])
         if used:
-            block[:, :, :used] = held
+            block[:, :, :used] = old
         return block
 
     def forget_block(self) -> None:
-        """Call after rows were selected, repeated or expanded: the block no longer matches the views."""
+        """Call after replacing the views: the block no longer matches them."""
         self._key_block = self._value_block = None
 
 
 class GrowingCache(DynamicCache):
-    """A DynamicCache of growing layers."""
+    """A DynamicCache of `GrowingLayer`s."""
 
     def __init__(self, config: PretrainedConfig) -> None:
         super().__init__()
@@ -62,24 +62,24 @@ class GrowingCache(DynamicCache):
         self.layers = list(self.growing)
         self.layer_class_to_replicate = None
 
-    def held(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def layer_states(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Keys and values of each layer, (batch, kv_heads, tokens, head_dim)."""
         pairs = [(layer.keys, layer.values) for layer in self.growing]
         return [(keys, values) for keys, values in pairs if keys is not None and values is not None]
 
     def take_rows(self, rows: torch.Tensor) -> None:
-        """Keep the sequences `rows` (repeats allowed), in that order."""
-        for layer, (keys, values) in zip(self.growing, self.held(), strict=True):
+        """Select the sequences `rows` (repeats allowed), in that order."""
+        for layer, (keys, values) in zip(self.growing, self.layer_states(), strict=True):
             layer.keys, layer.values = keys[rows], values[rows]
             layer.forget_block()
 
     @classmethod
     def joined(cls, config: PretrainedConfig, caches: Sequence["GrowingCache"]) -> "GrowingCache":
-        """The rows of all caches in one, shorter ones padded on the left (the caller masks the padding)."""
+        """One cache with the rows of all, left-padded to the longest (the caller masks the padding)."""
         whole = cls(config)
         longest = max(cache.get_seq_length() for cache in caches)
-        for layer, *parts in zip(whole.growing, *(cache.held() for cache in caches), strict=True):
-            padded = [[pad(held, (0, 0, longest - held.shape[2], 0)) for held in part] for part in parts]
+        for layer, *parts in zip(whole.growing, *(cache.layer_states() for cache in caches), strict=True):
+            padded = [[pad(states, (0, 0, longest - states.shape[2], 0)) for states in part] for part in parts]
             keys, values = zip(*padded, strict=True)
             layer.update(torch.cat(keys), torch.cat(values))
         return whole

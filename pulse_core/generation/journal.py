@@ -1,8 +1,7 @@
-"""Finished generations are journalled as they finish, so that a killed stage goes on where it was.
+"""A journal of finished texts, so that a killed stage resumes.
 
-A journal is a directory of one file a chunk, named by the chunk's content address: the generator's identity and
-every request in it. Nothing else is needed to know whether a chunk is done, so a changed prompt, model, seed or
-chunk size simply asks for other names, and what is finished under the old ones stays valid.
+A journal is a directory with one file per chunk of requests, named by a hash of the generator's identity and the
+chunk's requests. With another prompt, model, seed or chunk size the names differ, and old files stay valid.
 """
 
 import hashlib
@@ -21,13 +20,13 @@ log = logging.getLogger("pulse")
 
 
 class Journal:
-    """Completions of finished chunks under `directory`."""
+    """Finished chunks under `directory`."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def read(self, name: str) -> list[list[Completion]] | None:
-        """A finished chunk, or None."""
+        """The completions of a chunk, or None if it is not finished."""
         if not self.holds(name):
             return None
         content = (self.directory / f"{name}.json").read_bytes()
@@ -38,7 +37,7 @@ class Journal:
         return (self.directory / f"{name}.json").exists()
 
     def write(self, name: str, answers: Sequence[Sequence[Completion]]) -> None:
-        """Keep a chunk; it is on the disk, whole, when this returns."""
+        """Write a chunk, atomically and durably."""
         with whole_file(self.directory / f"{name}.json") as partial:
             partial.write_bytes(orjson.dumps([[asdict(completion) for completion in answer] for answer in answers]))
 
@@ -46,13 +45,13 @@ class Journal:
 def run_requests(
     generator: TextGenerator, requests: Sequence[Request], journal: Journal, chunk_prompts: int, what: str
 ) -> list[list[Completion]]:
-    """All completions, in the order of `requests`; chunks that the journal holds are not made again.
+    """Completions of all requests, in order; chunks in the journal are reused.
 
-    The chunks are cut from the list as given, so an interrupted run makes the chunks it would have made. Where none is
-    missing the engine is not even prepared.
+    Chunks do not depend on what is finished, so a resumed run forms the same batches. If all are finished the engine
+    is not loaded.
 
     Raises:
-        InputError: the engine refuses one of the prompts to be made; nothing is made then.
+        InputError: the engine refuses one of the prompts; nothing is generated then.
     """
     chunks = [requests[start : start + chunk_prompts] for start in range(0, len(requests), chunk_prompts)]
     names = [_name(generator.identity, chunk) for chunk in chunks]
@@ -66,12 +65,11 @@ def run_requests(
     with progress(what, total, "texts") as meter:
         for name, chunk in zip(names, chunks, strict=True):
             finished = journal.read(name)
-            made = finished is None
-            if finished is None:
+            if new := finished is None:
                 finished = generator.generate(chunk)
                 journal.write(name, finished)
             answers += finished
-            meter.advance(sum(request.samples for request in chunk), skipped=not made)
+            meter.advance(sum(request.samples for request in chunk), skipped=not new)
     return answers
 
 

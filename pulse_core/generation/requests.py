@@ -1,4 +1,4 @@
-"""The seam between stages and engines: requests in, completions out."""
+"""The interface between stages and engines: requests and completions."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import orjson
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn. `temperature` 0 is greedy decoding; `no_repeat` 0 allows every repetition."""
+    """How tokens are drawn. `temperature` 0 is greedy decoding; `no_repeat` 0 allows repetitions."""
 
     max_new_tokens: int
     temperature: float
@@ -29,9 +29,9 @@ class Message:
 
 @dataclass(frozen=True)
 class Request:
-    """`samples` completions of one prompt; sample j draws from the seed (seed, j), whatever else runs beside it.
+    """`samples` completions of one prompt; sample j is drawn with seed (seed, j), independent of other requests.
 
-    `answer_start` is the beginning of the answer, put into the assistant's mouth and not repeated in the completion.
+    `answer_start` is a prefilled start of the answer; the completion does not repeat it.
     """
 
     messages: tuple[Message, ...]
@@ -41,14 +41,14 @@ class Request:
     answer_start: str = ""
 
     def key(self, generator: str) -> str:
-        """The content address under a generator's identity: equal keys mean equal completions."""
+        """A hash of request and generator identity: equal keys mean equal completions."""
         content = orjson.dumps([generator, asdict(self)], option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(content).hexdigest()
 
 
 @dataclass(frozen=True)
 class Completion:
-    """One text: what was written, its mean token log-probability under the model (temperature 1), its length."""
+    """One text, its mean token log-probability under the model (at temperature 1) and its length in tokens."""
 
     text: str
     mean_logprob: float
@@ -56,11 +56,11 @@ class Completion:
 
 
 class TextGenerator(Protocol):
-    """An engine. It may batch, reorder and share prefixes, as long as the answers come in the order asked."""
+    """An engine. It may batch, reorder and share prefixes, but returns answers in the order of the requests."""
 
     @property
     def identity(self) -> str:
-        """Engine, its code, weights and precision: everything that a completion depends on beside the request."""
+        """Everything a completion depends on besides the request, see `engine_identity`."""
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
         """`requests[i].samples` completions for each request i."""
@@ -68,10 +68,10 @@ class TextGenerator(Protocol):
 
 @runtime_checkable
 class PreparedGenerator(TextGenerator, Protocol):
-    """An engine with something to do, or to refuse, before the first of a list of requests is asked."""
+    """An engine that checks requests and loads weights before the first call."""
 
     def prepare(self, requests: Sequence[Request]) -> None:
-        """Check the requests that will be asked, call by call, then load the weights.
+        """Check all requests to come, then load the weights.
 
         Raises:
             InputError: a prompt is longer than the engine takes.

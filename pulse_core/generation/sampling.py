@@ -1,7 +1,6 @@
-"""Drawing tokens: top-k, then nucleus, by inverse transform from one uniform number a token.
+"""Token sampling: top-k, then nucleus, by inverse transform of one uniform number per token.
 
-The uniforms come from each sequence's own seed, so a text does not change with the company it is batched with (up to
-the floating-point noise of the batch itself).
+The numbers come from each sequence's seed, so a text does not depend on its batch, up to rounding.
 """
 
 from collections.abc import Sequence
@@ -13,17 +12,17 @@ from pulse_core.seeding import derive_seed
 
 
 def uniforms(seed: int, sample: int, count: int) -> torch.Tensor:
-    """(count,) uniform numbers of one sequence."""
+    """(count,) uniform numbers for one sequence."""
     generator = torch.Generator().manual_seed(derive_seed(seed, sample))
     return torch.rand(count, generator=generator)
 
 
 def repeating(tokens: Sequence[int], length: int) -> list[int]:
-    """The tokens that would write a run of `length` tokens a second time; none for `length` 0."""
+    """Tokens that would repeat a run of `length` tokens of the text; none for `length` 0."""
     if not length or len(tokens) < length:
         return []
     tail = tokens[len(tokens) - length + 1 :]
-    # Asked for every sequence at every step: most places fail on the one token before, without a slice.
+    # Called at every token: comparing the last token of a run first avoids most slices.
     return [
         tokens[end]
         for end in range(length - 1, len(tokens))
@@ -37,7 +36,7 @@ def draw(logits: torch.Tensor, uniform: torch.Tensor, sampling: Sampling) -> tor
     Args:
         logits: (batch, vocabulary), float32.
         uniform: (batch,) in [0, 1).
-        sampling: temperature 0 takes the most likely token.
+        sampling: temperature, top-k and top-p.
 
     Returns:
         (batch,) token ids.
@@ -47,7 +46,7 @@ def draw(logits: torch.Tensor, uniform: torch.Tensor, sampling: Sampling) -> tor
     top, tokens = logits.topk(min(sampling.top_k, logits.shape[-1]), dim=-1)
     weights = torch.softmax(top / sampling.temperature, dim=-1)
     before = weights.cumsum(-1) - weights
-    # The nucleus holds every token whose predecessors have not yet reached top_p: never empty.
+    # The nucleus: tokens whose predecessors sum to less than top_p; never empty.
     weights = weights.masked_fill(before >= sampling.top_p, 0.0)
     cumulative = weights.cumsum(-1)
     chosen = (cumulative <= uniform[:, None] * cumulative[:, -1:]).sum(-1, keepdim=True)

@@ -1,7 +1,7 @@
-"""The embedded engine: transformers on the CPU or one GPU, with every shared prefix computed once.
+"""The default engine: transformers on the CPU or one GPU.
 
-A call's prompts share what they share: the tokens common to all of them (instructions and worked examples) are
-prefilled once and kept once for the whole call, each prompt's own tokens prefilled once for all its samples.
+The tokens common to all prompts of a call (instructions and worked examples) are prefilled and stored once per call,
+the rest of a prompt once for all its samples.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ from pulse_core.generation.sampling import draw, repeating, uniforms
 from pulse_core.models import device
 from pulse_core.precision import arithmetic
 
-PREFILL_PROMPTS = 16  # prompts prefilled side by side: they are sorted by length, so few share little padding
-COMPACT_SHARE = 0.3  # finished sequences are dropped from the batch when they are this share of it
+PREFILL_PROMPTS = 16  # prompts per prefill; sorted by length, so padding is small
+COMPACT_SHARE = 0.3  # finished sequences are removed from the batch at this share of it
 
 
 @dataclass
 class _Sequence:
-    """One text being written."""
+    """A text in progress."""
 
     request: int
     sample: int
@@ -41,10 +41,7 @@ class _Sequence:
 
 
 class TransformersGenerator:
-    """`TextGenerator` on transformers. `batch_size` is the number of texts written side by side.
-
-    The weights are loaded when they are first needed: a stage with nothing left to write does without.
-    """
+    """`TextGenerator` on transformers, with `batch_size` texts per batch. Loads the weights when first needed."""
 
     def __init__(self, directory: Path, dtype: str, batch_size: int) -> None:
         self.directory, self.dtype, self.batch_size = directory, arithmetic(dtype), batch_size
@@ -54,7 +51,7 @@ class TransformersGenerator:
 
     @cached_property
     def model(self) -> Any:
-        """The language model, ready to write."""
+        """The language model."""
         model = AutoModelForCausalLM.from_pretrained(
             self.directory, dtype=getattr(torch, self.dtype), attn_implementation=grouped_attention.register()
         )
@@ -62,7 +59,7 @@ class TransformersGenerator:
 
     @cached_property
     def _stops(self) -> torch.Tensor:
-        """(vocabulary,): whether a token ends a text."""
+        """(vocabulary,) whether a token ends a text."""
         stops = torch.zeros(self.model.config.vocab_size, dtype=torch.bool)
         stops[self.chat.stops()] = True
         return stops.to(self.model.device)
@@ -72,7 +69,7 @@ class TransformersGenerator:
         _ = self.model
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
-        """See `TextGenerator`. Requests of one call must share their sampling settings."""
+        """See `TextGenerator`; the requests of a call must share their sampling settings."""
         if not requests:
             return []
         if len({request.sampling for request in requests}) != 1:
@@ -80,7 +77,7 @@ class TransformersGenerator:
         prompts = self.chat.prompts(requests)
         answers: list[list[Completion]] = [[] for _ in requests]
         shared = self._shareable(prompts, requests[0].sampling)
-        # Longest first: prompts of like length share a batch, so little of it is padding.
+        # By length, so padding is small.
         order = sorted(range(len(requests)), key=lambda i: (-len(prompts[i]), i))
         with torch.inference_mode():
             prefix = self._prefill_shared(prompts[0][:shared])
@@ -97,23 +94,23 @@ class TransformersGenerator:
         return 0 if hidden else _common_prefix(prompts)
 
     def _prefill_shared(self, tokens: list[int]) -> list[KeysValues] | None:
-        """Keys and values of the shared beginning, layer by layer; None where nothing is shared."""
+        """Keys and values of the common prefix by layer; None without a prefix."""
         if not tokens:
             return None
         cache = GrowingCache(self.model.config)
         length = len(tokens)
         self._forward(torch.tensor([tokens]), cache, torch.ones(1, length), torch.arange(length)[None], None)
-        return cache.held()
+        return cache.layer_states()
 
     def _forward(
         self,
         tokens: torch.Tensor,  # (batch, new)
         cache: GrowingCache,
-        mask: torch.Tensor,  # (batch, own tokens so far and new ones), 0 at padding
+        mask: torch.Tensor,  # (batch, tokens after the prefix including new ones), 0 at padding
         positions: torch.Tensor,  # (batch, new)
         prefix: list[KeysValues] | None,
     ) -> torch.Tensor:
-        """Logits after the last token of each row, (batch, vocabulary), float32."""
+        """Logits after each row's last token, (batch, vocabulary), float32."""
         place = self.model.device
         out = self.model(
             input_ids=tokens.to(place),
@@ -163,13 +160,15 @@ class TransformersGenerator:
         position: torch.Tensor,
         prefix: list[KeysValues] | None,
     ) -> None:
-        """Write each sequence to its end, in place."""
+        """Complete the sequences in place."""
         sampling: Sampling = requests[0].sampling
         limit = sampling.max_new_tokens
-        chance = torch.stack([uniforms(requests[s.request].seed, s.sample, limit) for s in sequences]).to(logits.device)
+        chances = torch.stack([uniforms(requests[s.request].seed, s.sample, limit) for s in sequences]).to(
+            logits.device
+        )
         active = list(range(len(sequences)))
         for step in range(limit):
-            chosen = draw(self._without_repeats(logits, sequences, active, sampling), chance[active, step], sampling)
+            chosen = draw(self._without_repeats(logits, sequences, active, sampling), chances[active, step], sampling)
             chosen_logprob = torch.log_softmax(logits, -1).gather(-1, chosen[:, None]).squeeze(-1).tolist()
             stopped = self._stops[chosen].tolist()
             for row, token in enumerate(chosen.tolist()):
@@ -195,7 +194,7 @@ class TransformersGenerator:
     def _without_repeats(
         logits: torch.Tensor, sequences: list[_Sequence], active: list[int], sampling: Sampling
     ) -> torch.Tensor:
-        """The logits with every token at minus infinity that would repeat a run; small models fall into loops."""
+        """Logits with the tokens excluded that would repeat a run: small models fall into loops."""
         allowed = logits.clone() if sampling.no_repeat else logits
         for row, index in enumerate(active):
             allowed[row, repeating(sequences[index].tokens, sampling.no_repeat)] = float("-inf")
@@ -207,7 +206,7 @@ class TransformersGenerator:
 
 
 def _common_prefix(prompts: list[list[int]]) -> int:
-    """How many leading tokens all prompts share, leaving each at least one of its own."""
+    """Number of leading tokens that all prompts share, leaving at least one token of each."""
     low, high = min(prompts), max(prompts)
     limit = min(len(prompt) for prompt in prompts) - 1
     shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), limit)
@@ -215,7 +214,7 @@ def _common_prefix(prompts: list[list[int]]) -> int:
 
 
 def _left_padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """(tokens, mask), both (rows, longest): every row ends at its last token."""
+    """Left-padded (tokens, mask), both (rows, longest)."""
     longest = max(len(row) for row in rows)
     tokens = torch.tensor([[0] * (longest - len(row)) + list(row) for row in rows])
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
@@ -223,7 +222,7 @@ def _left_padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Ten
 
 
 def _take(order: list[int], samples: Sequence[int], size: int) -> list[int]:
-    """Pop requests off the front of `order` until their samples fill a batch of `size` (at least one request)."""
+    """Pop requests from the front of `order` for a batch of up to `size` samples (at least one request)."""
     batch: list[int] = []
     filled = 0
     while order and (not batch or filled + samples[order[0]] <= size):

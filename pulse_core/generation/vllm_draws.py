@@ -1,9 +1,8 @@
-"""Our own drawing of tokens inside vLLM, so that a text follows from its request's seed on either engine.
+"""Token sampling inside vLLM from each request's seed, as in the transformers engine.
 
-vLLM's seeded sampling crashes on its CPU build, and unseeded sampling depends on what runs beside a request. Here each
-sequence brings the uniform numbers that the transformers engine would use; a logits processor draws with them and
-raises the drawn token above all others, for vLLM's greedy choice to take. vLLM takes the log-probabilities before any
-processor: they stay the model's own.
+vLLM's seeded sampling crashes on its CPU build, and unseeded sampling depends on the batch. So a logits processor draws
+with the same uniform numbers as the transformers engine and raises the drawn token's logit to infinity, for vLLM's
+greedy choice. vLLM records log-probabilities before processors run, so they are the model's.
 """
 
 from dataclasses import asdict, dataclass
@@ -28,7 +27,7 @@ def draw_arguments(sampling: Sampling, seed: int, sample: int) -> dict[str, Any]
 
 @dataclass(frozen=True)
 class _Row:
-    """One running sequence; `written` is vLLM's own list, which grows as it writes."""
+    """A running sequence; vLLM appends its tokens to `written`."""
 
     sampling: Sampling
     uniforms: torch.Tensor
@@ -37,16 +36,16 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Group:
-    """The rows of one batch that share their sampling, and what they need a step."""
+    """The rows of a batch with the same sampling settings."""
 
     sampling: Sampling
     rows: list[_Row]
-    places: torch.Tensor  # (rows,) of the batch
+    places: torch.Tensor  # (rows,) row numbers in the batch
     uniforms: torch.Tensor  # (rows, max_new_tokens)
 
 
 class OwnDraws(LogitsProcessor):
-    """Makes each sequence of ours take the token that its own uniform number draws; others are left alone."""
+    """Draws the tokens of sequences that carry `draw_arguments`; others are left alone."""
 
     def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
         self._rows: dict[int, _Row] = {}
@@ -54,21 +53,21 @@ class OwnDraws(LogitsProcessor):
         self._device = device
 
     def is_argmax_invariant(self) -> bool:
-        """It decides the token."""
+        """No: it decides the token."""
         return False
 
     def update_state(self, batch_update: BatchUpdate | None) -> None:
-        """Follow which sequence has which row of the batch; most steps change nothing."""
+        """Track which sequence is in which row of the batch."""
         if process_dict_updates(self._rows, batch_update, self._new):
             self._groups = [self._group(sampling) for sampling in {row.sampling for row in self._rows.values()}]
 
     @staticmethod
     def _new(params: SamplingParams, _prompt: list[int] | None, written: list[int]) -> _Row | None:
-        told = (params.extra_args or {}).get(KEY)
-        if told is None:
+        arguments = (params.extra_args or {}).get(KEY)
+        if arguments is None:
             return None
-        sampling = Sampling(**told["sampling"])
-        return _Row(sampling, uniforms(told["seed"], told["sample"], sampling.max_new_tokens), written)
+        sampling = Sampling(**arguments["sampling"])
+        return _Row(sampling, uniforms(arguments["seed"], arguments["sample"], sampling.max_new_tokens), written)
 
     def _group(self, sampling: Sampling) -> _Group:
         places = sorted(place for place, row in self._rows.items() if row.sampling == sampling)
@@ -77,19 +76,19 @@ class OwnDraws(LogitsProcessor):
         return _Group(sampling, rows, torch.tensor(places, device=self._device), chances)
 
     def apply(self, logits: torch.Tensor) -> torch.Tensor:
-        """(batch, vocabulary) logits, in place, with plus infinity at the drawn token of each of our rows."""
+        """Set the drawn token's logit to infinity in each tracked row of (batch, vocabulary), in place."""
         for group in self._groups:
             whole = len(group.rows) == len(logits)
-            own = logits if whole else logits[group.places]  # a copy of the whole batch is what costs most here
+            rows = logits if whole else logits[group.places]  # avoids the copy, which is the largest cost here
             banned = [
                 (number, token)
                 for number, row in enumerate(group.rows)
                 for token in repeating(row.written, group.sampling.no_repeat)
             ]
             if banned:
-                numbers, tokens = torch.tensor(banned, device=own.device).unbind(1)
-                own[numbers, tokens] = float("-inf")
-            step = torch.tensor([len(row.written) for row in group.rows], device=own.device)
+                numbers, tokens = torch.tensor(banned, device=rows.device).unbind(1)
+                rows[numbers, tokens] = float("-inf")
+            step = torch.tensor([len(row.written) for row in group.rows], device=rows.device)
             chance = group.uniforms.gather(1, step[:, None]).squeeze(1)
-            logits[group.places, draw(own, chance, group.sampling)] = float("inf")
+            logits[group.places, draw(rows, chance, group.sampling)] = float("inf")
         return logits

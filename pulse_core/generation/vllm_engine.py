@@ -1,9 +1,8 @@
-"""The engine for GPUs: vLLM, offline and batched, with every shared prefix computed once (automatic prefix caching).
+"""The engine for GPUs: vLLM, offline, with automatic prefix caching.
 
-Texts are drawn by `OwnDraws` from each request's own seed: they do not depend on how vLLM schedules sequences, up to
-the floating-point noise of a batch's composition. That composition follows from a call's requests alone, too: the
-scheduler runs in this process, so it holds all requests of a call before its first step, and no call finds a prefix
-that an earlier one left in the cache. So a stage that was killed composes the batches that it would have composed.
+`OwnDraws` draws texts from each request's seed, so they do not depend on vLLM's scheduling, up to rounding. Batches
+depend only on a call's requests: the scheduler runs in this process and has all requests before its first step, and
+the prefix cache is cleared between calls. So a resumed stage forms the same batches.
 """
 
 import os
@@ -24,18 +23,18 @@ from pulse_core.generation.vllm_draws import OwnDraws, draw_arguments
 from pulse_core.models import device
 from pulse_core.precision import arithmetic
 
-# What vLLM reads of the environment when an engine starts, whatever the user's shell says.
+# Environment of the engine, whatever the user's shell sets.
 ENVIRONMENT = {
-    # In a process of its own the scheduler would start on the requests that happen to have reached it.
+    # In a separate process the scheduler would start with the requests received so far.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    # `OwnDraws` is written for the first model runner. The second, which CUDA hosts take by themselves, refuses it.
+    # `OwnDraws` needs the first model runner; CUDA hosts default to the second.
     "VLLM_USE_V2_MODEL_RUNNER": "0",
 }
-CHECKED = 512  # prompts tokenized side by side to learn their length
+CHECKED = 512  # prompts tokenised at once to check their length
 
 
 class VLLMGenerator:
-    """`TextGenerator` on vLLM. The engine is started when it is first needed, which takes long on a GPU."""
+    """`TextGenerator` on vLLM. The engine starts when first needed; on a GPU that takes long."""
 
     def __init__(self, directory: Path, settings: GenerationSettings) -> None:
         self._directory, self._settings = directory, settings
@@ -49,12 +48,12 @@ class VLLMGenerator:
             self._dtype,
             settings.batch_size,
             self._place,
-            settings.vllm.max_model_tokens,  # a LongRoPE model's positions follow from it, see VLLMSettings
+            settings.vllm.max_model_tokens,  # changes the positions of LongRoPE models, see VLLMSettings
         )
 
     @cached_property
     def engine(self) -> LLM:
-        """vLLM itself, with the weights."""
+        """vLLM with the loaded weights."""
         os.environ.update(ENVIRONMENT)
         return LLM(
             model=str(self._directory),
@@ -62,9 +61,9 @@ class VLLMGenerator:
             max_model_len=self._settings.vllm.max_model_tokens,
             max_num_seqs=self._settings.batch_size,
             gpu_memory_utilization=self._settings.vllm.gpu_memory_share,
-            enforce_eager=self._place == "cpu",  # compiling takes longer there than it saves
+            enforce_eager=self._place == "cpu",  # there compiling costs more than it saves
             enable_prefix_caching=True,
-            async_scheduling=False,  # a draw needs all tokens written so far
+            async_scheduling=False,  # drawing needs all tokens so far
             logits_processors=[OwnDraws],
             seed=0,
         )
@@ -87,12 +86,12 @@ class VLLMGenerator:
         _ = self.engine
 
     def _needs(self, requests: Sequence[Request]) -> list[int]:
-        """Tokens of each prompt and its longest answer."""
+        """Tokens of each prompt with its longest answer."""
         prompts = self._chat.prompts(requests)
         return [len(prompt) + r.sampling.max_new_tokens for prompt, r in zip(prompts, requests, strict=True)]
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
-        """See `TextGenerator`. The samples of a request are sequences with one prompt, which is computed once."""
+        """See `TextGenerator`. Samples are separate sequences; prefix caching computes their prompt once."""
         self.engine.reset_prefix_cache()
         prompts, parameters = [], []
         for request, tokens in zip(requests, self._chat.prompts(requests), strict=True):
@@ -105,10 +104,10 @@ class VLLMGenerator:
 
     def _parameters(self, request: Request, sample: int) -> SamplingParams:
         return SamplingParams(
-            temperature=0.0,  # greedy: the token that OwnDraws raised
+            temperature=0.0,  # greedy: the token drawn by OwnDraws
             max_tokens=request.sampling.max_new_tokens,
             stop_token_ids=self._stops,
-            logprobs=0,  # the chosen token's alone
+            logprobs=0,  # of the chosen token only
             detokenize=False,
             extra_args=draw_arguments(request.sampling, request.seed, sample),
         )

@@ -1,8 +1,7 @@
-"""One user's ranking question as tokens: the prefix once, ten candidates packed behind it.
+"""Packed layout of a ranking question: the prefix once, followed by its ten candidates.
 
-The plain layout would be ten sequences prefix + candidate. Packed, the prefix is computed once; a block mask lets a
-candidate see the prefix and itself but no other candidate, and its positions start where the prefix ends, so the
-numbers are those of the plain layout (tests/ranking/test_packed.py).
+A block mask lets each candidate attend to the prefix and itself only, and its positions start where the prefix ends.
+So the results are those of ten sequences prefix + candidate (tests/ranking/test_packed.py), for one prefix.
 """
 
 from collections.abc import Sequence
@@ -15,20 +14,20 @@ from pulse_core.ranking.packing import PackedQuestion
 
 @dataclass(frozen=True)
 class Batch:
-    """Packed questions side by side, right-padded. B users, L tokens, T candidate tokens in the whole batch."""
+    """A right-padded batch: B users, L tokens, C candidates per user, T candidate tokens in all."""
 
     tokens: torch.Tensor  # (B, L)
     positions: torch.Tensor  # (B, L)
     mask: torch.Tensor  # (B, 1, L, L) boolean, True where attention is allowed
-    source: torch.Tensor  # (T, 2) row and index of the state that predicts each candidate token
-    predicted: torch.Tensor  # (T,) the candidate token
-    owner: torch.Tensor  # (T,) which candidate it belongs to, numbered through the batch: user * C + candidate
-    last: torch.Tensor  # (B * C, 2) row and index of each candidate's last token
-    width: int  # C, candidates a user
+    source: torch.Tensor  # (T, 2) (row, index) of the state that predicts each candidate token
+    predicted: torch.Tensor  # (T,) the candidate tokens
+    owner: torch.Tensor  # (T,) the candidate of each token, as user * C + candidate
+    last: torch.Tensor  # (B * C, 2) (row, index) of each candidate's last token
+    width: int  # C
 
 
 def collate(questions: Sequence[PackedQuestion]) -> Batch:
-    """Lay packed questions side by side."""
+    """Packed questions as one batch."""
     width = len(questions[0].candidates)
     length = max(len(q.prefix) + sum(map(len, q.candidates)) for q in questions)
     tokens = torch.zeros(len(questions), length, dtype=torch.long)

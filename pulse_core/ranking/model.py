@@ -1,4 +1,4 @@
-"""The ranker: a causal language model with LoRA on its top layers and a head that gives one logit a candidate."""
+"""The ranker: a causal language model with LoRA on its top layers and a head with one logit per candidate."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from pulse_core.seeding import derive_seed
 
 
 class Ranker(nn.Module):
-    """f_phi. `trunk` is frozen and can be kept between epochs; `head_logits` is what training differentiates."""
+    """f_phi = `head_logits` (trained) on top of `trunk` (frozen, so it can be cached)."""
 
     def __init__(self, directory: Path, settings: RankerSettings, seed: int, *, adapt: bool = True) -> None:
         super().__init__()
@@ -38,29 +38,27 @@ class Ranker(nn.Module):
                 self.language_model = get_peft_model(base, _lora(settings, base, adapted))
         self.scale = nn.Parameter(torch.tensor(1.0))
         self.linear = nn.Linear(base.config.hidden_size, 1)
-        # Zero start: before any training the scalar head holds every candidate equal, whatever the seed.
+        # Zero weights: an untrained scalar head ranks all candidates equally, whatever the seed.
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
         self.to(device())
 
     def attach(self, directory: Path) -> None:
-        """Put saved adapters (peft's layout) on a ranker made with `adapt=False`, for scoring alone."""
+        """Load saved adapters (PEFT format) into a ranker made with `adapt=False`, for scoring."""
         self.language_model = PeftModel.from_pretrained(self.language_model, directory)
 
     @property
     def _causal(self) -> Any:
-        held = self.language_model
-        return held.get_base_model() if isinstance(held, PeftModel) else held
+        model = self.language_model
+        return model.get_base_model() if isinstance(model, PeftModel) else model
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(device().type, torch.bfloat16, enabled=self.dtype == "bfloat16")
 
     def _inputs(self, batch: Batch) -> dict[str, Any]:
-        place, eager = self.scale.device, self.settings.attention == "eager"
-        return {
-            "input_ids": batch.tokens.to(place),
-            **attention_inputs(self._causal.config, batch, place, eager=eager),
-        }
+        eager = self.settings.attention == "eager"
+        inputs = attention_inputs(self._causal.config, batch, self.scale.device, eager=eager)
+        return {"input_ids": batch.tokens.to(self.scale.device), **inputs}
 
     def trunk(self, batch: Batch) -> torch.Tensor:
         """(B, L, d) states after the frozen layers (the embeddings if no layer is frozen); no gradient."""
@@ -87,18 +85,18 @@ class Ranker(nn.Module):
         return self.head_logits(batch, self.trunk(batch))
 
     def trained_state(self) -> dict[str, torch.Tensor]:
-        """What training changes: adapters and head, by name."""
+        """Trained parameters (adapters and head) by name."""
         return {name: value.detach().clone() for name, value in self.named_parameters() if value.requires_grad}
 
     def load_trained_state(self, state: dict[str, torch.Tensor]) -> None:
-        """Put a `trained_state` back."""
-        own = dict(self.named_parameters())
+        """Restore a `trained_state`."""
+        parameters = dict(self.named_parameters())
         with torch.no_grad():
             for name, value in state.items():
-                own[name].copy_(value)
+                parameters[name].copy_(value)
 
     def parameter_groups(self) -> list[dict]:
-        """Adapters at `learning_rate`, the head in use at `head_learning_rate`."""
+        """AdamW groups: adapters and the configured head."""
         head, idle = (self.linear.parameters(), [self.scale])
         if self.settings.head == "likelihood":
             head, idle = iter([self.scale]), list(self.linear.parameters())
@@ -112,10 +110,10 @@ class Ranker(nn.Module):
 
 
 def _language_model(directory: Path, settings: RankerSettings, dtype: torch.dtype) -> Any:
-    """The prepared model with the configured attention, in `dtype` or with its linear layers in 4 bits."""
+    """The prepared model in `dtype`, or with its linear layers in 4 bits."""
     options: dict[str, Any] = {"dtype": dtype, "attn_implementation": settings.attention}
     if settings.load_in_4bit:
-        # bitsandbytes packs a layer while it is moved to its place.
+        # bitsandbytes quantises a layer when it is moved to its device.
         options["device_map"] = {"": torch.cuda.current_device() if device().type == "cuda" else "cpu"}
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
@@ -124,7 +122,7 @@ def _language_model(directory: Path, settings: RankerSettings, dtype: torch.dtyp
     modules: list[Any] = list(model.modules())
     for module in modules:
         if hasattr(module, "support_avx512bf16_for_cpu"):
-            # On such CPUs bitsandbytes repacks a layer at its first evaluation, and no gradient passes it any more.
+            # There bitsandbytes repacks a layer at its first evaluation, which then blocks gradients.
             module.support_avx512bf16_for_cpu = False
     return model
 

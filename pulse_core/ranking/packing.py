@@ -1,4 +1,4 @@
-"""One user's ranking question as token ids. Imports no torch: planning packs questions to count their tokens."""
+"""A ranking question as token ids. Does not import torch: planning counts tokens with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pulse_core.errors import InputError
 
 @dataclass(frozen=True)
 class Question:
-    """What the ranker is asked: titles oldest first, the rationale (None for the ranker without reasons)."""
+    """Titles of history (oldest first) and candidates, and the rationale (None for the ranker without rationales)."""
 
     history: tuple[str, ...]
     rationale: str | None
@@ -18,29 +18,29 @@ class Question:
 
 @dataclass(frozen=True)
 class PackedQuestion:
-    """Token ids: `prefix` (p,), and one list for each candidate."""
+    """Token ids of the prefix and of each candidate."""
 
     prefix: list[int]
     candidates: list[list[int]]
 
 
 def prefix_text(history: Sequence[str], rationale: str | None) -> str:
-    """The prefix; every variant shares it but for the line of the rationale."""
+    """The text before a candidate; variants differ only in the rationale's line."""
     reason = "" if rationale is None else f"\nWhy: {rationale}"
     return "Bought, oldest first:\n" + "\n".join(f"- {title}" for title in history) + reason + "\nBought next:\n-"
 
 
 def pack(question: Question, tokenizer: Any, max_tokens: int) -> PackedQuestion:
-    """Tokenise a question; the oldest purchases are dropped until prefix plus longest candidate fit.
+    """Tokenise a question; the oldest purchases are dropped until the prefix and the longest candidate fit.
 
     Raises:
-        InputError: not even one purchase, the rationale and the longest candidate fit into `max_tokens`.
+        InputError: one purchase, the rationale and the longest candidate exceed `max_tokens`.
     """
 
     def ids(text: str) -> list[int]:
         return tokenizer(text, add_special_tokens=False)["input_ids"]
 
-    # The line break closes the title, so that a title that merely starts another one's does not gain from it.
+    # The line break ends the title: a title that is the start of another must not profit from that.
     candidates = [ids(f" {title}\n") for title in question.candidates]
     longest = max(len(tokens) for tokens in candidates)
     first = tokenizer("")["input_ids"]  # the start token, for models that expect one (Gemma, Llama 3)

@@ -18,7 +18,7 @@ def make_questions(
     shop: Shop,
     settings: RankerSettings,
 ) -> list[Question]:
-    """One question an example, in the order of `examples`. The target is not marked: see `target_places`.
+    """One question per example, in order. Nothing marks the target; see `target_places`.
 
     Raises:
         InputError: an example has no candidates, or no rationale where rationales are given.
@@ -41,6 +41,6 @@ def make_questions(
 
 
 def target_places(examples: pd.DataFrame, candidates: pd.DataFrame) -> list[int]:
-    """Where each example's target stands among its candidates."""
+    """Index of each example's target among its candidates."""
     drawn = dict(zip(keys(candidates), candidates["candidates"], strict=True))
     return [list(drawn[key]).index(target) for key, target in zip(keys(examples), examples["target"], strict=True)]

@@ -1,1 +1,1 @@
-"""Rationales: how histories and targets are told in words, and what the language model is asked about them."""
+"""Rationales: prompts about histories and targets, and the language model's answers."""

@@ -1,4 +1,4 @@
-"""Prompt templates: Jinja files that read as a conversation.
+"""Prompt templates: Jinja files with a conversation.
 
 The lines `### system`, `### user` and `### assistant` open a turn; a final `### assistant` turn holds the first words
 of the answer. Templates are independent of the model, whose chat format is applied to the turns.
@@ -54,7 +54,7 @@ class PromptTemplate:
         turns = [Message(role, content.strip()) for role, content in zip(parts[::2], parts[1::2], strict=True)]
         start = turns.pop().content if turns and turns[-1].role == "assistant" else ""
         if not turns or turns[-1].role != "user":
-            raise InputError(f"{self.path}: wants a `### user` turn at the end, before the answer's first words")
+            raise InputError(f"{self.path}: needs a `### user` turn at the end, before the answer's first words")
         return tuple(turns), start
 
 

@@ -2,7 +2,6 @@
 
 from pydantic import Field
 
-from pulse_core.generation.requests import Sampling
 from pulse_core.settings import Settings
 
 
@@ -21,10 +20,6 @@ class SamplingSettings(Settings):
     no_repeat: int = Field(default=8, ge=0)
     """Never write the same run of this many tokens twice in a text; small models fall into loops. A brand that
     occurs in two titles is 3-5 tokens long, and lower values make the model misspell it. 0 turns it off."""
-
-    def sampling(self) -> Sampling:
-        """As engines take it."""
-        return Sampling(self.max_new_tokens, self.temperature, self.top_p, self.top_k, self.no_repeat)
 
 
 class RationaleSettings(Settings):

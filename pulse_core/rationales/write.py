@@ -1,4 +1,4 @@
-"""Phase I's positive rationales and Phase II's base rationales: examples in, a table of rationales out."""
+"""Positive rationales (Phase I) and base rationales (Phase II): from examples to a table of rationales."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pulse_core.errors import InputError
 from pulse_core.generation.journal import Journal, run_requests
-from pulse_core.generation.requests import Request, TextGenerator
+from pulse_core.generation.requests import Request, Sampling, TextGenerator
 from pulse_core.keys import Key, keys
 from pulse_core.rationales.prompts import PromptTemplate, tidy
 from pulse_core.rationales.settings import RationaleSettings
@@ -31,7 +31,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Writer:
-    """What it takes to have texts written: the engine, its journal, and how many prompts a chunk holds."""
+    """An engine, its journal and the number of prompts per chunk."""
 
     generator: TextGenerator
     journal: Journal
@@ -39,11 +39,10 @@ class Writer:
 
 
 def neighbour_titles(shop: Shop, items: Sequence[int], *, most: int, chars: int) -> list[str]:
-    """Brief titles of the neighbours' items, most telling first, each title once.
+    """Up to `most` distinct brief titles of the neighbours' items, in order.
 
-    The items are none of the user's own, but a title may be: another shade of the polish that the user keeps buying is
-    often the most telling of all (on real Luxury Beauty, leaving such titles out hid nine of ten targets that the
-    neighbours knew).
+    The user has bought none of the items, but may have bought one with the same title, such as another shade of a
+    polish. Those stay: on Luxury Beauty they are nine of ten targets among the neighbours' items.
     """
     seen: set[str] = set()
     titles: list[str] = []
@@ -58,14 +57,14 @@ def neighbour_titles(shop: Shop, items: Sequence[int], *, most: int, chars: int)
 def positive_requests(
     examples: pd.DataFrame, shop: Shop, template: PromptTemplate, settings: RationaleSettings, seed: int
 ) -> list[Request]:
-    """Section 4.1: why did the user buy the target? Asked of sampled training examples only.
+    """Prompts of section 4.1: why did the user buy the target? For sampled training examples only.
 
     Raises:
-        InputError: an example of another split is among them; its target must be shown to nobody.
+        InputError: an example is of another split, whose targets must not be shown.
     """
     if set(examples["split"]) - {"train"}:
         raise InputError("positive rationales show the target and its review: only training examples may have them")
-    requests = []
+    requests, sampling = [], Sampling(**settings.sampling.model_dump())
     for key, history, target in zip(keys(examples), examples["history"], examples["target"], strict=True):
         opinion = shop.opinion(key[0], target)
         messages, start = template.render(
@@ -74,8 +73,8 @@ def positive_requests(
             stars=opinion.stars,
             review=shorten(opinion.words, settings.target_review_chars) if settings.target_review_chars else "",
         )
-        own = derive_seed(seed, "positive", *key)
-        requests.append(Request(messages, settings.sampling.sampling(), own, answer_start=start))
+        request_seed = derive_seed(seed, "positive", *key)
+        requests.append(Request(messages, sampling, request_seed, answer_start=start))
     return requests
 
 
@@ -87,22 +86,22 @@ def base_requests(
     settings: RationaleSettings,
     seed: int,
 ) -> list[Request]:
-    """Section 4.2: what does the user look for next? From the history and the items of similar users alone."""
-    requests = []
+    """Prompts of section 4.2: what will the user look for next? From the history and similar users' items only."""
+    requests, sampling = [], Sampling(**settings.sampling.model_dump())
     for key, history in zip(keys(examples), examples["history"], strict=True):
         similar = neighbour_titles(
             shop, neighbour_items[key], most=settings.neighbour_items, chars=settings.title_chars
         )
         messages, start = template.render(history=_history(shop, key[0], history, settings), similar=similar)
-        own = derive_seed(seed, "base", *key)
-        requests.append(Request(messages, settings.sampling.sampling(), own, answer_start=start))
+        request_seed = derive_seed(seed, "base", *key)
+        requests.append(Request(messages, sampling, request_seed, answer_start=start))
     return requests
 
 
 def positive_rationales(
     examples: pd.DataFrame, shop: Shop, template: PromptTemplate, settings: RationaleSettings, seed: int, writer: Writer
 ) -> pa.Table:
-    """What is written for `positive_requests`: one row an example."""
+    """Answers to `positive_requests`, one row per example."""
     requests = positive_requests(examples, shop, template, settings, seed)
     return _written(examples, requests, writer, "positive rationales")
 
@@ -116,7 +115,7 @@ def base_rationales(
     seed: int,
     writer: Writer,
 ) -> pa.Table:
-    """What is written for `base_requests`: one row an example."""
+    """Answers to `base_requests`, one row per example."""
     requests = base_requests(examples, neighbour_items, shop, template, settings, seed)
     return _written(examples, requests, writer, "base rationales")
 

@@ -1,1 +1,1 @@
-"""Selection (paper, section 4.2, Eq. 2): of a tree's leaves, the one that agrees best with the user's behaviour."""
+"""Selection (paper, section 4.2, Eq. 2): the leaf of a tree that agrees best with the user's behaviour."""

@@ -1,4 +1,4 @@
-"""What scores a leaf: agreement in an embedding space (Eq. 2; ablation A) or the language model's own likelihood."""
+"""Scorers of leaves: agreement in an embedding space (Eq. 2; ablation A) or likelihood under the language model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,26 +13,26 @@ from pulse_core.thought_space.training import load_thought_space
 
 
 class TextEncoder(Protocol):
-    """Anything that embeds texts: (n, dim), unit-norm."""
+    """Embeds texts with unit norm."""
 
     def encode(self, texts: Sequence[str], batch_size: int = ...) -> np.ndarray:
-        """Embeddings of the texts, in their order."""
+        """(n, dim) embeddings, in order."""
         ...
 
 
 class Scorer(Protocol):
-    """Scores leaves row by row: higher is better, and a row's score depends on no other row."""
+    """Scores leaves independently of each other; higher is better."""
 
     name: str
     reads_behaviour: bool
 
     def scores(self, behaviour: Sequence[str], rationale: Sequence[str], mean_logprob: np.ndarray) -> np.ndarray:
-        """The score of each (behaviour text, leaf) pair, (n,) float64, from rows of equal length n."""
+        """(n,) float64 scores of n (behaviour text, leaf) pairs."""
         ...
 
 
 class AgreementScorer:
-    """S(R) = sim(E1(R), E2(b_u)), cosine. With one frozen encoder for both it is the ablation's D or S."""
+    """S(R) = sim(E1(R), E2(b_u)), cosine. With one frozen encoder for both: rows D and S of the ablation."""
 
     reads_behaviour = True
 
@@ -43,34 +43,34 @@ class AgreementScorer:
         self._rationale, self._history, self._batch_size = rationale_encoder, history_encoder, batch_size
 
     def scores(self, behaviour: Sequence[str], rationale: Sequence[str], mean_logprob: np.ndarray) -> np.ndarray:
-        """Cosine of the two embeddings; `mean_logprob` is not looked at."""
+        """Cosine of the two embeddings."""
         z_rationale = self._rationale.encode(rationale, self._batch_size).astype(np.float64)
         z_history = self._history.encode(behaviour, self._batch_size).astype(np.float64)
         return (z_rationale * z_history).sum(axis=1)
 
 
 class LikelihoodScorer:
-    """The mean token log-probability that the leaf had when it was sampled: no second pass, no look at behaviour."""
+    """The leaf's mean token log-probability, recorded when it was sampled; ignores behaviour."""
 
     name = "likelihood"
     reads_behaviour = False
 
     def scores(self, behaviour: Sequence[str], rationale: Sequence[str], mean_logprob: np.ndarray) -> np.ndarray:
-        """`mean_logprob` itself."""
+        """`mean_logprob`."""
         return np.asarray(mean_logprob, dtype=np.float64)
 
 
 def make_scorer(name: ScorerName | str, settings: SelectionSettings, source: Path | None = None) -> Scorer:
-    """The scorer of that name.
+    """The scorer called `name`.
 
     Args:
         name: `thought_space`, `distilbert`, `sbert` or `likelihood`.
         settings: lengths, pooling and precision.
-        source: the trained Thought Space's directory for `thought_space`, the frozen encoder's for `distilbert` and
-            `sbert`; `likelihood` needs none.
+        source: directory of the trained Thought Space (`thought_space`) or the frozen encoder (`distilbert`, `sbert`);
+            not used by `likelihood`.
 
     Raises:
-        InputError: the name is unknown or its source is missing.
+        InputError: the name is unknown, or `source` is missing.
     """
     if name == "likelihood":
         return LikelihoodScorer()

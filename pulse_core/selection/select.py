@@ -1,4 +1,4 @@
-"""Eq. (2): R_Smax = argmax over the leaves of a tree of S(leaf). One row an example, with its runners-up."""
+"""Eq. (2): R_Smax = argmax over a tree's leaves of S(leaf)."""
 
 import itertools
 import logging
@@ -28,22 +28,22 @@ SELECTED_SCHEMA = pa.schema(
             pa.list_(pa.struct([("node", pa.int32()), ("score", pa.float32()), ("rationale", pa.string())])),
         ),
         ("scorer", pa.string()),
-        ("behaviour", pa.string()),  # history, or oracle: the selector saw the target
+        ("behaviour", pa.string()),  # history, or oracle (the scorer saw the target)
     ]
 )
 
 
 def leaves_of(tree: pd.DataFrame) -> pd.DataFrame:
-    """The leaves that may be selected, sorted by (user, split, position, node), whatever the tree's row order.
+    """The selectable leaves, sorted by (user, split, position, node).
 
-    A blank leaf (the model wrote nothing) is passed over unless all of its tree's leaves are blank.
+    Blank leaves (empty texts) are dropped unless all leaves of the tree are blank.
 
     Raises:
         InputError: a column is missing, a tree has no leaf, or a node appears twice.
     """
     missing = [column for column in TREE_COLUMNS if column not in tree.columns]
     if missing:
-        raise InputError(f"tree: columns {missing} are missing; it wants {TREE_COLUMNS}")
+        raise InputError(f"tree: columns {missing} are missing; it needs {TREE_COLUMNS}")
     leaves = tree.loc[tree["is_leaf"].astype(bool), TREE_COLUMNS].sort_values([*KEY, "node"], ignore_index=True)
     trees, with_leaf = tree[KEY].drop_duplicates(), leaves[KEY].drop_duplicates()
     if len(trees) != len(with_leaf):
@@ -61,16 +61,16 @@ def leaves_of(tree: pd.DataFrame) -> pd.DataFrame:
 
 
 def select_rationales(tree: pd.DataFrame, behaviour: Mapping[Key, str], scorer: Scorer) -> pd.DataFrame:
-    """Score every leaf and keep the best of each tree, Eq. (2).
+    """Select the best leaf of each tree, Eq. (2).
 
     Args:
-        tree: one row a node, columns of tree.parquet; the order of rows does not matter.
-        behaviour: the behaviour text of each (user, split, position); a scorer that does not read it needs none.
-        scorer: what scores a leaf.
+        tree: one row per node, as in tree.parquet, in any order.
+        behaviour: behaviour texts by (user, split, position); may be empty if the scorer does not read them.
+        scorer: see `make_scorer`.
 
     Returns:
-        One row an example, sorted by (user, split, position): rationale, node and score of the best leaf; `runners_up`,
-        the other leaves from best to worst; the scorer's name. Equal scores (in float32) go to the lowest node.
+        One row per example, sorted by key: rationale, node and score of the best leaf, the scorer's name, and
+        `runners_up`, the other leaves by descending score. Ties (in float32) go to the lowest node.
 
     Raises:
         InputError: the tree is malformed (`leaves_of`), an example has no behaviour text, or a score is not a number.
@@ -93,7 +93,7 @@ def select_rationales(tree: pd.DataFrame, behaviour: Mapping[Key, str], scorer: 
 
 
 def _best_of_each(leaves: pd.DataFrame, scorer: str) -> pd.DataFrame:
-    """The first of each tree by (score descending, node ascending), the rest as its runners-up."""
+    """The first leaf of each tree by (score descending, node ascending), with the others as runners-up."""
     ordered = leaves.sort_values([*KEY, "score", "node"], ascending=[True, True, True, False, True], ignore_index=True)
     first = ~ordered.duplicated(KEY)
     best = ordered.loc[first, [*KEY, "rationale", "node", "score"]].reset_index(drop=True)
@@ -105,5 +105,5 @@ def _best_of_each(leaves: pd.DataFrame, scorer: str) -> pd.DataFrame:
 
 
 def selected_table(selected: pd.DataFrame, behaviour: str) -> pa.Table:
-    """The selection as the table of selected/<scorer>.parquet; `behaviour` (history | oracle) marks every row."""
+    """The table of selected/<scorer>.parquet; `behaviour` (history or oracle) is a column."""
     return pa.Table.from_pandas(selected.assign(behaviour=behaviour), schema=SELECTED_SCHEMA, preserve_index=False)

@@ -1,7 +1,6 @@
-"""Growing trees level by level: all nodes of a level, over all examples, are one list of requests.
+"""Grows trees level by level, with one list of requests for the nodes of a level over all examples.
 
-The n children of a node are n samples of one request, so they share one prefill; the node's prompt shares the
-worked examples with every other prompt of the level.
+The children of a node are samples of one request, so its prompt is computed once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pulse_core.generation.journal import run_requests
-from pulse_core.generation.requests import Request
+from pulse_core.generation.requests import Request, Sampling
 from pulse_core.keys import KEY, Key, keys
 from pulse_core.rationales.prompts import PromptTemplate, tidy
 from pulse_core.rationales.settings import RationaleSettings
@@ -48,9 +47,9 @@ def grow_trees(
     seed: int,
     writer: Writer,
 ) -> pa.Table:
-    """One row a node, each tree's nodes numbered breadth first from its root (node 0, the base rationale).
+    """One row per node, numbered breadth first within a tree; node 0 is the base rationale.
 
-    Nothing of the target enters: a prompt holds the history, the neighbours' items and the parent's rationale.
+    Prompts show the history, the neighbours' items and the parent's rationale, never the target.
     """
     contexts = contexts_of(examples, neighbour_items, shop, settings, rationales)
     level = [
@@ -96,7 +95,7 @@ def contexts_of(
     settings: TreeSettings,
     rationales: RationaleSettings,
 ) -> dict[Key, dict[str, list[str]]]:
-    """What the prompts of each example's tree show beside a node's rationale."""
+    """The prompt values of each example that all nodes of its tree share."""
     chars = rationales.title_chars
     return {
         key: {
@@ -117,7 +116,8 @@ def node_request(
     seed: int,
     width: int,
 ) -> Request:
-    """One prompt for the `width` children of a node."""
+    """The request for the `width` children of a node."""
     key = (node["user"], node["split"], node["position"])
     messages, start = template.render(rationale=node["rationale"], **contexts[key])
-    return Request(messages, settings.sampling.sampling(), derive_seed(seed, "tree", *key, node["node"]), width, start)
+    sampling = Sampling(**settings.sampling.model_dump())
+    return Request(messages, sampling, derive_seed(seed, "tree", *key, node["node"]), width, start)

@@ -1,4 +1,4 @@
-"""What the ranking scripts share: tables to questions, scores to predictions."""
+"""Shared by the ranking scripts: tables to questions, scores to predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from workflow_scripts.shared.inputs import read_sampled, shop_of
 
 @dataclass(frozen=True)
 class Split:
-    """The questions of one split and the rows they come from."""
+    """The questions of a split and their rows."""
 
     name: str
     examples: pd.DataFrame
@@ -26,19 +26,19 @@ class Split:
 
 
 def ask(job: Any, name: str, settings: RankerSettings, rationales: str | None) -> Split:
-    """The split's sampled examples as questions, with the selected rationales of the file `rationales`, if any."""
+    """A split's sampled examples as questions, with the rationales of the file `rationales`, if any."""
     examples = read_sampled(job.input.examples, name)
     candidates = examples[KEY].merge(pd.read_parquet(job.input.candidates), on=KEY, how="left", validate="one_to_one")
-    told = None
+    texts = None
     if rationales:
         selected = pd.read_parquet(rationales)
-        told = dict(zip(keys(selected), selected["rationale"], strict=True))
-    questions = make_questions(examples, candidates, told, shop_of(job), settings)
+        texts = dict(zip(keys(selected), selected["rationale"], strict=True))
+    questions = make_questions(examples, candidates, texts, shop_of(job), settings)
     return Split(name, examples, candidates, Asked(questions, target_places(examples, candidates)))
 
 
 def predict(ranker: Ranker, splits: Sequence[Split]) -> Any:
-    """The ranker's scores of these splits, in the one schema of predictions."""
+    """The ranker's predictions for these splits."""
     rows = []
     for split in splits:
         scores = score(ranker, split.asked.questions, f"scoring {split.name}")

@@ -1,4 +1,4 @@
-"""What rules baseline_pulse and baseline_slm_sft share: the ranker's trials, with rationales or without."""
+"""Shared by baseline_pulse and baseline_slm_sft: trials of the ranker with or without rationales."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from workflow_scripts.shared.ranker_io import ask
 
 
 def run_ranker_trials(job: Any) -> None:
-    """Make the trials and write the best. All start from the seed of the configured ranker."""
+    """Run the trials, all with the configured ranker's seed, and write the best."""
     ranker = RankerSettings.model_validate(job.params.ranker)
     model = Path(job.input.slm).parent
 
