@@ -25,10 +25,11 @@ log = logging.getLogger("pulse")
 BLOCK_BYTES = 1 << 18
 UNIT_BYTES = 1 << 20  # progress counts MiB
 FREE_MARGIN_BYTES = 64 << 20
+TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 
 
 class _Failed(Exception):
-    """One try at one address failed; the message says why. `final`: another try there would fail the same way."""
+    """One try at one address failed. `final`: another try there would fail the same way."""
 
     def __init__(self, why: str, *, final: bool = False) -> None:
         super().__init__(why)
@@ -40,9 +41,9 @@ def download_domain(
 ) -> list[Path]:
     """Fetch a published domain's reviews and metadata into raw_dir/<domain>; returns their paths.
 
-    Files that are there already are checked (gzip, recorded SHA-256) and kept. Raises InputError for a domain that is
-    not published, a file that differs from its record, too little disk, or when no mirror delivers: then it says what
-    to fetch by hand, from which page, and where to put it. What arrived stays for the next call to resume.
+    Existing files are checked (gzip, recorded SHA-256) and kept; the next call resumes interrupted downloads. Raises
+    InputError for an unpublished domain, a file that differs from its record, too little disk space, or when no mirror
+    delivers: the message says which files to fetch by hand, from where, and where to put them.
     """
     if domain not in CATEGORIES:
         raise InputError(missing_files_message(domain, raw_dir))
@@ -67,7 +68,7 @@ def download_domain(
 
 
 def _fetch(file: RawFile, target: Path, settings: DownloadSettings) -> None:
-    """Fetch one file unless it is there and sound. Raises InputError, or _Failed when no address delivered."""
+    """Fetch one file unless it is there and intact. Raises InputError, or _Failed when no address delivers."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_name(target.name + ".lock")):  # two runs must not write one partial file
         if target.is_file():
@@ -79,46 +80,60 @@ def _fetch(file: RawFile, target: Path, settings: DownloadSettings) -> None:
             log.info("%s is in place (%d bytes)", target, found.size)
             return
         failures = []
-        for url in file.urls:
-            try:
-                _fetch_patiently(url, target, settings)
-                return
-            except _Failed as error:
-                failures.append(f"  {url}: {error}")
-                log.warning("download failed: %s: %s", url, error)
+        with _session(settings) as session:
+            for url in file.urls:
+                try:
+                    return _fetch_resuming(session, url, target, settings)
+                except _Failed as error:
+                    failures.append(f"  {url}: {error}")
+                    log.warning("download failed: %s: %s", url, error)
         raise _Failed("\n".join(failures))
 
 
-def _fetch_patiently(url: str, target: Path, settings: DownloadSettings) -> None:
-    """Tries that bring new bytes are free; `attempts` in a row that bring none end it."""
+def _session(settings: DownloadSettings) -> requests.Session:
+    """Retries refused connections and transient statuses. Interrupted bodies are resumed by _fetch_resuming."""
+    retries = urllib3.Retry(
+        settings.attempts - 1, backoff_factor=settings.wait_seconds, status_forcelist=TRANSIENT, raise_on_status=False,
+        respect_retry_after_header=False,  # the next mirror is quicker
+    )  # fmt: skip
+    session = requests.Session()
+    for prefix in ("http://", "https://"):
+        session.mount(prefix, requests.adapters.HTTPAdapter(max_retries=retries))
+    return session
+
+
+def _fetch_resuming(session: requests.Session, url: str, target: Path, settings: DownloadSettings) -> None:
+    """Fetch from one address until the file is complete; `attempts` tries in a row without a new byte end it."""
     partial = _partial(target)
-    idle, best = 0, 0
+    idle = largest = 0
     while True:
         try:
-            _fetch_once(url, target, settings)
-            return
+            return _fetch_once(session, url, target, settings)
         except _Failed as error:
             size = partial.stat().st_size if partial.is_file() else 0
-            idle = 0 if size > best else idle + 1
-            best = max(best, size)
+            idle, largest = (0, size) if size > largest else (idle + 1, largest)
             if error.final or idle >= settings.attempts:
                 raise
-            log.info("%s: %s; trying again with %d bytes in hand", url, error, size)
-            time.sleep(settings.wait_seconds * 2 ** min(max(idle - 1, 0), 5))
+            log.info("%s: %s; trying again from byte %d", url, error, size)
+            time.sleep(settings.wait_seconds)
 
 
-def _fetch_once(url: str, target: Path, settings: DownloadSettings) -> None:
+def _fetch_once(session: requests.Session, url: str, target: Path, settings: DownloadSettings) -> None:
     partial = _partial(target)
     state = _read_state(target, url)
-    have = partial.stat().st_size if state and partial.is_file() else 0
+    begin = partial.stat().st_size if state and partial.is_file() else 0
     # Identity: a server that labels .gz as Content-Encoding would otherwise have it unpacked on the way.
     headers = {"Accept-Encoding": "identity"}
-    if have and state:
-        headers |= {"Range": f"bytes={have}-", "If-Range": state["validator"]}
+    if begin and state:
+        headers |= {"Range": f"bytes={begin}-", "If-Range": state["validator"]}
     try:
-        with requests.get(url, headers=headers, stream=True, timeout=settings.timeout_seconds) as answer:
-            total = _receive(answer, url, target, have)
-    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        response = session.get(url, headers=headers, stream=True, timeout=settings.timeout_seconds)
+    except requests.RequestException as error:
+        raise _Failed(_in_short(error), final=True) from error
+    try:
+        with response:
+            total = _receive(response, url, target, begin)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
         raise _Failed(_in_short(error)) from error
     size = partial.stat().st_size
     if total is not None and size != total:
@@ -126,32 +141,31 @@ def _fetch_once(url: str, target: Path, settings: DownloadSettings) -> None:
     _accept(url, target)
 
 
-def _receive(answer: requests.Response, url: str, target: Path, have: int) -> int | None:
-    """Write the answer's body behind the `have` bytes in hand (or from the start); returns the full size if told."""
+def _receive(response: requests.Response, url: str, target: Path, begin: int) -> int | None:
+    """Append the body at byte `begin` of the partial file, or rewrite it; returns the full size if known."""
     partial = _partial(target)
-    if answer.status_code == 416:  # nothing lies behind what is in hand: that is all of it, or of another file
-        if answer.headers.get("Content-Range") == f"bytes */{have}":
-            return have
+    if response.status_code == 416:  # nothing beyond `begin`: the file is complete, or another one
+        if response.headers.get("Content-Range") == f"bytes */{begin}":
+            return begin
         partial.unlink(missing_ok=True)
         raise _Failed("the server cannot continue this file; starting over")
-    if answer.status_code not in (200, 206):
-        refused = 400 <= answer.status_code < 500 and answer.status_code not in (408, 425, 429)
-        raise _Failed(f"HTTP {answer.status_code} {answer.reason}", final=refused)
-    if answer.status_code == 206:
-        begin, total = _content_range(answer.headers.get("Content-Range", ""))
-        if begin != have:
+    if response.status_code not in (200, 206):
+        raise _Failed(f"HTTP {response.status_code} {response.reason}", final=True)
+    if response.status_code == 206:
+        start, total = _content_range(response.headers.get("Content-Range", ""))
+        if start != begin:
             partial.unlink(missing_ok=True)
-            raise _Failed(f"the server continued at byte {begin} instead of {have}; starting over")
+            raise _Failed(f"the server continued at byte {start} instead of {begin}; starting over")
     else:
-        have = 0  # the server ignores ranges, or its file has changed
-        length = answer.headers.get("Content-Length", "")
+        begin = 0  # the server ignores ranges, or its file has changed
+        length = response.headers.get("Content-Length", "")
         total = int(length) if length.isdigit() else None
-    if total is not None and shutil.disk_usage(target.parent).free < total - have + FREE_MARGIN_BYTES:
-        raise InputError(f"{target.parent} has too little space for {total - have} bytes more")
-    _write_state(target, url, answer)
-    with partial.open("ab" if have else "wb") as out, _meter(target, total, have) as meter:
-        done = have
-        for block in answer.raw.stream(BLOCK_BYTES, decode_content=False):
+    if total is not None and shutil.disk_usage(target.parent).free < total - begin + FREE_MARGIN_BYTES:
+        raise InputError(f"{target.parent} has too little space for {total - begin} more bytes")
+    _write_state(target, url, response)
+    with partial.open("ab" if begin else "wb") as out, _meter(target, total, begin) as meter:
+        done = begin
+        for block in response.raw.stream(BLOCK_BYTES, decode_content=False):
             if done == 0 and not block.startswith(GZIP_MAGIC[: len(block)]):
                 raise _Failed("the server sent a page instead of a gzip file", final=True)
             out.write(block)
@@ -202,7 +216,7 @@ def _state_path(target: Path) -> Path:
 
 
 def _read_state(target: Path, url: str) -> dict[str, str] | None:
-    """What is known of the partial file, None unless it came from `url` and can be told from a changed one."""
+    """Origin and validator of the partial file; None unless it came from `url` and a change there would show."""
     try:
         state = read_json(_state_path(target))
     except (FileNotFoundError, orjson.JSONDecodeError):
@@ -210,10 +224,10 @@ def _read_state(target: Path, url: str) -> dict[str, str] | None:
     return state if state.get("url") == url and state.get("validator") else None
 
 
-def _write_state(target: Path, url: str, answer: requests.Response) -> None:
-    etag = answer.headers.get("ETag", "")
+def _write_state(target: Path, url: str, response: requests.Response) -> None:
+    etag = response.headers.get("ETag", "")
     # A weak ETag may not be used with If-Range (RFC 9110, 13.1.5).
-    validator = etag if etag and not etag.startswith("W/") else answer.headers.get("Last-Modified", "")
+    validator = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
     write_json(_state_path(target), {"url": url, "validator": validator})
 
 
@@ -234,11 +248,11 @@ def _in_short(error: Exception) -> str:
 
 
 @contextmanager
-def _meter(target: Path, total: int | None, have: int) -> Iterator[Progress | None]:
+def _meter(target: Path, total: int | None, begin: int) -> Iterator[Progress | None]:
     if total is None:  # a bar needs an end
         yield None
         return
     with progress(f"download {target.parent.name}/{target.name}", max(total // UNIT_BYTES, 1), "MiB") as meter:
-        if have >= UNIT_BYTES:
-            meter.advance(have // UNIT_BYTES, skipped=True)
+        if begin >= UNIT_BYTES:
+            meter.advance(begin // UNIT_BYTES, skipped=True)
         yield meter

@@ -93,4 +93,4 @@ class DownloadSettings(Settings):
     """A server that sends nothing for this long is treated as unreachable."""
 
     wait_seconds: float = Field(2.0, ge=0)
-    """Pause before the second attempt; it doubles with each further one."""
+    """Pause after an interrupted attempt; it doubles while a server keeps refusing."""
