@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from pulse_core.data.formats import line_blocks
-from pulse_core.data.json_lines import Record, parse_object
-from pulse_core.data.raw_reader import Malformed, item_id_of
+from pulse_core.data.json_lines import Record
+from pulse_core.data.raw_reader import Malformed, item_of_metadata
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.text import clean_title, cut_at_word, plain_text, price_of
 from pulse_core.errors import InputError
@@ -110,8 +110,7 @@ def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings)
                 continue
             malformed.lines += 1
             try:
-                record = parse_object(line)
-                item_id = item_id_of(record)
+                item_id, record = item_of_metadata(line, settings.fields)
             except ValueError as error:
                 malformed.add(number, line, str(error))
                 continue

@@ -4,15 +4,15 @@ import logging
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pulse_core.data.formats import record_word
-from pulse_core.data.json_lines import NOT_UTF8, Record, parse_object
+from pulse_core.data.json_lines import NOT_UTF8, Field, Record, parse_object
+from pulse_core.data.settings import CorpusSettings, FieldName
 from pulse_core.data.tables import latin_1_advice
 from pulse_core.errors import InputError
 
@@ -21,14 +21,21 @@ log = logging.getLogger("pulse")
 # Later than any date in seconds, earlier than any since 1974 in milliseconds: the 2023 release counts milliseconds.
 FIRST_MILLISECONDS = 100_000_000_000
 LAST_MILLISECONDS = 4_102_444_800_000  # the year 2100
-# The keys of a value in order of preference: the 2018 and the 2023 release, the publisher's quick start of 2023.
-USER_KEYS = ("reviewerID", "user_id")
-ITEM_KEYS = ("parent_asin", "asin", "item_id")
-RATING_KEYS = ("overall", "rating")
-TIME_KEYS = ("unixReviewTime", "timestamp", "sort_timestamp")
-SUMMARY_KEYS = ("summary", "title")
-TEXT_KEYS = ("reviewText", "text")
-DAY_KEY = "reviewTime"
+# The names of each field in order of preference: the 2018 release, the 2023 release and its quick start, others.
+# Fields of metadata with one name alone stand here for `corpus.fields`.
+NAMES: dict[str, tuple[str, ...]] = {
+    "user": ("reviewerID", "user_id"),
+    "item": ("parent_asin", "asin", "item_id"),
+    "rating": ("overall", "rating"),
+    "time": ("unixReviewTime", "timestamp", "sort_timestamp", "reviewTime"),
+    "summary": ("summary", "title"),
+    "text": ("reviewText", "text"),
+    "title": ("title",),
+    "brand": ("brand", "store"),
+    "category": ("category", "categories"),
+    "price": ("price",),
+    "description": ("description",),
+}
 DAY = re.compile(r"(\d{1,2}) (\d{1,2}), (\d{4})")  # month, day, year
 TIME_NAME = re.compile(r"time|date|stamp|created|posted", re.IGNORECASE)
 TIME_VALUE = re.compile(r"\d{8}|\b(?:19|20)\d\d\b|\d+[/.-]\d+[/.-]\d+")
@@ -93,15 +100,23 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def value_of(record: Record, keys: Sequence[str]) -> Any:
-    """The first value under `keys` that is there: null and "" give way to the next key."""
+def fields_of(names: Sequence[FieldName], settings: CorpusSettings, is_text: bool = False) -> tuple[Field, ...]:
+    """The fields `names` as a file may name them, the configured name first."""
+    configured = settings.fields
+    return tuple(
+        Field((configured[name], *NAMES[name]) if name in configured else NAMES[name], is_text) for name in names
+    )
+
+
+def item_of_metadata(line: bytes, fields: Mapping[FieldName, str]) -> tuple[str, Record]:
+    """The item id of a metadata line and its record under our names; ValueError for a line without an id."""
+    record = parse_object(line)
+    for ours, theirs in fields.items():
+        if theirs in record:
+            record[NAMES[ours][0]] = record[theirs]
     # Not `or`: the number 0 is an id.
-    return next((value for key in keys if (value := record.get(key)) is not None and value != ""), None)
-
-
-def item_id_of(record: Record) -> str:
-    """The item's id, in the 2023 release the parent's, which its metadata use. ValueError without one."""
-    return identifier(value_of(record, ITEM_KEYS), "item (asin)")
+    ids = (value for name in NAMES["item"] if (value := record.get(name)) is not None and value != "")
+    return identifier(next(ids, None), "item (asin)"), record
 
 
 def identifier(value: object, what: str) -> str:

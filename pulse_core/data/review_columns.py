@@ -17,13 +17,9 @@ from numpy.typing import NDArray
 from pulse_core.data.formats import line_blocks
 from pulse_core.data.json_lines import NOT_UTF8, Field, ParsedLines, is_utf8, parse_lines, parse_object
 from pulse_core.data.raw_reader import (
-    DAY_KEY,
     FIRST_MILLISECONDS,
-    ITEM_KEYS,
-    RATING_KEYS,
-    TIME_KEYS,
-    USER_KEYS,
     Malformed,
+    fields_of,
     identifier,
     rating_of,
     time_of,
@@ -36,7 +32,6 @@ log = logging.getLogger("pulse")
 NO_TIME = -(1 << 63)  # the least int64
 LOWEST_RATING, HIGHEST_RATING = 1, 5
 ROWS_PER_DICTIONARY = 1 << 19
-FIELDS = (Field(USER_KEYS), Field(ITEM_KEYS), Field(RATING_KEYS), Field((*TIME_KEYS, DAY_KEY)))
 
 
 @dataclass(frozen=True)
@@ -94,7 +89,8 @@ class _Rows:
 class _Columns:
     """The columns as they grow, a block of lines at a time."""
 
-    def __init__(self, malformed: Malformed) -> None:
+    def __init__(self, malformed: Malformed, fields: tuple[Field, ...]) -> None:
+        self.fields = fields
         self.users, self.items = _Codes(), _Codes()
         self.ratings, self.times, self.rows = array("f"), array("q"), array("q")
         self.malformed = malformed
@@ -106,7 +102,7 @@ class _Columns:
     def add(self, block: bytes) -> None:
         """Take the rows of a block of whole lines."""
         lines = block.split(b"\n")
-        parsed = parse_lines(lines, FIELDS)
+        parsed = parse_lines(lines, self.fields)
         faults = parsed.faults
         if not is_utf8(block):  # msgspec does not check the fields it skips
             parsed, faults = _without_other_encodings(lines, parsed)
@@ -137,7 +133,7 @@ class _Columns:
                 faults.append((position, str(error)))
                 continue
             if milliseconds is None and not self.unread_time:
-                key = unread_time(parse_object(lines[position]), FIELDS[3].names)
+                key = unread_time(parse_object(lines[position]), self.fields[3].names)
                 self.unread_time = f"line {self._lines_before + position + 1} has {key}" if key else ""
         positions, users, items, stars, times = zip(*rows, strict=True) if rows else ((),) * 5
         return _Rows(
@@ -225,7 +221,7 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     times, and fine in one that has none.
     """
     malformed = Malformed(path, settings.quoted_lines)
-    found = _Columns(malformed)
+    found = _Columns(malformed, fields_of(("user", "item", "rating", "time"), settings))
     digest = hashlib.sha256()
     for block in line_blocks(path, digest):
         found.add(block)
@@ -267,8 +263,8 @@ def _settle_times(columns: ReviewColumns, found: _Columns, malformed: Malformed)
     has_time = columns.milliseconds != NO_TIME
     if has_time.all():
         return columns
-    keys = ", ".join((*TIME_KEYS, DAY_KEY))
-    unread = f"{found.unread_time}, but a time is read from {keys} only: rename the key, or drop it"
+    names = ", ".join(found.fields[3].names)
+    unread = f"{found.unread_time}, but a time is read from {names} only: name it in corpus.fields.time, or drop it"
     if not has_time.any():
         if found.unread_time:
             raise InputError(f"{malformed.path}: no row has a time that is read. {unread} to take the order of lines")

@@ -14,13 +14,12 @@ from pulse_core.artifacts import marked, whole_file
 from pulse_core.data.ahead import ahead
 from pulse_core.data.formats import line_blocks
 from pulse_core.data.json_lines import Field, parse_lines
-from pulse_core.data.raw_reader import SUMMARY_KEYS, TEXT_KEYS
+from pulse_core.data.raw_reader import fields_of
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.text import as_text, cut_at_word, plain_text
 from pulse_core.errors import InputError
 
 REVIEW_SCHEMA = pa.schema([("user", pa.int32()), ("item", pa.int32()), ("summary", pa.string()), ("text", pa.string())])
-FIELDS = (Field(SUMMARY_KEYS, is_text=True), Field(TEXT_KEYS, is_text=True))
 # Bytes that plain_text may have something to do about: whatever is not ASCII or no printable, and what begins an
 # entity, a tag or one of the shop's marks.
 _TO_CLEAN = np.ones(256, dtype=bool)
@@ -62,9 +61,11 @@ def _surviving_lines(path: Path, rows: NDArray[np.int64]) -> Iterator[tuple[list
         before, position = before + len(lines), end
 
 
-def _words(path: Path, lines: list[bytes], numbers: NDArray[np.int64], limit: int) -> list[pa.Array]:
+def _words(
+    path: Path, lines: list[bytes], numbers: NDArray[np.int64], fields: tuple[Field, ...], limit: int
+) -> list[pa.Array]:
     """[summaries, texts] of the lines as plain text."""
-    parsed = parse_lines(lines, FIELDS)
+    parsed = parse_lines(lines, fields)
     if parsed.faults:
         position, why = parsed.faults[0]
         raise InputError(f"{path}, line {numbers[position]} could be read once and cannot be read again: {why}")
@@ -97,8 +98,8 @@ def write_reviews(
     InputError where a line is not what it was when its row was read.
     """
     with_text = done = 0
-    limit = settings.max_review_characters
-    found = (_words(path, lines, numbers, limit) for lines, numbers in _surviving_lines(path, rows))
+    fields, limit = fields_of(("summary", "text"), settings, is_text=True), settings.max_review_characters
+    found = (_words(path, lines, numbers, fields, limit) for lines, numbers in _surviving_lines(path, rows))
     with (
         whole_file(out) as partial,
         pq.ParquetWriter(partial, marked(REVIEW_SCHEMA), compression="zstd") as writer,

@@ -6,6 +6,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pulse_core.settings import Settings
 
+FieldName = Literal[
+    "user", "item", "rating", "time", "summary", "text", "title", "brand", "category", "price", "description"
+]
+
 
 class CorpusSettings(Settings):
     """How raw reviews become the corpus."""
@@ -29,6 +33,10 @@ class CorpusSettings(Settings):
 
     max_description_characters: int = Field(300, ge=0)
     """Maximum characters of an item description, cut at a word."""
+
+    fields: dict[FieldName, str] = Field(default_factory=dict)
+    """Names of fields in your files, where they are not among those in docs/your-data.md: {time: bought_at, item: sku}.
+    Fields are user, item, rating, time, summary, text; in metadata item, title, brand, category, price, description."""
 
     row_group: int = Field(20_000, ge=1)
     """Reviews per write to disk: fewer need less memory, more compress slightly better."""

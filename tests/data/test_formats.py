@@ -199,3 +199,18 @@ def test_a_corpus_without_metadata_has_ids_for_titles(tmp_path, caplog):
     assert statistics["items_without_metadata"] == 7 and statistics["metadata_sha256"] == ""
     assert "no metadata file" in caplog.text
     assert "reviews.csv.gz is read; reviews.csv beside it is ignored" in caplog.text
+
+
+def test_fields_of_other_names_are_read_where_the_configuration_names_them(tmp_path):
+    reviews = csv_text(
+        reviewerID="customer", asin="sku", overall="stars", unixReviewTime="bought at", reviewText="body"
+    )
+    (tmp_path / "reviews.csv").write_text(reviews)
+    (tmp_path / "metadata.csv").write_text("".join(f"{line}\n" for line in ["sku,name", "0000,First", "0001,Second"]))
+    names = {"user": "customer", "item": "sku", "rating": "stars", "time": "bought at", "text": "body", "title": "name"}
+    settings = CorpusSettings(k_core=1, fields=names)
+    columns = read_review_columns(tmp_path / "reviews.csv", settings)
+    assert columns.times is not None and columns.times.tolist() == [record[3] for record in RECORDS]
+    build_corpus(tmp_path / "reviews.csv", tmp_path / "metadata.csv", settings, tmp_path / "corpus", "files")
+    assert pd.read_parquet(tmp_path / "corpus" / "items.parquet")["title"].tolist()[:3] == ["First", "Second", "0002"]
+    assert pd.read_parquet(tmp_path / "corpus" / "reviews.parquet")["text"][0] == 'Some "text", 0 more é'

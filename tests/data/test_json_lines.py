@@ -10,6 +10,7 @@ import pytest
 
 from pulse_core.data import review_columns, review_texts, unpack
 from pulse_core.data.json_lines import ParsedLines, parse_lines, parse_object
+from pulse_core.data.raw_reader import fields_of
 from pulse_core.data.review_columns import read_review_columns
 from pulse_core.data.review_texts import clean_column, write_reviews
 from pulse_core.data.settings import CorpusSettings
@@ -155,7 +156,7 @@ def test_faults_and_blank_lines_are_told_from_rows(year):
     names = NAMES[year]
     good = "{" + ", ".join(f'"{name}": {value}' for name, value in zip(names, GOOD, strict=True)) + "}"
     lines = [good, "", good, good[:30], "<html>", good, good[:-1] + ', "vote": "a NaN"}', good]
-    parsed = parse_lines([line.encode() for line in lines], review_columns.FIELDS)
+    parsed = parse_lines([line.encode() for line in lines], fields_of(("user", "item", "rating", "time"), SETTINGS))
     assert parsed.positions.tolist() == [0, 2, 5, 6, 7] and [position for position, _ in parsed.faults] == [3, 4]
     assert parsed.columns[0] == ["U1"] * 5 and parsed.columns[3] == [1_500_000_000] * 5
 
