@@ -37,7 +37,7 @@ wildcard_constraints:
 rule all:
     default_target: True
     input:
-        expand("results/{domain}/hr1.json", domain=settings.domains),
+        expand(layout.HR1, domain=settings.domains),
 
 
 onstart:

@@ -1,10 +1,10 @@
 # Raw reviews -> corpus -> examples.
 rule synthetic_raw:
     output:
-        reviews="resources/synthetic/{domain}/reviews.jsonl.gz",
-        metadata="resources/synthetic/{domain}/metadata.jsonl.gz",
-        truth="resources/synthetic/{domain}/truth.parquet",
-        drivers="resources/synthetic/{domain}/truth-drivers.json",
+        reviews=layout.SYNTHETIC_REVIEWS,
+        metadata=layout.SYNTHETIC_METADATA,
+        truth=layout.TRUTH,
+        drivers=layout.TRUTH_DRIVERS,
     log:
         "logs/{domain}/synthetic_raw.log",
     benchmark:
@@ -40,11 +40,11 @@ rule corpus:
     input:
         unpack(wiring.raw.files),
     output:
-        interactions="results/{domain}/corpus/interactions.parquet",
-        users="results/{domain}/corpus/users.parquet",
-        catalogue="results/{domain}/corpus/items.parquet",
-        reviews="results/{domain}/corpus/reviews.parquet",
-        statistics="results/{domain}/corpus/statistics.json",
+        interactions=layout.INTERACTIONS,
+        users=layout.USERS,
+        catalogue=layout.CATALOGUE,
+        reviews=layout.REVIEWS,
+        statistics=layout.STATISTICS,
     log:
         "logs/{domain}/corpus.log",
     benchmark:
@@ -68,7 +68,7 @@ rule examples:
         interactions=rules.corpus.output.interactions,
         users=rules.corpus.output.users,
     output:
-        "results/{domain}/examples.parquet",
+        layout.EXAMPLES,
     log:
         "logs/{domain}/examples.log",
     benchmark:

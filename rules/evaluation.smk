@@ -23,14 +23,11 @@ rule hr1:
         leak=rules.neighbours.output.leak,
         base=rules.gather_base.output,
         tree=rules.gather_tree.output,
-        selected="results/{domain}/selected/thought_space.parquet",
-        predictions=expand(
-            "results/{{domain}}/rankers/{variant}/predictions.parquet",
-            variant=VARIANTS,
-        )
-        + expand("results/{{domain}}/baselines/{name}/predictions.parquet", name=BASELINES),
+        selected=layout.fill(layout.SELECTED, scorer="thought_space"),
+        predictions=expand(layout.RANKER_PREDICTIONS, variant=VARIANTS, allow_missing=True)
+        + expand(layout.BASELINE_PREDICTIONS, system=BASELINES, allow_missing=True),
     output:
-        "results/{domain}/hr1.json",
+        layout.HR1,
     log:
         "logs/{domain}/hr1.log",
     benchmark:

@@ -1,7 +1,7 @@
 # Pre-trained models, each prepared once: safetensors and tokenizer in one plain directory, whatever the origin.
 rule model:
     output:
-        "resources/models/{model}/model.safetensors",
+        layout.MODEL_WEIGHTS,
     log:
         "logs/models/{model}.log",
     benchmark:

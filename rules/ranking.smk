@@ -9,9 +9,9 @@ rule ranker:
         rationales=wiring.scorers.selected,
         model=wiring.models.weights("slm"),
     output:
-        adapter="results/{domain}/rankers/{variant}/adapter/adapter_model.safetensors",
-        predictions="results/{domain}/rankers/{variant}/predictions.parquet",
-        training="results/{domain}/rankers/{variant}/training.json",
+        adapter=layout.RANKER_ADAPTER,
+        predictions=layout.RANKER_PREDICTIONS,
+        training=layout.RANKER_TRAINING,
     log:
         "logs/{domain}/ranker-{variant}.log",
     benchmark:
@@ -26,8 +26,7 @@ rule ranker:
         code=wiring.code("ranker"),
         settings=wiring.plain("ranker"),
         seed=settings.seed,
-        # The state of a training under way lies here, outside the outputs that Snakemake deletes when a job fails.
-        work="results/{domain}/.work/ranker-{variant}",
+        work=layout.fill(layout.WORK, stage="ranker-{variant}"),
     script:
         "../workflow_scripts/ranker.py"
 
@@ -40,11 +39,11 @@ rule oracle_predictions:
         interactions=rules.corpus.output.interactions,
         catalogue=rules.corpus.output.catalogue,
         reviews=rules.corpus.output.reviews,
-        rationales="results/{domain}/selected/thought_space_oracle.parquet",
-        adapter="results/{domain}/rankers/thought_space/adapter/adapter_model.safetensors",
+        rationales=layout.fill(layout.SELECTED, scorer="thought_space_oracle"),
+        adapter=layout.fill(layout.RANKER_ADAPTER, variant="thought_space"),
         model=wiring.models.weights("slm"),
     output:
-        "results/{domain}/leak_audit/predictions.parquet",
+        layout.ORACLE_PREDICTIONS,
     log:
         "logs/{domain}/oracle_predictions.log",
     benchmark:

@@ -13,7 +13,7 @@ rule positive_rationales:
         model=wiring.models.weights("slm"),
         template=wiring.template("positive"),
     output:
-        "results/{domain}/shards/positive/{scatteritem}.parquet",
+        layout.POSITIVE_SHARD,
     log:
         "logs/{domain}/positive_rationales-{scatteritem}.log",
     benchmark:
@@ -29,17 +29,16 @@ rule positive_rationales:
         settings=wiring.part("rationales", *PROMPT_TEXTS, "target_review_chars"),
         generation=wiring.part("generation", *WRITING),
         seed=settings.seed,
-        # Finished generations are journalled here, outside the outputs that Snakemake deletes when a job fails.
-        work="results/{domain}/.work/positive_rationales",
+        work=layout.fill(layout.WORK, stage="positive_rationales"),
     script:
         "../workflow_scripts/positive_rationales.py"
 
 
 rule gather_positive:
     input:
-        gather.shards("results/{{domain}}/shards/positive/{scatteritem}.parquet"),
+        gather.shards(layout.POSITIVE_SHARD, allow_missing=True),
     output:
-        "results/{domain}/rationales/positive.parquet",
+        layout.POSITIVE_RATIONALES,
     log:
         "logs/{domain}/gather_positive.log",
     benchmark:
@@ -62,7 +61,7 @@ rule base_rationales:
         model=wiring.models.weights("slm"),
         template=wiring.template("base"),
     output:
-        "results/{domain}/shards/base/{scatteritem}.parquet",
+        layout.BASE_SHARD,
     log:
         "logs/{domain}/base_rationales-{scatteritem}.log",
     benchmark:
@@ -78,16 +77,16 @@ rule base_rationales:
         settings=wiring.part("rationales", *PROMPT_TEXTS, "neighbour_items"),
         generation=wiring.part("generation", *WRITING),
         seed=settings.seed,
-        work="results/{domain}/.work/base_rationales",
+        work=layout.fill(layout.WORK, stage="base_rationales"),
     script:
         "../workflow_scripts/base_rationales.py"
 
 
 use rule gather_positive as gather_base with:
     input:
-        gather.shards("results/{{domain}}/shards/base/{scatteritem}.parquet"),
+        gather.shards(layout.BASE_SHARD, allow_missing=True),
     output:
-        "results/{domain}/rationales/base.parquet",
+        layout.BASE_RATIONALES,
     log:
         "logs/{domain}/gather_base.log",
     benchmark:

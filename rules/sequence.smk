@@ -6,9 +6,9 @@ rule sasrec:
         catalogue=rules.corpus.output.catalogue,
         examples=rules.examples.output,
     output:
-        model="results/{domain}/sasrec/model.safetensors",
-        states="results/{domain}/sasrec/states.parquet",
-        metrics="results/{domain}/sasrec/metrics.json",
+        model=layout.SASREC_MODEL,
+        states=layout.SASREC_STATES,
+        metrics=layout.SASREC_METRICS,
     log:
         "logs/{domain}/sasrec.log",
     benchmark:
@@ -35,7 +35,7 @@ rule candidates:
         # Hard candidates are drawn from SASRec's ranking; uniform ones need no model.
         model=(rules.sasrec.output.model if settings.candidates.kind == "sasrec_hard" else []),
     output:
-        "results/{domain}/candidates.parquet",
+        layout.CANDIDATES,
     log:
         "logs/{domain}/candidates.log",
     benchmark:
@@ -59,8 +59,8 @@ rule neighbours:
         examples=rules.examples.output,
         model=rules.sasrec.output.model,
     output:
-        neighbours="results/{domain}/neighbours.parquet",
-        leak="results/{domain}/neighbours-leak.json",
+        neighbours=layout.NEIGHBOURS,
+        leak=layout.NEIGHBOUR_LEAK,
     log:
         "logs/{domain}/neighbours.log",
     benchmark:

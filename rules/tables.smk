@@ -1,28 +1,22 @@
 # Systems by domains, the full ranking of those that score the whole catalogue, and position bias.
+SYSTEM_NAMES = [system.name for system in wiring.baselines.systems]
+
+
 rule overall:
     input:
-        expand(
-            [
-                *rules.examples.output,
-                *rules.candidates.output,
-                rules.corpus.output.statistics,
-                *rules.gather_base.output,
-            ],
-            domain=settings.domains,
-        ),
-        expand(
-            "results/{domain}/baselines/{name}/{file}",
-            domain=settings.domains,
-            name=[system.name for system in wiring.baselines.systems],
-            file=["predictions.parquet", "metrics.json"],
-        ),
+        examples=expand(layout.EXAMPLES, domain=settings.domains),
+        candidates=expand(layout.CANDIDATES, domain=settings.domains),
+        statistics=expand(layout.STATISTICS, domain=settings.domains),
+        base=expand(layout.BASE_RATIONALES, domain=settings.domains),
+        predictions=expand(layout.BASELINE_PREDICTIONS, domain=settings.domains, system=SYSTEM_NAMES),
+        metrics=expand(layout.BASELINE_METRICS, domain=settings.domains, system=SYSTEM_NAMES),
     output:
-        csv="results/tables/overall.csv",
-        md="results/tables/overall.md",
-        tex="results/tables/overall.tex",
-        full_csv="results/tables/full_ranking.csv",
-        full_md="results/tables/full_ranking.md",
-        by_place="results/tables/by_place.csv",
+        csv=layout.fill(layout.TABLE, table="overall.csv"),
+        md=layout.fill(layout.TABLE, table="overall.md"),
+        tex=layout.fill(layout.TABLE, table="overall.tex"),
+        full_csv=layout.fill(layout.TABLE, table="full_ranking.csv"),
+        full_md=layout.fill(layout.TABLE, table="full_ranking.md"),
+        by_place=layout.fill(layout.TABLE, table="by_place.csv"),
     log:
         "logs/tables/overall.log",
     benchmark:
@@ -36,6 +30,6 @@ rule overall:
         behaviour=settings.selection.behaviour,
         seed=settings.seed,
         domains=list(settings.domains),
-        base="rationales/base.parquet",
+        systems=SYSTEM_NAMES,
     script:
         "../workflow_scripts/overall.py"

@@ -4,17 +4,17 @@ BEHAVIOUR_TEXTS = ["behaviour_items", "title_chars", "review_chars"]
 
 rule thought_space:
     input:
-        positives=wiring.thought_space_tables("rationales/positive.parquet"),
-        examples=wiring.thought_space_tables("examples.parquet"),
-        interactions=wiring.thought_space_tables("corpus/interactions.parquet"),
-        users=wiring.thought_space_tables("corpus/users.parquet"),
-        catalogue=wiring.thought_space_tables("corpus/items.parquet"),
-        reviews=wiring.thought_space_tables("corpus/reviews.parquet"),
+        positives=wiring.thought_space_tables(layout.POSITIVE_RATIONALES),
+        examples=wiring.thought_space_tables(layout.EXAMPLES),
+        interactions=wiring.thought_space_tables(layout.INTERACTIONS),
+        users=wiring.thought_space_tables(layout.USERS),
+        catalogue=wiring.thought_space_tables(layout.CATALOGUE),
+        reviews=wiring.thought_space_tables(layout.REVIEWS),
         model=wiring.models.weights("encoder"),
     output:
-        rationale_encoder="results/{domain}/thought_space/rationale_encoder/model.safetensors",
-        history_encoder="results/{domain}/thought_space/history_encoder/model.safetensors",
-        training="results/{domain}/thought_space/training.json",
+        rationale_encoder=layout.RATIONALE_ENCODER,
+        history_encoder=layout.HISTORY_ENCODER,
+        training=layout.THOUGHT_SPACE_TRAINING,
     log:
         "logs/{domain}/thought_space.log",
     benchmark:
@@ -30,7 +30,6 @@ rule thought_space:
         settings=wiring.plain("thought_space"),
         rationales=wiring.part("rationales", *BEHAVIOUR_TEXTS),
         seed=settings.seed,
-        # The state of a training under way lies here, outside the outputs that Snakemake deletes when a job fails.
-        work="results/{domain}/.work/thought_space",
+        work=layout.fill(layout.WORK, stage="thought_space"),
     script:
         "../workflow_scripts/thought_space.py"

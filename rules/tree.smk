@@ -10,7 +10,7 @@ rule tree:
         model=wiring.models.weights("slm"),
         template=wiring.template("tree"),
     output:
-        "results/{domain}/shards/tree/{scatteritem}.parquet",
+        layout.TREE_SHARD,
     log:
         "logs/{domain}/tree-{scatteritem}.log",
     benchmark:
@@ -27,16 +27,16 @@ rule tree:
         rationales=wiring.part("rationales", "title_chars", "neighbour_items"),
         generation=wiring.part("generation", *WRITING),
         seed=settings.seed,
-        work="results/{domain}/.work/tree",
+        work=layout.fill(layout.WORK, stage="tree"),
     script:
         "../workflow_scripts/tree.py"
 
 
 use rule gather_positive as gather_tree with:
     input:
-        gather.shards("results/{{domain}}/shards/tree/{scatteritem}.parquet"),
+        gather.shards(layout.TREE_SHARD, allow_missing=True),
     output:
-        "results/{domain}/tree.parquet",
+        layout.TREE,
     log:
         "logs/{domain}/gather_tree.log",
     benchmark:
@@ -52,7 +52,7 @@ rule select:
         catalogue=rules.corpus.output.catalogue,
         reviews=rules.corpus.output.reviews,
     output:
-        "results/{domain}/selected/{scorer}.parquet",
+        layout.SELECTED,
     log:
         "logs/{domain}/select-{scorer}.log",
     benchmark:

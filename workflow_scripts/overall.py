@@ -1,6 +1,5 @@
 """Rule overall: the tables of results/tables/ from every system's predictions in every domain."""
 
-from pathlib import Path
 from typing import Any
 
 from workflow_scripts.job.stage import stage
@@ -17,7 +16,7 @@ def main(job: Any) -> None:
         from pulse_core.report.overall_formats import full_ranking_markdown, latex, markdown
 
         settings = EvaluationSettings.model_validate(job.params.settings)
-        domains = [_domain(name, job) for name in job.params.domains]
+        domains = _domains(job)
         table = overall_table(domains, SYSTEMS, settings, job.params.seed)
         full = full_ranking_table(domains, SYSTEMS)
         texts = {
@@ -33,28 +32,35 @@ def main(job: Any) -> None:
                 partial.write_text(text, encoding="utf-8")
 
 
-def _domain(name: str, job: Any) -> Any:
+def _domains(job: Any) -> list[Any]:
+    """The results of each domain; inputs are in the order of params `domains`, then `systems`."""
     import pandas as pd
 
     from pulse_core.artifacts import read_json
     from pulse_core.generation.engine_identity import engine_of
     from pulse_core.report.overall import DomainResults
 
-    root = Path("results") / name
-    here = [Path(file) for file in job.input if Path(file).is_relative_to(root)]
-    files = {file.parent.name: file for file in here if file.name == "predictions.parquet"}
-    base = pd.read_parquet(root / job.params.base, columns=["model"])
-    return DomainResults(
-        domain=name,
-        predictions={system: pd.read_parquet(file) for system, file in files.items()},
-        metrics={file.parent.name: read_json(file) for file in here if file.name == "metrics.json"},
-        files={system: str(file) for system, file in files.items()},
-        examples=pd.read_parquet(root / "examples.parquet"),
-        candidates=pd.read_parquet(root / "candidates.parquet"),
-        statistics=read_json(root / "corpus/statistics.json"),
-        behaviour=job.params.behaviour,
-        engine="+".join(sorted({engine_of(model) for model in base["model"]})),
-    )
+    systems = job.params.systems
+    domains = []
+    for number, domain in enumerate(job.params.domains):
+        of_domain = slice(number * len(systems), (number + 1) * len(systems))
+        files = dict(zip(systems, job.input.predictions[of_domain], strict=True))
+        metrics = dict(zip(systems, job.input.metrics[of_domain], strict=True))
+        models = pd.read_parquet(job.input.base[number], columns=["model"])["model"]
+        domains.append(
+            DomainResults(
+                domain=domain,
+                predictions={system: pd.read_parquet(file) for system, file in files.items()},
+                metrics={system: read_json(file) for system, file in metrics.items()},
+                files=files,
+                examples=pd.read_parquet(job.input.examples[number]),
+                candidates=pd.read_parquet(job.input.candidates[number]),
+                statistics=read_json(job.input.statistics[number]),
+                behaviour=job.params.behaviour,
+                engine="+".join(sorted({engine_of(model) for model in models})),
+            )
+        )
+    return domains
 
 
 if "snakemake" in globals():

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any
 
 from rich import box
@@ -19,13 +18,13 @@ HISTORY_SHOWN = 8
 WIDTH = 100  # columns
 
 
-def render(hr1: Mapping[str, Any], example: ShownExample | None = None, folder: str = "") -> str:
+def render(hr1: Mapping[str, Any], example: ShownExample | None = None, files: Mapping[str, str] | None = None) -> str:
     """The summary as plain text, deterministic for equal inputs.
 
     Args:
         hr1: the contents of hr1.json.
         example: one user to show; None leaves that part out.
-        folder: where the results lie, for the last lines; nothing for none.
+        files: path -> description, for the last lines.
     """
     written = io.StringIO()
     console = Console(file=written, width=WIDTH, color_system=None, force_terminal=False, highlight=False)
@@ -46,11 +45,10 @@ def render(hr1: Mapping[str, Any], example: ShownExample | None = None, folder: 
         console.print(Text(_why(hr1["why_recall"])))
     if example is not None:
         _show(console, example)
-    if folder:
+    if files:
         console.print(Text("\nWhere to look next"))
-        places = _places(folder)
-        column = max(len(file) for file, _ in places)
-        for file, what in places:
+        column = max(map(len, files))
+        for file, what in files.items():
             console.print(Text(f"  {file:<{column}}  {what}"))
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
 
@@ -110,14 +108,3 @@ def _show(console: Console, example: ShownExample) -> None:
 
 def _ordinal(place: int) -> str:
     return {1: "1st", 2: "2nd", 3: "3rd"}.get(place, f"{place}th")
-
-
-def _places(folder: str) -> list[tuple[str, str]]:
-    root = PurePath(folder)
-    return [
-        (str(root / "hr1.json"), "every figure with all it depends on"),
-        (str(root / "tree.parquet"), "all rationales, base to leaves"),
-        (str(root / "selected" / "thought_space.parquet"), "the selected ones with their runners-up"),
-        (str(root / "rankers"), "each ranker's training curve and predictions"),
-        (str(root / "corpus" / "statistics.json"), "what the corpus is"),
-    ]

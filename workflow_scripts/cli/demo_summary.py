@@ -3,33 +3,60 @@
 import sys
 from pathlib import Path
 
+from workflow_scripts.wiring.layout import (
+    CATALOGUE,
+    EXAMPLES,
+    HR1,
+    RANKER_PREDICTIONS,
+    RANKERS,
+    SELECTED,
+    STATISTICS,
+    TREE,
+    USERS,
+    fill,
+    of_domain,
+)
+
+PULSE = {"scorer": "thought_space", "variant": "thought_space"}
+
 
 def finished(folder: str, artifact: str) -> Path:
-    """The folder of one domain's results, or an end with what to run where `artifact` is not in it."""
+    """The folder of one domain's results; exits with the command to run where `artifact` is not in it."""
     root = Path(folder)
     if not (root / artifact).is_file():
-        target = root / "hr1.json"
+        target = root / of_domain(HR1)
         raise SystemExit(f"{root / artifact} is not there: run `snakemake --cores 8 --resources gpu=2 {target}` first")
     return root
 
 
 def main(folder: str) -> None:
-    """Print HR@1 beside its rivals, one user from history to ranking, and where to look next."""
+    """Print HR@1 of all systems, one user from history to ranking, and the files to open next."""
     import pandas as pd
 
     from pulse_core.artifacts import read_json
     from pulse_core.report.shown_example import shown_example
     from pulse_core.report.summary import render
 
-    root = finished(folder, "hr1.json")
+    root = finished(folder, of_domain(HR1))
+
+    def path(pattern: str) -> Path:
+        return root / of_domain(fill(pattern, **PULSE))
+
     shown = shown_example(
-        examples=pd.read_parquet(root / "examples.parquet"),
-        items=pd.read_parquet(root / "corpus/items.parquet"),
-        users=pd.read_parquet(root / "corpus/users.parquet"),
-        selected=pd.read_parquet(root / "selected/thought_space.parquet"),
-        predictions=pd.read_parquet(root / "rankers/thought_space/predictions.parquet"),
+        examples=pd.read_parquet(path(EXAMPLES)),
+        items=pd.read_parquet(path(CATALOGUE)),
+        users=pd.read_parquet(path(USERS)),
+        selected=pd.read_parquet(path(SELECTED)),
+        predictions=pd.read_parquet(path(RANKER_PREDICTIONS)),
     )
-    print(render(read_json(root / "hr1.json"), shown, folder))
+    files = {
+        HR1: "every figure with all it depends on",
+        TREE: "all rationales, base to leaves",
+        SELECTED: "the selected ones with their runners-up",
+        RANKERS: "each ranker's training curve and predictions",
+        STATISTICS: "what the corpus is",
+    }
+    print(render(read_json(path(HR1)), shown, {str(path(file)): what for file, what in files.items()}))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 import copy
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,29 @@ from pulse_core.plan_settings import PlanSettings, ShapeSettings, SizeSettings
 from pulse_core.planning.counting import Lengths
 from pulse_core.planning.domain import DomainData, made_up_corpus, make_domain
 from pulse_core.planning.shapes import shape_of_config
+from workflow_scripts.wiring.layout import (
+    BASE_RATIONALES,
+    CANDIDATES,
+    CATALOGUE,
+    HR1,
+    INTERACTIONS,
+    NEIGHBOURS,
+    POSITIVE_RATIONALES,
+    REVIEWS,
+    STATISTICS,
+    TREE,
+    USERS,
+    of_domain,
+)
 from workflow_scripts.wiring.prepared_models import PreparedModels
 
-CORPUS, DRAWN = ("users", "items", "interactions", "reviews"), ("candidates", "neighbours")
+CORPUS = {"users": USERS, "items": CATALOGUE, "interactions": INTERACTIONS, "reviews": REVIEWS}
+DRAWN = {"candidates": CANDIDATES, "neighbours": NEIGHBOURS}
 # Stage -> the table of its texts.
 WRITTEN = {
-    "positive_rationales": "rationales/positive.parquet",
-    "base_rationales": "rationales/base.parquet",
-    "tree": "tree.parquet",
+    "positive_rationales": of_domain(POSITIVE_RATIONALES),
+    "base_rationales": of_domain(BASE_RATIONALES),
+    "tree": of_domain(TREE),
 }
 
 
@@ -91,14 +106,14 @@ def domain_data(name: str, config: Config, results: Path) -> DomainData:
     Raises:
         InputError: nothing tells the size of the domain.
     """
-    source, corpus = config.domains[name].source, results / "corpus"
-    told = read_json(corpus / "statistics.json") if (corpus / "statistics.json").is_file() else None
+    source, statistics = config.domains[name].source, results / of_domain(STATISTICS)
+    told = read_json(statistics) if statistics.is_file() else None
     if told and (told["corpus"] == "synthetic") == (source == "synthetic"):  # not another source's of the same name
         size = SizeSettings(**{key: int(told[key]) for key in SizeSettings.model_fields})
         note = f"{name}: counted from {results}, whose corpus and texts were made with the settings of that time"
         finished = _tables(results, DRAWN)
-        return make_domain(name, size, config, _tables(corpus, CORPUS), finished, (note,), _answers(results))
-    build = f"`snakemake --cores 2 {corpus / 'statistics.json'}` counts it"
+        return make_domain(name, size, config, _tables(results, CORPUS), finished, (note,), _answers(results))
+    build = f"`snakemake --cores 2 {statistics}` counts it"
     if source == "synthetic":
         made = config.synthetic
         interactions = max(round(made.users * made.mean_purchases), 1)
@@ -112,15 +127,15 @@ def domain_data(name: str, config: Config, results: Path) -> DomainData:
         )
     else:
         raise InputError(
-            f"plan: how large is {name!r}? Build its corpus (`snakemake --cores 2 {corpus / 'statistics.json'}`, with "
+            f"plan: how large is {name!r}? Build its corpus (`snakemake --cores 2 {statistics}`, with "
             f"the same --configfile), or give plan.domains.{name}: {{users: ..., items: ..., interactions: ...}}"
         )
     return make_domain(name, size, config, made_up_corpus(size, config), None, (note,), {})
 
 
-def _tables(folder: Path, names: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Those of the tables `names` that are in a folder."""
-    files = {name: folder / f"{name}.parquet" for name in names}
+def _tables(results: Path, tables: Mapping[str, str]) -> dict[str, pd.DataFrame]:
+    """Those of `tables` (name -> path pattern) that are finished."""
+    files = {name: results / of_domain(table) for name, table in tables.items()}
     return {name: pd.read_parquet(file) for name, file in files.items() if file.is_file()}
 
 
@@ -141,7 +156,7 @@ def finished_run(results: Path, values: Mapping[str, Any]) -> tuple[Config, dict
     Raises:
         InputError: there is no hr1.json, or it does not say what it was made with.
     """
-    file = results / "hr1.json"
+    file = results / of_domain(HR1)
     if not file.is_file():
         raise InputError(f"--measured: {file} is not there: give the results of a domain that is finished")
     told = read_json(file)

@@ -2,6 +2,10 @@
 
 import sys
 
+from workflow_scripts.wiring import layout
+
+SELECTED = layout.of_domain(layout.fill(layout.SELECTED, scorer="thought_space"))
+
 
 def main(folder: str = "results/luxury", count: str = "20") -> None:
     """Print `count` selected rationales of test users, drawn by a fixed seed, with the histories behind them."""
@@ -11,13 +15,13 @@ def main(folder: str = "results/luxury", count: str = "20") -> None:
     from pulse_core.report.rationale_sheet import rationale_sheet
     from workflow_scripts.cli.demo_summary import finished
 
-    root = finished(folder, "selected/thought_space.parquet")
-    file = root / "selected/thought_space.parquet"
+    root = finished(folder, SELECTED)
+    file = root / SELECTED
     selected = pd.read_parquet(file)
     sheet = rationale_sheet(
         selected[selected["split"] == "test"],
-        pd.read_parquet(root / "examples.parquet"),
-        pd.read_parquet(root / "corpus/items.parquet"),
+        pd.read_parquet(root / layout.of_domain(layout.EXAMPLES)),
+        pd.read_parquet(root / layout.of_domain(layout.CATALOGUE)),
         int(count),
         seed=0,
         heading=f"Rationales as they came (corpus: {corpus_of(file)})",

@@ -3,10 +3,9 @@
 from typing import Any
 
 from pulse_core.baselines.registry import SYSTEMS, System
+from workflow_scripts.wiring import layout
 from workflow_scripts.wiring.prepared_models import PreparedModels
 from workflow_scripts.wiring.stage_params import StageParams
-
-RESULTS = "results/{domain}"
 
 
 class BaselineInputs:
@@ -19,33 +18,33 @@ class BaselineInputs:
 
     def inputs(self, system: System) -> dict[str, str]:
         """Name -> file, with the wildcard {domain}."""
-        corpus = f"{RESULTS}/corpus"
         files = {
-            "examples": f"{RESULTS}/examples.parquet",
-            "candidates": f"{RESULTS}/candidates.parquet",
-            "interactions": f"{corpus}/interactions.parquet",
-            "catalogue": f"{corpus}/items.parquet",
+            "examples": layout.EXAMPLES,
+            "candidates": layout.CANDIDATES,
+            "interactions": layout.INTERACTIONS,
+            "catalogue": layout.CATALOGUE,
         }
         for need in system.needs:
             kind, _, variant = need.partition(":")
             if kind == "slm":
                 files["slm"] = self._models.weights("slm")
             elif kind == "reviews":
-                files["reviews"] = f"{corpus}/reviews.parquet"
+                files["reviews"] = layout.REVIEWS
             elif kind == "encoder":
                 files["encoder"] = self._models.weights("encoder")
             elif kind == "rationales":
-                files["rationales"] = f"{RESULTS}/selected/thought_space.parquet"
+                files["rationales"] = layout.fill(layout.SELECTED, scorer="thought_space")
             elif kind == "ranker":
-                ranker = f"{RESULTS}/rankers/{variant}"
-                files |= {"configured": f"{ranker}/predictions.parquet", "record": f"{ranker}/training.json"}
+                files["configured"] = layout.fill(layout.RANKER_PREDICTIONS, variant=variant)
+                files["record"] = layout.fill(layout.RANKER_TRAINING, variant=variant)
         return files
 
     def outputs(self, system: System) -> dict[str, str]:
         """Name -> file, with the wildcard {domain}."""
         keeps = bool(system.section) and not any(need.startswith("ranker:") for need in system.needs)
-        names = ["predictions.parquet", "metrics.json", *(["model.safetensors"] if keeps else [])]
-        return {name.partition(".")[0]: f"{RESULTS}/baselines/{system.name}/{name}" for name in names}
+        files = {"predictions": layout.BASELINE_PREDICTIONS, "metrics": layout.BASELINE_METRICS}
+        files |= {"model": layout.BASELINE_MODEL} if keeps else {}
+        return {name: layout.fill(file, system=system.name) for name, file in files.items()}
 
     def resources(self, system: System) -> dict[str, int]:
         """An accelerator for whoever runs a pre-trained model."""
@@ -59,7 +58,7 @@ class BaselineInputs:
             "code": self._params.code(f"baselines/{system.name}"),
             "seed": settings.seed,
             "section": system.section,
-            "work": f"{RESULTS}/.work/baseline-{system.name}",
+            "work": layout.fill(layout.WORK, stage=f"baseline-{system.name}"),
         }
         for read in system.reads:
             name, _, keys = read.partition(":")

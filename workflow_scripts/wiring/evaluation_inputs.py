@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workflow_scripts.wiring.locations import RawFiles
+from workflow_scripts.wiring import layout
 from workflow_scripts.wiring.prepared_models import PreparedModels
 from workflow_scripts.wiring.selection_inputs import ORACLE
 from workflow_scripts.wiring.stage_params import StageParams
@@ -25,25 +25,23 @@ def file_hash(path: str) -> str:
 class EvaluationInputs:
     """The answers for the configuration of one call."""
 
-    def __init__(self, params: StageParams, models: PreparedModels, raw: RawFiles) -> None:
-        self._params, self._models, self._raw = params, models, raw
+    def __init__(self, params: StageParams, models: PreparedModels) -> None:
+        self._params, self._models = params, models
 
     def truth(self, wildcards: Any) -> dict[str, str]:
         """The planted drivers of a synthetic domain, which only the evaluation may read."""
         if self._params.settings.domains[wildcards.domain].source != "synthetic":
             return {}
-        directory = self._raw.directory(wildcards.domain)
-        return {"truth": f"{directory}/truth.parquet", "drivers": f"{directory}/truth-drivers.json"}
+        files = {"truth": layout.TRUTH, "drivers": layout.TRUTH_DRIVERS}
+        return {name: layout.fill(file, domain=wildcards.domain) for name, file in files.items()}
 
     def leak_audit(self, wildcards: Any) -> dict[str, str]:
         """Selection and predictions of the oracle; none where PULSE's own selection is one."""
         if self._params.settings.selection.behaviour == "oracle":
             return {}
-        results = f"results/{wildcards.domain}"
-        return {
-            "oracle": f"{results}/selected/thought_space{ORACLE}.parquet",
-            "oracle_predictions": f"{results}/leak_audit/predictions.parquet",
-        }
+        files = {"oracle": layout.SELECTED, "oracle_predictions": layout.ORACLE_PREDICTIONS}
+        scorer = f"thought_space{ORACLE}"
+        return {name: layout.fill(file, domain=wildcards.domain, scorer=scorer) for name, file in files.items()}
 
     def benchmarks(
         self, wildcards: Any, stages: Sequence[str], shards: Mapping[str, Sequence[str]]

@@ -7,6 +7,7 @@ from typing import Any
 from pulse_core.config import Config
 from pulse_core.data.sources import RAW_NAMES, find_raw, missing_files_message
 from pulse_core.errors import InputError
+from workflow_scripts.wiring.layout import SYNTHETIC, fill
 from workflow_scripts.wiring.raw_digests import digests
 
 
@@ -66,7 +67,7 @@ class RawFiles:
     def directory(self, domain: str) -> Path:
         """Directory of a domain's raw files."""
         synthetic = self._settings.domains[domain].source == "synthetic"
-        return (Path("resources/synthetic") if synthetic else self.root()) / domain
+        return Path(fill(SYNTHETIC, domain=domain)) if synthetic else self.root() / domain
 
     def root(self) -> Path:
         """The directory of real reviews."""

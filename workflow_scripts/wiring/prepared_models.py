@@ -6,8 +6,7 @@ from typing import Any
 
 from pulse_core.errors import InputError
 from pulse_core.model_settings import ModelSettings
-
-FOLDER = "resources/models"
+from workflow_scripts.wiring.layout import MODEL_WEIGHTS, fill
 
 
 class PreparedModels:
@@ -26,11 +25,11 @@ class PreparedModels:
         """
         if role not in self.roles:
             raise InputError(f"models.{role} is null, but this call needs it: set its path, package or hub")
-        return f"{FOLDER}/{_directory(role, self.roles[role])}/model.safetensors"
+        return fill(MODEL_WEIGHTS, model=_directory(role, self.roles[role]))
 
     def all_weights(self) -> list[str]:
         """The weights of every configured model."""
-        return [f"{FOLDER}/{directory}/model.safetensors" for directory in self._of_directory]
+        return [fill(MODEL_WEIGHTS, model=directory) for directory in self._of_directory]
 
     def pattern(self) -> str:
         """Regular expression of the wildcard in `resources/models/{model}`."""

@@ -1,14 +1,15 @@
-"""What a rule needs to know of a scorer: the wildcard that names what selects a rationale."""
+"""What the rules are given for each scorer, the wildcard that names what selects a rationale."""
 
 from pathlib import Path
 from typing import Any
 
 from pulse_core.config import Config
+from workflow_scripts.wiring.layout import HISTORY_ENCODER, RATIONALE_ENCODER, SELECTED, fill
 from workflow_scripts.wiring.locations import or_exit
 from workflow_scripts.wiring.prepared_models import PreparedModels
 
 ORACLE = "_oracle"
-FROZEN = ("sbert", "distilbert")  # scorers whose encoder is the frozen model of the same role
+FROZEN = ("sbert", "distilbert")  # scorers that use the frozen model of the same role
 
 
 class Scorers:
@@ -18,29 +19,28 @@ class Scorers:
         self._settings, self._models = settings, models
 
     def name(self, wildcards: Any) -> str:
-        """The wildcard's scorer without the mark of the leak audit."""
+        """The wildcard's scorer without the suffix of the leak audit."""
         return str(wildcards.scorer).removesuffix(ORACLE)
 
-    def source(self, wildcards: Any) -> str:
-        """Directory of the encoders that the wildcard's scorer compares with; "" for `likelihood`."""
+    def weights(self, wildcards: Any) -> list[str]:
+        """Weights of the scorer's encoders; none for `likelihood`."""
         scorer = self.name(wildcards)
         if scorer == "thought_space":
-            return f"results/{wildcards.domain}/thought_space"
-        return str(Path(or_exit(self._models.weights, scorer)).parent) if scorer in FROZEN else ""
+            return [fill(file, domain=wildcards.domain) for file in (RATIONALE_ENCODER, HISTORY_ENCODER)]
+        return [or_exit(self._models.weights, scorer)] if scorer in FROZEN else []
 
-    def weights(self, wildcards: Any) -> list[str]:
-        """The weights in that directory."""
-        source = self.source(wildcards)
-        parts = ("rationale_encoder/", "history_encoder/") if self.name(wildcards) == "thought_space" else ("",)
-        return [f"{source}/{part}model.safetensors" for part in parts] if source else []
+    def source(self, wildcards: Any) -> str:
+        """Directory of the scorer's encoders; "" for `likelihood`."""
+        weights = [Path(file).parent for file in self.weights(wildcards)]
+        return str(weights[0] if len(weights) == 1 else weights[0].parent) if weights else ""
 
     def settings(self, wildcards: Any) -> dict[str, Any]:
-        """Selection settings of the wildcard's scorer; `<scorer>_oracle` is shown the target, for the leak audit."""
+        """Selection settings of the scorer; `<scorer>_oracle` sees the target, for the leak audit."""
         oracle = {"behaviour": "oracle"} if wildcards.scorer.endswith(ORACLE) else {}
         return {**self._settings.selection.model_dump(mode="json"), **oracle}
 
     def selected(self, wildcards: Any) -> str | list[str]:
-        """The rationales that a ranker variant is trained with: those its scorer selected, or none."""
+        """The rationales that a ranker variant is trained with; none for `no_reason`."""
         if wildcards.variant == "no_reason":
             return []
-        return f"results/{wildcards.domain}/selected/{wildcards.variant}.parquet"
+        return fill(SELECTED, domain=wildcards.domain, scorer=wildcards.variant)

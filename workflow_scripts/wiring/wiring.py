@@ -18,6 +18,7 @@ from pulse_core.accelerators import PRETENDED, allowed_devices
 from pulse_core.config import Config, load_config
 from workflow_scripts.job import driver
 from workflow_scripts.job.leftovers import remove_leftovers
+from workflow_scripts.wiring import layout
 from workflow_scripts.wiring.baseline_inputs import BaselineInputs
 from workflow_scripts.wiring.evaluation_inputs import EvaluationInputs
 from workflow_scripts.wiring.locations import RawFiles, or_exit
@@ -76,7 +77,7 @@ class Wiring:
         self.scorers = Scorers(self.settings, self.models)
         params = StageParams(self.settings, self.root)
         self.code, self.plain, self.part, self.template = params.code, params.plain, params.part, params.template
-        self.evaluation = EvaluationInputs(params, self.models, self.raw)
+        self.evaluation = EvaluationInputs(params, self.models)
         self.baselines = BaselineInputs(params, self.models)
 
     def check_targets(self) -> None:
@@ -121,8 +122,11 @@ class Wiring:
     def thought_space_tables(self, name: str) -> Callable[[Any], list[str]]:
         """Input function: table `name` of every domain that trains the wildcard's Thought Space, its own first."""
 
+    def thought_space_tables(self, pattern: str) -> Callable[[Any], list[str]]:
+        """An input function: a table of every domain that trains the wildcard's Thought Space, its own first."""
+
         def tables(wildcards: Any) -> list[str]:
             others = [domain for domain in self.settings.thought_space.domains if domain != wildcards.domain]
-            return [f"results/{domain}/{name}" for domain in (wildcards.domain, *others)]
+            return [layout.fill(pattern, domain=domain) for domain in (wildcards.domain, *others)]
 
         return tables
