@@ -30,8 +30,8 @@ include: "rules/tables.smk"
 wildcard_constraints:
     domain="|".join(settings.domains),
     model=wiring.models.pattern(),
-    scorer="thought_space|thought_space_oracle|distilbert|sbert|likelihood",
-    variant="thought_space|distilbert|sbert|likelihood|no_reason",
+    scorer=selection_inputs.SCORER_PATTERN,
+    variant=selection_inputs.VARIANT_PATTERN,
 
 
 rule all:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pulse_core.checkpoints import Checkpoint, optimiser_tensors, restore_optimiser
 
-METRIC = "ndcg@10"  # the figure of a look that has to rise
+METRIC = "ndcg10"  # the figure of a look that has to rise
 Figures = dict[str, float]
 Advance = Callable[[int, str], None]
 

@@ -1,5 +1,5 @@
 # What PULSE is measured against, on the same examples and candidates: a rule for each system of the registry
-# (pulse_core/baselines/registry.py), `baseline_<name>`, with a script of its own.
+# (pulse_core/systems.py), `baseline_<name>`, with a script of its own.
 for system in wiring.baselines.systems:
 
     rule:

@@ -3,7 +3,7 @@ import sys
 
 sys.path.insert(0, workflow.basedir)
 
-from workflow_scripts.wiring import layout
+from workflow_scripts.wiring import layout, selection_inputs
 from workflow_scripts.wiring.wiring import Wiring
 
 wiring = Wiring(config, workflow)

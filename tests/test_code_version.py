@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pulse_core import code_version as module
-from pulse_core.baselines.registry import SYSTEMS, System
 from pulse_core.generation.engine_identity import engine_identity
+from pulse_core.systems import SYSTEMS, System
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = {
@@ -193,7 +193,7 @@ def test_no_stage_depends_on_the_whole_configuration() -> None:
 @pytest.mark.parametrize(
     "stem",
     ["sasrec", "ranker", "oracle_predictions"]
-    + [f"baselines/{name}" for name in ("popularity", "brand_repeat", "untrained_slm")],
+    + [f"baselines/{name}" for name in ("popularity", "brand_repeat", "llm_zero_shot")],
 )
 def test_what_writes_predictions_does_not_depend_on_metrics(stem: str) -> None:
     """They share the schema of predictions with the evaluation, not its metrics: editing one trains nothing."""
@@ -215,7 +215,7 @@ def test_what_reads_texts_does_not_depend_on_what_writes_them(script: str) -> No
 def test_a_baseline_depends_on_no_other(system: System) -> None:
     """An edited module reruns its own system alone: none reaches another's settings or the registry."""
     code = code_of(ROOT / f"workflow_scripts/baselines/{system.name}.py")
-    assert "pulse_core/baselines/registry.py" not in code and "pulse_core/config.py" not in code
+    assert "pulse_core/systems.py" not in code and "pulse_core/config.py" not in code
     names = {Path(file).stem for file in code if file.startswith("pulse_core/baselines/settings/")}
     shared = {"__init__", "tuned", "ranker_trials", "post_norm"}
     if system.section == "a_llmrec":  # stands on SASRec

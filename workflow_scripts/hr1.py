@@ -8,7 +8,7 @@ from workflow_scripts.job.stage import stage
 def main(job: Any) -> None:
     """Evaluate all systems on the same users and write the figures with everything they depend on."""
     with stage(job):
-        from workflow_scripts.cli.measuring import measure
+        from workflow_scripts.shared.measuring import measure
 
         measure(job)
 

@@ -9,11 +9,11 @@ def main(job: Any) -> None:
     """Write the tables, each whole or not at all."""
     with stage(job):
         from pulse_core.artifacts import whole_file
-        from pulse_core.baselines.registry import SYSTEMS
         from pulse_core.evaluation.settings import EvaluationSettings
         from pulse_core.report.by_place import by_place_table
         from pulse_core.report.overall import full_ranking_table, overall_table
         from pulse_core.report.overall_formats import full_ranking_markdown, latex, markdown
+        from pulse_core.systems import SYSTEMS
 
         settings = EvaluationSettings.model_validate(job.params.settings)
         domains = _domains(job)

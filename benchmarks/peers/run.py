@@ -136,7 +136,7 @@ def check_evaluators(told: dict[str, np.ndarray], targets: np.ndarray) -> None:
     """Say whether RecBole's own figures and ours agree; its sequential evaluation does not mask the history."""
     nothing = [np.zeros(0, dtype=np.int64)] * len(targets)
     found = ranking_metrics(ranks_by_product(told["states"], told["item_vectors"], nothing, targets))
-    pairs = [(float(told["own_hr10"]), found["hr@10"]), (float(told["own_ndcg10"]), found["ndcg@10"])]
+    pairs = [(float(told["own_hr10"]), found["hr10"]), (float(told["own_ndcg10"]), found["ndcg10"])]
     verdict = "agree" if all(abs(theirs - own) < 1e-4 for theirs, own in pairs) else "DISAGREE"
     written = "; ".join(
         f"{name} {theirs:.4f} / {own:.4f}" for name, (theirs, own) in zip(("HR", "NDCG"), pairs, strict=True)

@@ -29,7 +29,7 @@ S = TypeVar("S", bound=TunedSettings)
 def candidate_figures(examples: Examples, scores: np.ndarray) -> dict[str, float]:
     """Mean HR@1, NDCG@10 and MRR among the candidates; ties count against the model."""
     ranks = target_ranks(examples.candidates, scores, examples.targets)
-    metrics = {"hr@1": hit_at_1(ranks), "ndcg@10": ndcg_at_10(ranks), "mrr": reciprocal_rank(ranks)}
+    metrics = {"hr1": hit_at_1(ranks), "ndcg10": ndcg_at_10(ranks), "mrr": reciprocal_rank(ranks)}
     return {name: float(values.mean()) for name, values in metrics.items()}
 
 
@@ -44,7 +44,7 @@ class Trial:
     @property
     def sort_key(self) -> tuple[float, float]:
         """Sort key: HR@1, then NDCG@10."""
-        return self.validation["hr@1"], self.validation["ndcg@10"]
+        return self.validation["hr1"], self.validation["ndcg10"]
 
 
 @dataclass
@@ -86,7 +86,7 @@ def tune(
         except InputError as error:
             raise InputError(f"search[{number}] = {settings.search[number]}: {error}") from error
         trial = Trial(settings.search[number], candidate_figures(validation, system.scores(validation)), training)
-        log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, trial.changed, trial.validation["hr@1"])
+        log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, trial.changed, trial.validation["hr1"])
         done.append(trial)
         if best is None or trial.sort_key > done[best.chosen].sort_key:
             best = Tuned(system, number)

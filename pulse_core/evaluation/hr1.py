@@ -7,28 +7,12 @@ from typing import Any
 import pandas as pd
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.compare import chance_result, compare_systems, system_result
-from pulse_core.evaluation.predictions import aligned_ranks, require_columns
-from pulse_core.evaluation.schema import (
-    Comparison,
-    Hr1,
-    LeakAudit,
-    Protocol,
-    StageTime,
-    SystemResult,
-    WhyRecall,
-)
+from pulse_core.evaluation.compare import all_results, compare_all, system_result
+from pulse_core.evaluation.notices import corpus_name, notices
+from pulse_core.evaluation.predictions import aligned_ranks, candidate_count, require_columns
+from pulse_core.evaluation.schema import Hr1, LeakAudit, Protocol, StageTime, WhyRecall
 from pulse_core.evaluation.settings import EvaluationSettings
-from pulse_core.evaluation.significance import holm
-
-REQUIRED_SYSTEMS = ("pulse", "sasrec", "no_reason", "untrained_slm", "brand_repeat", "popularity")
-SYNTHETIC_NOTICE = (
-    "SYNTHETIC CORPUS: reviews written by the generator, with planted reasons. "
-    "These figures say nothing about Amazon's customers."
-)
-ORACLE_NOTICE = "ORACLE: selection saw the target (behaviour: oracle). These figures may not stand beside others."
-
-FAKE_NOTICE = "FAKE RATIONALES: no model wrote them (engine: fake). These figures test the workflow and nothing else."
+from pulse_core.systems import HR1_SYSTEMS, PULSE
 
 
 @dataclass(frozen=True)
@@ -50,7 +34,7 @@ class Context:
     versions: Mapping[str, str] = field(default_factory=dict)
     stages: Mapping[str, StageTime] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
-    """system -> where its predictions were read, for messages."""
+    """system -> file of its predictions, for messages."""
 
 
 def assemble(
@@ -68,64 +52,54 @@ def assemble(
     """The contents of hr1.json.
 
     Args:
-        predictions: system -> predictions (the one schema), at least REQUIRED_SYSTEMS; chance is worked out here.
-        examples: (user, split, target, sampled, ...). Test and validation figures are over the sampled users.
-        candidates: (user, split, candidates, ...): the sets that every system has to rank.
-        seed: the run's seed; the bootstrap's draws follow from it.
+        predictions: system -> predictions in the common schema, at least HR1_SYSTEMS; chance is computed here.
+        examples: (user, split, target, sampled, ...). Metrics are over the sampled users of a split.
+        candidates: (user, split, candidates, ...): the sets that every system ranks.
+        seed: the run's seed, from which the bootstrap's draws follow.
 
     Raises:
-        InputError: a system is missing, or its users or candidates are not those of the others (naming its file).
+        InputError: a system is missing, or its users or candidates are not those of the others (names its file).
     """
-    missing = [system for system in REQUIRED_SYSTEMS if system not in predictions]
+    required = [system.name for system in HR1_SYSTEMS]
+    missing = [name for name in required if name not in predictions]
     if missing:
-        raise InputError(f"hr1 needs the predictions of {missing}; it was given {sorted(predictions)}")
+        raise InputError(f"hr1 needs the predictions of {missing}; it got {sorted(predictions)}")
     if context.behaviour not in ("history", "oracle"):
         raise InputError(f"behaviour should be history or oracle, got {context.behaviour!r}")
     require_columns(examples, ("user", "split", "target", "sampled"), "examples")
-    statistics = dict(context.statistics)
-    for key in ("source", "source_hash"):
-        if key not in statistics:
-            raise InputError(f"corpus/statistics.json: key {key!r} is missing; make the corpus again")
-
-    oracle = {"pulse"} if context.behaviour == "oracle" else set()
-    sampled = examples[examples["sampled"].astype(bool)]
+    corpus = corpus_name(context.statistics)
+    names = [*required, *sorted(set(predictions) - set(required))]
     count = candidate_count(candidates)
-    names = [*REQUIRED_SYSTEMS, *sorted(set(predictions) - set(REQUIRED_SYSTEMS))]
-    results: dict[str, dict[str, SystemResult]] = {}
-    ranks: dict[str, pd.Series] = {}
+
+    def ranks(system: str, split: str, chosen: pd.DataFrame) -> Any:
+        file = context.files.get(system, system)
+        return aligned_ranks(predictions[system], chosen, candidates, split, file).to_numpy()
+
+    sampled = examples[examples["sampled"].astype(bool)]
+    split_ranks = {}
     for split in ("validation", "test"):
         if not (sampled["split"] == split).any():
             raise InputError(f"examples: no sampled user has a {split} example; sample more users or relax the filter")
-        ranks = {
-            name: aligned_ranks(predictions[name], sampled, candidates, split, context.files.get(name, name))
-            for name in names
-        }
-        results[split] = {name: system_result(ranks[name].to_numpy(), settings, seed, name in oracle) for name in names}
-        results[split]["chance"] = chance_result(len(ranks["pulse"]), count)
-
-    comparisons = _comparisons(ranks, count, settings, seed, oracle)  # ranks are those of the test split, the last
-    every_user = aligned_ranks(
-        predictions["sasrec"], examples, candidates, "test", context.files.get("sasrec", "sasrec")
-    )
-    synthetic = "synthetic" in (statistics.get("corpus"), statistics["source"])
-    said = {SYNTHETIC_NOTICE: synthetic, ORACLE_NOTICE: "pulse" in oracle, FAKE_NOTICE: context.engine == "fake"}
+        split_ranks[split] = {name: ranks(name, split, sampled) for name in names}
+    oracle = {PULSE.name} if context.behaviour == "oracle" else set()
+    results = {split: all_results(values, count, settings, seed, oracle) for split, values in split_ranks.items()}
     result = Hr1(
         domain=context.domain,
-        corpus="synthetic" if synthetic else str(statistics["source"]),
-        notice=" ".join(notice for notice, holds in said.items() if holds) or None,
-        corpus_hash=str(statistics["source_hash"]),
-        corpus_statistics=statistics,
-        hr1=results["test"]["pulse"].hr1,
+        corpus=corpus,
+        notice=notices(corpus, context.behaviour, context.engine) or None,
+        corpus_hash=str(context.statistics["source_hash"]),
+        corpus_statistics=dict(context.statistics),
+        hr1=results["test"][PULSE.name].hr1,
         systems=results["test"],
-        comparisons=comparisons,
+        comparisons=compare_all(split_ranks["test"], count, settings, seed, oracle),
         validation=results["validation"],
-        sasrec_all_users=system_result(every_user.to_numpy(), settings, seed),
+        sasrec_all_users=system_result(ranks("sasrec", "test", examples), settings, seed),
         protocol=Protocol(
             split=context.split,
             candidate_strategy=context.candidate_strategy,
             candidate_count=count,
             behaviour=context.behaviour,
-            oracle="pulse" in oracle,
+            oracle=bool(oracle),
             engine=context.engine,
             interval=f"percentile bootstrap over users, {settings.bootstrap_samples} resamples",
             confidence=settings.confidence,
@@ -143,28 +117,3 @@ def assemble(
         neighbour_leak=dict(neighbour_leak) if neighbour_leak is not None else None,
     )
     return result.model_dump(mode="json")
-
-
-def candidate_count(candidates: pd.DataFrame) -> int:
-    """The one size of the candidate sets; InputError where they differ."""
-    counts = sorted(set(candidates["candidates"].map(len)))
-    if len(counts) != 1:
-        raise InputError(f"candidates: sets should have one size, they have {counts}; make the candidates again")
-    return int(counts[0])
-
-
-def _comparisons(
-    ranks: Mapping[str, pd.Series], count: int, settings: EvaluationSettings, seed: int, oracle: set[str]
-) -> dict[str, Comparison]:
-    """PULSE against every other system and chance, with Holm's adjustment over all of them."""
-    pulse = ranks["pulse"].to_numpy()
-    found = {
-        name: compare_systems(name, pulse, None if each is None else each.to_numpy(), count, settings, seed, oracle)
-        for name, each in {**ranks, "chance": None}.items()
-        if name != "pulse"
-    }
-    adjusted = holm({name: each.hr1.p_value for name, each in found.items()})
-    return {
-        name: each.model_copy(update={"hr1": each.hr1.model_copy(update={"p_holm": adjusted[name]})})
-        for name, each in found.items()
-    }

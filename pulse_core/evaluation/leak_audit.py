@@ -1,7 +1,4 @@
-"""The leak audit: what the literal Eq. (2), which shows the selector the target, would have gained.
-
-The paper writes b_u = (s_u, i_{t+1}). Selection by history alone is the default; this is the price of the difference.
-"""
+"""The leak audit: what the literal Eq. (2), b_u = (s_u, i_{t+1}), which shows the selector the target, would gain."""
 
 import pandas as pd
 
@@ -9,7 +6,7 @@ from pulse_core.errors import InputError
 from pulse_core.evaluation.compare import compare_hits, estimates
 from pulse_core.evaluation.metrics import hit_at_1
 from pulse_core.evaluation.predictions import aligned_ranks, require_columns
-from pulse_core.evaluation.schema import LeakAudit
+from pulse_core.evaluation.schema import LeakAudit, OracleGap
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.keys import KEY
 from pulse_core.seeding import derive_seed
@@ -25,15 +22,15 @@ def leak_audit(
     settings: EvaluationSettings,
     seed: int,
 ) -> LeakAudit:
-    """Compare selection by history alone with selection that saw the target, on test examples.
+    """Compare selection by history alone with selection that saw the target, on the test examples.
 
     Args:
         history, oracle: selected rationales (user, split, position, node, ...) under either behaviour text.
         history_predictions, oracle_predictions: the ranker's predictions with either.
-        examples, candidates: the gap in HR@1 is measured on the sampled test examples.
+        examples, candidates: HR@1 is measured on the sampled test examples.
 
     Raises:
-        InputError: the two do not hold the same test examples, or predictions do not fit.
+        InputError: the two have different test examples, or predictions do not fit.
     """
     picks = []
     for frame, name in ((history, "selection by history"), (oracle, "selection by oracle")):
@@ -45,15 +42,16 @@ def leak_audit(
             "they should be the same, at least one"
         )
     sampled = examples[examples["sampled"].astype(bool)]
-    fair, told = (
+    by_history, by_oracle = (
         hit_at_1(aligned_ranks(predictions, sampled, candidates, "test", name).to_numpy())
         for predictions, name in ((history_predictions, "pulse"), (oracle_predictions, "oracle"))
     )
     draws = derive_seed(seed, "leak_audit")
+    gap, oracle_only, history_only = compare_hits(by_oracle, by_history, settings, draws)
     return LeakAudit(
         examples=len(picks[0]),
         changed_selections=float((picks[0].to_numpy() != picks[1].to_numpy()).mean()),
-        hr1_history=estimates(fair[:, None], settings, draws)[0],
-        hr1_oracle=estimates(told[:, None], settings, draws)[0],
-        gap=compare_hits(told, fair, False, settings, draws),
+        hr1_history=estimates(by_history[:, None], settings, draws)[0],
+        hr1_oracle=estimates(by_oracle[:, None], settings, draws)[0],
+        gap=OracleGap(**gap.model_dump(), oracle_only=oracle_only, history_only=history_only),
     )

@@ -80,3 +80,11 @@ def aligned_ranks(
     except InputError as error:
         raise InputError(f"{file}, split {split} (rows are users in sorted order): {error}") from error
     return pd.Series(ranks, index=wanted.index, name="rank")
+
+
+def candidate_count(candidates: pd.DataFrame) -> int:
+    """The size of the candidate sets; InputError where they differ."""
+    counts = sorted(set(candidates["candidates"].map(len)))
+    if len(counts) != 1:
+        raise InputError(f"candidates: all sets should have one size, they have {counts}; make the candidates again")
+    return int(counts[0])

@@ -1,4 +1,4 @@
-"""What `hr1.json` holds. `assemble` builds these models, so a file that exists is valid; the schema is exported."""
+"""Contents of `hr1.json`: `assemble` builds these models, so every file that exists is valid."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ Verdict = Literal["better", "worse", "not distinguishable"]
 
 
 class Result(BaseModel):
-    """The base of every part of a result: unknown keys refused, values fixed."""
+    """Base of every part: unknown keys are refused, values are frozen."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -23,37 +23,50 @@ class Estimate(Result):
 
 
 class SystemResult(Result):
-    """One system's figures on the evaluated users."""
+    """Metrics of one system on the evaluated users."""
 
     users: int = Field(ge=1)
     hr1: Estimate
     mrr: Estimate
     ndcg10: Estimate
     oracle: bool = False
-    """True where the system was shown the answer at selection (`behaviour: oracle`): not comparable with the rest."""
+    """The system read rationales whose selection saw the target (`behaviour: oracle`): not comparable with others."""
 
 
-class HitComparison(Result):
-    """PULSE against one system on HR@1: McNemar's exact test, or an exact binomial test against chance."""
+class HitDifference(Result):
+    """A paired difference in HR@1: percentile bootstrap interval, p-value of an exact test."""
 
     difference: FiniteFloat
-    """HR@1 of PULSE less that of the other system."""
     low: FiniteFloat
     high: FiniteFloat
-    pulse_only: int | None = None
-    """Users on whom only PULSE hit; null against chance, which has no users."""
-    other_only: int | None = None
-    """Users on whom only the other system hit; null against chance."""
     p_value: Share
-    p_holm: Share
-    """The p-value adjusted for the number of comparisons in this file (Holm)."""
     test: Literal["McNemar exact", "exact binomial"]
     verdict: Verdict
     """From the unadjusted p-value at the protocol's confidence."""
 
 
+class HitComparison(HitDifference):
+    """HR@1 of PULSE minus that of one system: McNemar's exact test, or an exact binomial test against chance."""
+
+    pulse_only: int | None = None
+    """Users on whom only PULSE hit; null against chance, which has no users."""
+    other_only: int | None = None
+    """Users on whom only the other system hit; null against chance."""
+    p_holm: Share
+    """The p-value adjusted for the number of comparisons in this file (Holm)."""
+
+
+class OracleGap(HitDifference):
+    """HR@1 with selection by the oracle minus HR@1 with selection by history: one comparison, so none to adjust."""
+
+    oracle_only: int
+    """Users on whom the ranker hit only with the oracle's rationale."""
+    history_only: int
+    """Users on whom the ranker hit only with the rationale selected by history."""
+
+
 class MeanComparison(Result):
-    """PULSE against one system on a mean (MRR, NDCG@10, a share): paired bootstrap over users."""
+    """A paired difference of means (MRR, NDCG@10, a share) over users: paired bootstrap."""
 
     difference: FiniteFloat
     low: FiniteFloat
@@ -64,7 +77,7 @@ class MeanComparison(Result):
 
 
 class Comparison(Result):
-    """PULSE against one system on the same users and candidates; the sentence says the HR@1 verdict in words."""
+    """PULSE minus one system on the same users and candidates; `sentence` states the HR@1 verdict."""
 
     sentence: str
     hr1: HitComparison
@@ -73,7 +86,7 @@ class Comparison(Result):
 
 
 class Protocol(Result):
-    """What was asked of every system."""
+    """How every system was measured."""
 
     split: str
     """leave_one_out or global_time."""
@@ -81,11 +94,11 @@ class Protocol(Result):
     candidate_count: int = Field(ge=2)
     ties: str = "ties in scores count against the model (worst rank of the tied group)"
     behaviour: Literal["history", "oracle"]
-    """What selection knew of the user: the history alone, or (oracle) the target as well."""
+    """What selection saw: the history alone or, with oracle, the target as well."""
     oracle: bool
-    """True: selection saw the answer. No such figure may stand in a headline."""
+    """Selection saw the target: never report these figures as results."""
     engine: str
-    """What wrote the rationales; `fake` is no model."""
+    """What wrote the rationales; `fake` is not a model."""
     users: str = "the sampled users of the split; every system ranks the same users and candidate sets"
     interval: str
     confidence: Share
@@ -93,7 +106,7 @@ class Protocol(Result):
 
 
 class StageTime(Result):
-    """Cost of one stage, summed over its jobs, from Snakemake's benchmark files; null where none was found."""
+    """Cost of one stage, summed over its jobs, from Snakemake's benchmark files; null where there are none."""
 
     seconds: float | None
     jobs: int
@@ -105,68 +118,72 @@ class WhyRecall(Result):
 
     examples: int = Field(ge=1)
     without_driver: int
-    """Test purchases whose truth names no driver; they are left out."""
+    """Test purchases without a planted driver; they are left out."""
     selected: Estimate
     random_leaf: Estimate
-    """The expected share for a leaf drawn at random from the same tree (the mean over its leaves)."""
+    """The expected share for a random leaf of the same tree (the mean over its leaves)."""
     base: Estimate
     best_leaf: Estimate
-    """Share of trees in which any leaf names it: what no selection can pass."""
+    """Share of trees in which any leaf names it: the upper bound of selection."""
     selected_other_driver: Estimate
     """How often the selected rationale names the driver of another test purchase (expected over all of them): the
-    level that a rationale reaches by naming common drivers, whoever the user is."""
+    baseline of naming common drivers whoever the user is."""
     selected_less_random_leaf: MeanComparison
     selected_less_base: MeanComparison
 
 
 class LeakAudit(Result):
-    """What the literal Eq. (2), selection that sees the target, would have gained over selection by history alone."""
+    """What selection that sees the target, the literal Eq. (2), would gain over selection by history alone."""
 
     examples: int = Field(ge=1)
     changed_selections: Share
-    """Share of test examples for which the oracle picks another leaf."""
+    """Share of test examples for which the oracle selects another leaf."""
     hr1_history: Estimate
     hr1_oracle: Estimate
-    gap: HitComparison
-    """Oracle less history (`pulse_only` counts users on whom only the oracle hit)."""
+    gap: OracleGap
 
 
 class Hr1(Result):
-    """The whole of results/<domain>/hr1.json."""
+    """The whole of results/<domain>/hr1.json.
 
-    schema_version: Literal[1] = 1
+    PULSE and SLM + SFT are the rankers as configured here (`rankers/thought_space`, `rankers/slm_sft`); the overall
+    table has the best of their tuning trials (`baselines/pulse`, `baselines/slm_sft`). Other systems are the same in
+    both.
+    """
+
+    schema_version: Literal[2] = 2
     domain: str
     corpus: str
     """`synthetic`, or the source of the raw files. Synthetic figures say nothing about Amazon's customers."""
     notice: str | None
-    """What a reader must know before quoting a figure; null when there is nothing."""
+    """Warnings to read before quoting a figure; null where there are none."""
     corpus_hash: str
     corpus_statistics: dict[str, Any]
     hr1: Estimate
-    """The headline: PULSE's HR@1 on the test users."""
+    """HR@1 of PULSE on the test users: the headline."""
     systems: dict[str, SystemResult]
-    """Test figures by system: pulse, sasrec, no_reason, untrained_slm, brand_repeat, popularity, chance, others."""
+    """System -> test metrics; names as in pulse_core/systems.py, and chance."""
     comparisons: dict[str, Comparison]
-    """PULSE's paired tests against every other system, on the test users."""
+    """System -> paired tests of PULSE against it, on the test users."""
     validation: dict[str, SystemResult]
     sasrec_all_users: SystemResult
     """SASRec on every test user, sampled or not."""
     protocol: Protocol
     models: dict[str, str]
     settings: dict[str, dict[str, Any]]
-    """The configuration's sections that the figures follow from."""
+    """Configuration sections that the figures depend on."""
     prompts: dict[str, str]
     """SHA-256 of each prompt template."""
     seeds: dict[str, int]
     versions: dict[str, str]
     stages: dict[str, StageTime]
     total_seconds: float
-    """Sum of the stages' wall times (more than the elapsed time where stages ran side by side)."""
+    """Sum of the stages' wall times; more than the elapsed time where stages ran in parallel."""
     why_recall: WhyRecall | None = None
     leak_audit: LeakAudit | None = None
-    """Null where selection was asked to see the target (`behaviour: oracle`)."""
+    """Null with `behaviour: oracle`."""
     neighbour_leak: dict[str, Any] | None = None
-    """How often neighbours' items hold the target, training against test, as the SASRec stage measured it."""
+    """How often neighbours' items contain the target, in training and in test examples."""
 
 
 def hr1_schema() -> dict[str, Any]:

@@ -91,8 +91,8 @@ def _domain(planner: Planner, data: DomainData) -> list[StagePlan]:
         thought_space_stage(planner, data),
         selection_stage(planner, data, "select-thought_space"),
         ranking_stage(planner, data, "ranker-thought_space", reason=True, trains=True),
-        ranking_stage(planner, data, "ranker-no_reason", trains=True),
-        ranking_stage(planner, data, "baseline-untrained_slm", adapted=False),
+        ranking_stage(planner, data, "ranker-slm_sft", trains=True),
+        ranking_stage(planner, data, "baseline-llm_zero_shot", adapted=False),
     ]
     if planner.config.selection.behaviour == "history":  # the leak audit
         rows += [

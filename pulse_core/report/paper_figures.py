@@ -33,8 +33,8 @@ def _table(domain: str, beside: str, **values: float) -> list[PaperFigure]:
 
 # fmt: off
 PAPER_FIGURES = (
-    *_table("Beauty", "luxury", sasrec=0.5298, morec=0.4997, ctrl=0.3963, a_llmrec=0.5809, untrained_slm=0.0120),
-    *_table("Video Games", "games", sasrec=0.5402, morec=0.4894, ctrl=0.2354, a_llmrec=0.5282, untrained_slm=0.0168),
+    *_table("Beauty", "luxury", sasrec=0.5298, morec=0.4997, ctrl=0.3963, a_llmrec=0.5809, llm_zero_shot=0.0120),
+    *_table("Video Games", "games", sasrec=0.5402, morec=0.4894, ctrl=0.2354, a_llmrec=0.5282, llm_zero_shot=0.0168),
     *(
         PaperFigure(name, "Luxury Beauty to Video Games", value, PULSE_PAPER, CROSS_DOMAIN, None)
         for name, value in {"sasrec": 0.103, "morec": 0.070, "slm_sft": 0.4075, "pulse": 0.624}.items()

@@ -10,10 +10,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from pulse_core.evaluation.compare import label
 from pulse_core.report.shown_example import ShownExample
+from pulse_core.systems import CHANCE, HR1_SYSTEMS, label
 
-ORDER = ("pulse", "no_reason", "sasrec", "untrained_slm", "brand_repeat", "popularity", "chance")
+ORDER = [*(system.name for system in HR1_SYSTEMS), CHANCE.name]
 HISTORY_SHOWN = 8
 WIDTH = 100  # columns
 

@@ -38,5 +38,5 @@ def ranks_by_product(
 
 def ranking_metrics(ranks: np.ndarray) -> dict[str, float]:
     """HR@1, HR@10, NDCG@10 and MRR of 1-based ranks."""
-    metrics = {"hr@1": hit_at_1, "hr@10": hit_at_10, "ndcg@10": ndcg_at_10, "mrr": reciprocal_rank}
+    metrics = {"hr1": hit_at_1, "hr10": hit_at_10, "ndcg10": ndcg_at_10, "mrr": reciprocal_rank}
     return {name: float(values(ranks).mean()) for name, values in metrics.items()}

@@ -259,7 +259,7 @@ def test_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: Path, rea
     system.fit(Checkpoint())
     popularity = domain.popularity[domain.test.candidates].astype(np.float32)
     floor, reached = (
-        candidate_figures(domain.test, scores)["hr@1"] for scores in (popularity, system.scores(domain.test))
+        candidate_figures(domain.test, scores)["hr1"] for scores in (popularity, system.scores(domain.test))
     )
     assert reached > floor + 0.2
 

@@ -102,8 +102,8 @@ def test_what_is_kept_and_ranks_is_the_collaborative_tower_alone(
 ) -> None:
     system = CTRL(domain, titles, QUICK.model_copy(update={"samples": 128, "alignment_epochs": 1}), 3, encoder)
     system.fit(Checkpoint())
-    found = candidate_figures(domain.test, system.scores(domain.test))["hr@1"]
-    popular = candidate_figures(domain.test, domain.popularity[domain.test.candidates].astype(float))["hr@1"]
+    found = candidate_figures(domain.test, system.scores(domain.test))["hr1"]
+    popular = candidate_figures(domain.test, domain.popularity[domain.test.candidates].astype(float))["hr1"]
     assert found > popular + 0.2
     assert set(system.tensors()) == set(system.new_backbone().state_dict())
 

@@ -38,7 +38,7 @@ def test_positives_share_the_target(domain: Domain) -> None:
 
 def test_beats_popularity(domain: Domain, trained: tuple[DuoRec, dict]) -> None:
     popular = candidate_figures(domain.test, domain.popularity[domain.test.candidates])
-    assert candidate_figures(domain.test, trained[0].scores(domain.test))["hr@1"] > popular["hr@1"] + 0.4
+    assert candidate_figures(domain.test, trained[0].scores(domain.test))["hr1"] > popular["hr1"] + 0.4
 
 
 def test_alignment_and_uniformity_of_the_chosen_trial_are_told(

@@ -58,7 +58,7 @@ def test_the_decisive_item_is_the_most_important(decided: list[EC4SRec], method:
     found = []
     for system in decided:
         held, prefixes = system.domain.validation, system.prefixes
-        assert candidate_figures(held, system.scores(held))["hr@1"] > 0.9
+        assert candidate_figures(held, system.scores(held))["hr1"] > 0.9
         whole = np.flatnonzero(prefixes.lengths == LENGTH)
         values = prefixes.ragged(importance(system.model, prefixes, method), whole)
         keys = (prefixes.padded(whole) - 1 < KEYS).argmax(axis=1)
@@ -244,7 +244,7 @@ def trained(domain: Domain) -> tuple[EC4SRec, dict, dict[int, bool]]:
 
 def test_beats_popularity(domain: Domain, trained: tuple[EC4SRec, dict, dict]) -> None:
     popular = candidate_figures(domain.test, domain.popularity[domain.test.candidates])
-    assert candidate_figures(domain.test, trained[0].scores(domain.test))["hr@1"] > popular["hr@1"] + 0.4
+    assert candidate_figures(domain.test, trained[0].scores(domain.test))["hr1"] > popular["hr1"] + 0.4
 
 
 def test_no_contrast_and_no_look_before_the_first_explanation(trained: tuple[EC4SRec, dict, dict]) -> None:

@@ -125,8 +125,8 @@ def test_beats_popularity_on_the_planted_cycle(domain: Domain, titles: list[str]
     )
     system = MoRec(domain, titles, settings, 3, encoder)
     system.fit(Checkpoint())
-    found = candidate_figures(domain.test, system.scores(domain.test))["hr@1"]
-    popular = candidate_figures(domain.test, domain.popularity[domain.test.candidates].astype(float))["hr@1"]
+    found = candidate_figures(domain.test, system.scores(domain.test))["hr1"]
+    popular = candidate_figures(domain.test, domain.popularity[domain.test.candidates].astype(float))["hr1"]
     assert found > popular + 0.2
 
 

@@ -77,7 +77,7 @@ def test_the_best_trial_by_validation_is_kept(numbers: tuple[int, ...], chosen: 
     write_tuned("fixed", found, domain(), 5, tmp_path)
     told = json.loads((tmp_path / "metrics.json").read_text())
     assert told["chosen"] == chosen and told["settings"]["neighbours"] == numbers[chosen]
-    assert [trial["validation"]["hr@1"] for trial in told["trials"]] == [number / 8 for number in numbers]
+    assert [trial["validation"]["hr1"] for trial in told["trials"]] == [number / 8 for number in numbers]
     rows = pd.read_parquet(tmp_path / "predictions.parquet")
     assert sorted(rows["split"].unique()) == ["test", "validation"] and len(rows) == 16
     first = np.stack(rows[rows["split"] == "test"]["scores"].tolist()).argmax(axis=1) == 0
@@ -231,6 +231,6 @@ def test_sasrec_learns_planted_order_with_both_losses() -> None:
     popular = walking().popularity[walking().test.candidates]
     by_popularity = (popular.argmax(axis=1) == walking().test.places()).mean()
     for trial in found.trials:
-        assert trial.validation["hr@1"] > by_popularity + 0.3, trial.changed
+        assert trial.validation["hr1"] > by_popularity + 0.3, trial.changed
     test = found.system.scores(walking().test)
     assert (test.argmax(axis=1) == walking().test.places()).mean() > by_popularity + 0.3

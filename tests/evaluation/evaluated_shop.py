@@ -45,9 +45,9 @@ def predictions(ranks: Sequence[int], users: int = SAMPLED) -> pd.DataFrame:
 def systems() -> dict[str, pd.DataFrame]:
     return {
         "pulse": predictions([1]),
-        "no_reason": predictions([1, 1, 1, 1, 2]),
+        "slm_sft": predictions([1, 1, 1, 1, 2]),
         "sasrec": predictions([1, 2], users=USERS),
-        "untrained_slm": predictions([4]),
+        "llm_zero_shot": predictions([4]),
         "brand_repeat": predictions([1, 3], users=USERS),
         "popularity": predictions([10], users=USERS),
     }

@@ -34,9 +34,9 @@ def test_figures_by_hand() -> None:
     assert values == pytest.approx(
         {
             "pulse": 1,
-            "no_reason": 0.8,
+            "slm_sft": 0.8,
             "sasrec": 0.5,
-            "untrained_slm": 0,
+            "llm_zero_shot": 0,
             "brand_repeat": 0.5,
             "popularity": 0,
             "chance": 0.1,
@@ -45,14 +45,14 @@ def test_figures_by_hand() -> None:
     assert found["hr1"] == found["systems"]["pulse"]["hr1"]
     assert found["systems"]["brand_repeat"]["mrr"]["value"] == pytest.approx((1 + 1 / 3) / 2)
     assert found["systems"]["brand_repeat"]["ndcg10"]["value"] == pytest.approx((1 + 1 / 2) / 2)
-    assert found["systems"]["untrained_slm"]["users"] == SAMPLED
+    assert found["systems"]["llm_zero_shot"]["users"] == SAMPLED
     assert found["sasrec_all_users"]["users"] == USERS and found["sasrec_all_users"]["hr1"]["value"] == 0.5
     sasrec = found["comparisons"]["sasrec"]["hr1"]
     assert (sasrec["pulse_only"], sasrec["other_only"], sasrec["difference"]) == (10, 0, 0.5)
     assert sasrec["p_value"] == pytest.approx(2 / 2**10) and sasrec["verdict"] == "better"
-    assert found["comparisons"]["no_reason"]["hr1"]["p_value"] == pytest.approx(2 / 2**4)
-    assert found["comparisons"]["no_reason"]["hr1"]["verdict"] == "not distinguishable"
-    assert "not distinguishable from ranker without reasons at 95%" in found["comparisons"]["no_reason"]["sentence"]
+    assert found["comparisons"]["slm_sft"]["hr1"]["p_value"] == pytest.approx(2 / 2**4)
+    assert found["comparisons"]["slm_sft"]["hr1"]["verdict"] == "not distinguishable"
+    assert "not distinguishable from SLM + SFT at 95%" in found["comparisons"]["slm_sft"]["sentence"]
     assert found["comparisons"]["chance"]["hr1"]["test"] == "exact binomial"
     assert set(found["comparisons"]) == set(found["systems"]) - {"pulse"} == set(found["validation"]) - {"pulse"}
     assert all(each["hr1"]["p_holm"] >= each["hr1"]["p_value"] for each in found["comparisons"].values())
@@ -96,7 +96,7 @@ def test_synthetic_and_oracle_are_said_loudly() -> None:
     assert found["corpus"] == "synthetic" and found["notice"].startswith("SYNTHETIC") and "ORACLE" in found["notice"]
     assert "FAKE RATIONALES" in found["notice"] and found["protocol"]["engine"] == "fake"
     assert found["protocol"]["oracle"] and found["systems"]["pulse"]["oracle"]
-    assert not found["systems"]["no_reason"]["oracle"]
+    assert not found["systems"]["slm_sft"]["oracle"]
     real = assembled(context=context(statistics={"source": "amazon-2018", "source_hash": "cd"}))
     assert (real["corpus"], real["notice"], real["protocol"]["oracle"]) == ("amazon-2018", None, False)
 
@@ -120,7 +120,7 @@ def test_other_candidates_are_refused_naming_the_file() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"predictions": {"pulse": predictions([1])}}, r"predictions of \['sasrec'"),
+        ({"predictions": {"pulse": predictions([1])}}, r"predictions of \['slm_sft', 'sasrec'"),
         ({"examples": examples().assign(sampled=False)}, "no sampled user"),
         ({"context": context(statistics={"source": "x"})}, "source_hash"),
         ({"context": context(behaviour="both")}, "behaviour should be"),

@@ -24,7 +24,9 @@ def test_changed_selections_and_gap_in_hits() -> None:
     found = audit(HISTORY.assign(node=[1, 5, 3, 9]).iloc[::-1])  # training rows don't count
     assert (found.examples, found.changed_selections) == (3, pytest.approx(1 / 3))
     assert (found.hr1_history.value, found.hr1_oracle.value) == (0.5, 1.0)
-    assert (found.gap.difference, found.gap.pulse_only, found.gap.other_only) == (0.5, 10, 0)
+    assert (found.gap.difference, found.gap.oracle_only, found.gap.history_only) == (0.5, 10, 0)
+    assert found.gap.p_value == pytest.approx(2 / 2**10)
+    assert "p_holm" not in type(found.gap).model_fields  # one comparison, nothing to adjust
 
 
 def test_other_examples_are_refused() -> None:

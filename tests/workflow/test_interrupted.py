@@ -152,7 +152,7 @@ def test_finished_generations_are_not_made_again(built: Workspace, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("rule", "made", "processes"), [("thought_space", "thought_space", 1), ("ranker", "rankers/no_reason", 2)]
+    ("rule", "made", "processes"), [("thought_space", "thought_space", 1), ("ranker", "rankers/slm_sft", 2)]
 )
 def test_a_killed_training_goes_on_where_it_was(
     built: Workspace, tmp_path: Path, rule: str, made: str, processes: int
@@ -165,7 +165,7 @@ def test_a_killed_training_goes_on_where_it_was(
     whole.run(target=target)
 
     driver = killed.start(target=target)
-    name = "ranker-no_reason" if rule == "ranker" else rule
+    name = "ranker-slm_sft" if rule == "ranker" else rule
     state = killed.root / f"results/luxury/.work/{name}/training.safetensors"
     wait_for(state.exists, driver)
     job = job_process(driver, rule)

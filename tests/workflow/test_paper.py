@@ -56,7 +56,7 @@ def test_every_job_on_slurm_has_time_and_memory_for_what_is_planned(paper: Works
 
 
 def rule_of(stage: str) -> str:
-    """The rule of a stage as the plan calls it: `ranker-no_reason`, `baseline-untrained_slm`."""
+    """The rule of a stage as the plan calls it: `ranker-slm_sft`, `baseline-llm_zero_shot`."""
     family, _, name = stage.partition("-")
     return f"baseline_{name}" if family == "baseline" else family
 

@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from pulse_core.baselines.registry import SYSTEMS
+from pulse_core.systems import SYSTEMS
 from tests.workflow.workspace import TARGET, Workspace
 
 pytestmark = pytest.mark.workflow
 GPU_RULES = {
     *("positive_rationales", "base_rationales", "tree", "thought_space", "select", "ranker"),
-    *("oracle_predictions", "baseline_untrained_slm"),
+    *("oracle_predictions", "baseline_llm_zero_shot"),
 }
 
 Job = tuple[str, dict[str, str], dict[str, str]]  # rule, wildcards, resources

@@ -76,12 +76,12 @@ def test_two_processes_give_the_figures_of_one_and_a_killed_one_is_made_good(bui
     assert "process 2 of 2 was ended by SIGKILL" in (together.root / "driver.txt").read_text()
     together.run()
     assert together.stale() == set()
-    for log in ("thought_space", "ranker-thought_space", "ranker-no_reason"):
+    for log in ("thought_space", "ranker-thought_space", "ranker-slm_sft"):
         assert "accelerate launch" in (together.root / f"logs/luxury/{log}.log").read_text()
 
     reports = [
         "thought_space/training.json",
-        *(f"rankers/{name}/training.json" for name in ("thought_space", "no_reason")),
+        *(f"rankers/{name}/training.json" for name in ("thought_space", "slm_sft")),
     ]
     for report in reports:
         one, two = (json.loads((run.root / "results/luxury" / report).read_text()) for run in (alone, together))
@@ -90,7 +90,7 @@ def test_two_processes_give_the_figures_of_one_and_a_killed_one_is_made_good(bui
             name: pytest.approx(value, abs=METRICS) if isinstance(value, float) else value
             for name, value in leaves(one).items()
         }
-    for variant in ("thought_space", "no_reason"):
+    for variant in ("thought_space", "slm_sft"):
         one, two = (
             pd.read_parquet(run.root / f"results/luxury/rankers/{variant}/predictions.parquet")
             for run in (alone, together)

@@ -1,15 +1,15 @@
-"""What the rules of the baselines are given: inputs, outputs and params of each system of the registry."""
+"""Inputs, outputs and params of the rules of all systems of the overall table."""
 
 from typing import Any
 
-from pulse_core.baselines.registry import SYSTEMS, System
+from pulse_core.systems import SYSTEMS, System
 from workflow_scripts.wiring import layout
 from workflow_scripts.wiring.prepared_models import PreparedModels
 from workflow_scripts.wiring.stage_params import StageParams
 
 
 class BaselineInputs:
-    """The answers for the configuration of one call."""
+    """Those of one configuration."""
 
     systems = SYSTEMS
 
@@ -24,34 +24,32 @@ class BaselineInputs:
             "interactions": layout.INTERACTIONS,
             "catalogue": layout.CATALOGUE,
         }
-        for need in system.needs:
-            kind, _, variant = need.partition(":")
-            if kind == "slm":
-                files["slm"] = self._models.weights("slm")
-            elif kind == "reviews":
-                files["reviews"] = layout.REVIEWS
-            elif kind == "encoder":
-                files["encoder"] = self._models.weights("encoder")
-            elif kind == "rationales":
-                files["rationales"] = layout.fill(layout.SELECTED, scorer="thought_space")
-            elif kind == "ranker":
-                files["configured"] = layout.fill(layout.RANKER_PREDICTIONS, variant=variant)
-                files["record"] = layout.fill(layout.RANKER_TRAINING, variant=variant)
+        if system.slm:
+            files["slm"] = self._models.weights("slm")
+        if system.encoder:
+            files["encoder"] = self._models.weights("encoder")
+        if system.reviews:
+            files["reviews"] = layout.REVIEWS
+        if system.rationales:
+            files["rationales"] = layout.fill(layout.SELECTED, scorer="thought_space")
+        if system.variant:
+            files["configured"] = layout.fill(layout.RANKER_PREDICTIONS, variant=system.variant)
+            files["record"] = layout.fill(layout.RANKER_TRAINING, variant=system.variant)
         return files
 
     def outputs(self, system: System) -> dict[str, str]:
         """Name -> file, with the wildcard {domain}."""
-        keeps = bool(system.section) and not any(need.startswith("ranker:") for need in system.needs)
         files = {"predictions": layout.BASELINE_PREDICTIONS, "metrics": layout.BASELINE_METRICS}
-        files |= {"model": layout.BASELINE_MODEL} if keeps else {}
+        if system.section and not system.variant:  # a tuned ranker keeps no weights
+            files["model"] = layout.BASELINE_MODEL
         return {name: layout.fill(file, system=system.name) for name, file in files.items()}
 
     def resources(self, system: System) -> dict[str, int]:
-        """An accelerator for whoever runs a pre-trained model."""
+        """An accelerator for a system that runs a pre-trained model."""
         return {"gpu": 1, "mem_mb": 16000} if system.gpu else {"mem_mb": 8000}
 
     def params(self, system: System) -> dict[str, Any]:
-        """What the script reads: the code's version, the seed, and settings with as many trials as there will be."""
+        """Code version, seed and settings."""
         settings = self._params.settings
         params: dict[str, Any] = {
             "system": system.name,
@@ -60,11 +58,10 @@ class BaselineInputs:
             "section": system.section,
             "work": layout.fill(layout.WORK, stage=f"baseline-{system.name}"),
         }
-        for read in system.reads:
-            name, _, keys = read.partition(":")
-            params[name] = self._params.part(name, *keys.split(",")) if keys else self._params.plain(name)
+        for section, keys in system.reads.items():
+            params[section] = self._params.part(section, *keys) if keys else self._params.plain(section)
         if system.section:
-            section = getattr(settings.baselines, system.section)
-            # A trial that is not made reruns nothing.
-            params["settings"] = section.only(settings.baselines.trials).model_dump(mode="json")
+            tuned = getattr(settings.baselines, system.section)
+            # Only the trials that are made: editing another one reruns nothing.
+            params["settings"] = tuned.only(settings.baselines.trials).model_dump(mode="json")
         return params

@@ -1,19 +1,26 @@
-"""What rule hr1 reads and repeats: the planted truth, the leak audit, seconds of stages, the protocol."""
+"""What rule hr1 reads and records: predictions, planted truth, leak audit, times of stages, protocol."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pulse_core.systems import HR1_SYSTEMS, System
 from workflow_scripts.wiring import layout
 from workflow_scripts.wiring.prepared_models import PreparedModels
 from workflow_scripts.wiring.selection_inputs import ORACLE
 from workflow_scripts.wiring.stage_params import StageParams
 
-# What hr1.json repeats of the configuration: all that its figures follow from.
+# The sections of the configuration that hr1.json records: its figures depend on them.
 SETTINGS = (
     *("corpus", "split", "sasrec", "candidates", "neighbours", "rationales", "thought_space", "tree", "selection"),
     *("ranker", "evaluation"),
+)
+# The stages whose times hr1.json records, by the names of their benchmark files under logs/<domain>/.
+STAGES = (
+    *("corpus", "examples", "sasrec", "candidates", "neighbours", "thought_space", "select-thought_space"),
+    *("gather_positive", "gather_base", "gather_tree"),
+    *(f"ranker-{system.variant}" if system.variant else f"baseline-{system.name}" for system in HR1_SYSTEMS),
 )
 
 
@@ -23,41 +30,39 @@ def file_hash(path: str) -> str:
 
 
 class EvaluationInputs:
-    """The answers for the configuration of one call."""
+    """Those of one configuration."""
 
     def __init__(self, params: StageParams, models: PreparedModels) -> None:
         self._params, self._models = params, models
+        self.predictions = {system.name: _predictions(system) for system in HR1_SYSTEMS}
 
     def truth(self, wildcards: Any) -> dict[str, str]:
-        """The planted drivers of a synthetic domain, which only the evaluation may read."""
+        """The planted drivers of a synthetic domain; only the evaluation may read them."""
         if self._params.settings.domains[wildcards.domain].source != "synthetic":
             return {}
         files = {"truth": layout.TRUTH, "drivers": layout.TRUTH_DRIVERS}
         return {name: layout.fill(file, domain=wildcards.domain) for name, file in files.items()}
 
     def leak_audit(self, wildcards: Any) -> dict[str, str]:
-        """Selection and predictions of the oracle; none where PULSE's own selection is one."""
+        """Selection and predictions of the oracle; none where selection sees the target anyway."""
         if self._params.settings.selection.behaviour == "oracle":
             return {}
         files = {"oracle": layout.SELECTED, "oracle_predictions": layout.ORACLE_PREDICTIONS}
         scorer = f"thought_space{ORACLE}"
         return {name: layout.fill(file, domain=wildcards.domain, scorer=scorer) for name, file in files.items()}
 
-    def benchmarks(
-        self, wildcards: Any, stages: Sequence[str], shards: Mapping[str, Sequence[str]]
-    ) -> dict[str, list[str]]:
-        """Stage -> its benchmark files: `stages`, those that only some configurations have, the models, and those that
-        are scattered into `shards`."""
-        made = ["synthetic_raw"] if self.truth(wildcards) else []
+    def benchmarks(self, wildcards: Any, shards: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        """Stage -> its benchmark files; those of the writing stages are per shard (`shards`)."""
+        generator = ["synthetic_raw"] if self.truth(wildcards) else []
         audit = [f"select-thought_space{ORACLE}", "oracle_predictions"] if self.leak_audit(wildcards) else []
         logs = f"logs/{wildcards.domain}"
-        files = {stage: [f"{logs}/{stage}.tsv"] for stage in [*made, *stages, *audit]}
+        files = {stage: [f"{logs}/{stage}.tsv"] for stage in [*generator, *STAGES, *audit]}
         files |= {stage: [f"{logs}/{shard}.tsv" for shard in parts] for stage, parts in shards.items()}
         models = [Path(self._models.weights(role)).parent.name for role in ("slm", "encoder")]
         return {**files, **{f"model-{model}": [f"logs/models/{model}.tsv"] for model in models}}
 
     def protocol(self) -> dict[str, Any]:
-        """What hr1.json says about how figures came about, beside what the artifacts tell."""
+        """What hr1.json records of the configuration."""
         settings = self._params.settings
         return {
             "split": settings.split.kind,
@@ -68,3 +73,10 @@ class EvaluationInputs:
             | {"baselines": self._params.part("baselines", "trials", "sasrec")},
             "prompts": {name: file_hash(self._params.template(name)) for name in type(settings.prompts).model_fields},
         }
+
+
+def _predictions(system: System) -> str:
+    """Those of the configured ranker for PULSE and SLM + SFT, of the best trial for other systems."""
+    if system.variant:
+        return layout.fill(layout.RANKER_PREDICTIONS, variant=system.variant)
+    return layout.fill(layout.BASELINE_PREDICTIONS, system=system.name)

@@ -4,12 +4,17 @@ from pathlib import Path
 from typing import Any
 
 from pulse_core.config import Config
+from pulse_core.systems import BY_NAME
 from workflow_scripts.wiring.layout import HISTORY_ENCODER, RATIONALE_ENCODER, SELECTED, fill
 from workflow_scripts.wiring.locations import or_exit
 from workflow_scripts.wiring.prepared_models import PreparedModels
 
 ORACLE = "_oracle"
-FROZEN = ("sbert", "distilbert")  # scorers that use the frozen model of the same role
+FROZEN = ("distilbert", "sbert")  # scorers that use the frozen model of the same role
+SCORERS = ("thought_space", *FROZEN, "likelihood")
+NO_RATIONALES = str(BY_NAME["slm_sft"].variant)  # the one variant that is not named after a scorer
+SCORER_PATTERN = "|".join([*SCORERS, f"thought_space{ORACLE}"])
+VARIANT_PATTERN = "|".join([*SCORERS, NO_RATIONALES])
 
 
 class Scorers:
@@ -40,7 +45,7 @@ class Scorers:
         return {**self._settings.selection.model_dump(mode="json"), **oracle}
 
     def selected(self, wildcards: Any) -> str | list[str]:
-        """The rationales that a ranker variant is trained with; none for `no_reason`."""
-        if wildcards.variant == "no_reason":
+        """The rationales that a ranker variant is trained with; none for SLM + SFT."""
+        if wildcards.variant == NO_RATIONALES:
             return []
         return fill(SELECTED, domain=wildcards.domain, scorer=wildcards.variant)

@@ -1,6 +1,5 @@
-"""The inputs of rule hr1 to its figures."""
+"""From the inputs of rule hr1 to its figures."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,9 +18,9 @@ Frames = dict[str, pd.DataFrame]
 
 
 def measure(job: Any) -> None:
-    """Measure all systems on the same users and write the figures with all they depend on."""
+    """Measure all systems on the same users and write hr1.json."""
     settings = EvaluationSettings.model_validate(job.params.settings)
-    files = {job.params.systems.get(name, name): file for name, file in _named(job.input.predictions).items()}
+    files = dict(zip(job.params.systems, job.input.predictions, strict=True))
     tables = {
         name: pd.read_parquet(job.input[name]) for name in ("examples", "candidates", "selected", "users", "catalogue")
     }
@@ -52,11 +51,6 @@ def measure(job: Any) -> None:
     write_json(job.output[0], result)
 
 
-def _named(predictions: list[str]) -> dict[str, str]:
-    """Directory name -> predictions file."""
-    return {Path(file).parent.name: file for file in predictions}
-
-
 def _why_recall(job: Any, tables: Frames, settings: EvaluationSettings) -> WhyRecall | None:
     """None for a corpus without planted reasons."""
     if not job.input.get("truth"):
@@ -75,7 +69,7 @@ def _why_recall(job: Any, tables: Frames, settings: EvaluationSettings) -> WhyRe
 
 
 def _leak_audit(job: Any, tables: Frames, pulse: pd.DataFrame, settings: EvaluationSettings) -> LeakAudit | None:
-    """None where selection saw the target anyway: there is no fair selection to compare with."""
+    """None where selection sees the target anyway."""
     if not job.input.get("oracle"):
         return None
     return leak_audit(

@@ -1,4 +1,4 @@
-"""LLM zero-shot: the language model as it comes ranks the candidates of the ranker's prompt by their likelihood."""
+"""LLM zero-shot: the untuned language model ranks the candidates of the ranker's prompt by likelihood."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.settings import RankerSettings
 
 
-def untrained_ranker(model: Path, ranker: Mapping[str, Any]) -> Ranker:
+def zero_shot_ranker(model: Path, ranker: Mapping[str, Any]) -> Ranker:
     """The ranker without adapters, so that nothing is left to train or to draw.
 
     Args:

@@ -1,0 +1,102 @@
+"""Every system that is measured: its name, label and place in the tables, and what it reads.
+
+The names are those of the PULSE paper's Table 3. Imports no torch: every Snakemake call loads this module.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SEQUENTIAL, TEXT, LANGUAGE_MODEL, OURS, FLOOR = (
+    "sequential, by item id",
+    "sequential, with item text",
+    "language model",
+    "PULSE",
+    "floor",
+)
+
+
+@dataclass(frozen=True)
+class System:
+    """A system: rule `baseline_<name>`, `workflow_scripts/baselines/<name>.py`, `results/<domain>/baselines/<name>/`.
+
+    Every system reads the corpus, the examples and the candidates; the fields below name what else it reads.
+    """
+
+    name: str
+    label: str
+    """Its name in tables, sentences and documentation."""
+    group: str
+    encoder: bool = False
+    """The prepared text encoder."""
+    slm: bool = False
+    """The prepared language model."""
+    reviews: bool = False
+    """Review texts, for the ranker's prompts."""
+    rationales: bool = False
+    """The rationales that the Thought Space selected."""
+    variant: str | None = None
+    """The ranker variant that it tunes: what the ranker is trained with. The configured ranker is its trial `{}`."""
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Configuration section -> the keys its script is given; no keys: the whole section."""
+    section: str | None = None
+    """The section under `baselines` that tunes it; None: nothing to tune. Systems that share a section share its seed
+    and differ only in what they read."""
+
+    @property
+    def gpu(self) -> bool:
+        """Whether its rule asks for an accelerator: it runs a pre-trained model."""
+        return self.encoder or self.slm
+
+
+_ENCODING = {"thought_space": ("pooling", "dtype")}
+_ZERO_SHOT = ("history_items", "title_chars", "max_tokens", "batch_users", "dtype", "attention", "load_in_4bit")
+
+SYSTEMS = (
+    System("sasrec", "SASRec", SEQUENTIAL, section="sasrec"),
+    System("duorec", "DuoRec", SEQUENTIAL, section="duorec"),
+    System("ec4srec", "EC4SRec", SEQUENTIAL, section="ec4srec"),
+    System("morec", "MoRec", TEXT, encoder=True, reads=_ENCODING, section="morec"),
+    System("ctrl", "CTRL", TEXT, encoder=True, reads=_ENCODING, section="ctrl"),
+    System("a_llmrec", "A-LLMRec", LANGUAGE_MODEL, encoder=True, slm=True, reads=_ENCODING, section="a_llmrec"),
+    System(
+        *("a_llmrec_reason", "A-LLMRec + Reason", LANGUAGE_MODEL),
+        encoder=True,
+        slm=True,
+        rationales=True,
+        reads=_ENCODING,
+        section="a_llmrec",
+    ),
+    System("llm_zero_shot", "LLM zero-shot", LANGUAGE_MODEL, slm=True, reviews=True, reads={"ranker": _ZERO_SHOT}),
+    System(
+        *("slm_sft", "SLM + SFT", LANGUAGE_MODEL),
+        slm=True,
+        reviews=True,
+        variant="slm_sft",
+        reads={"ranker": ()},
+        section="ranker",
+    ),
+    System(
+        *("pulse", "PULSE", OURS),
+        slm=True,
+        reviews=True,
+        rationales=True,
+        variant="thought_space",
+        reads={"ranker": ()},
+        section="ranker",
+    ),
+    System("popularity", "popularity", FLOOR),
+    System("item_knn", "item-kNN", FLOOR, section="item_knn"),
+    System("brand_repeat", "brand repeat", FLOOR),
+)
+CHANCE = System("chance", "chance", FLOOR)  # exact, so no rule makes it
+BY_NAME = {system.name: system for system in (*SYSTEMS, CHANCE)}
+PULSE = BY_NAME["pulse"]
+HR1_SYSTEMS = tuple(
+    BY_NAME[name] for name in ("pulse", "slm_sft", "sasrec", "llm_zero_shot", "brand_repeat", "popularity")
+)
+"""The systems of hr1.json, in the order of its summary."""
+
+
+def label(name: str) -> str:
+    """The label of a system; of one that is not in this table, its name in words."""
+    return BY_NAME[name].label if name in BY_NAME else name.replace("_", " ")
