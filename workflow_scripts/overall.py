@@ -15,38 +15,31 @@ def main(job: Any) -> None:
         from pulse_core.report.overall_formats import full_ranking_markdown, latex, markdown
         from pulse_core.systems import SYSTEMS
 
-        settings = EvaluationSettings.model_validate(job.params.settings)
-        domains = _domains(job)
+        settings, domains = EvaluationSettings.model_validate(job.params.settings), read_domains(job)
         table = overall_table(domains, SYSTEMS, settings, job.params.seed)
-        full = full_ranking_table(domains, SYSTEMS)
-        texts = {
-            "csv": table.to_csv(index=False),
-            "md": markdown(table, settings.confidence),
-            "tex": latex(table, settings.confidence),
-            "full_csv": full.to_csv(index=False),
-            "full_md": full_ranking_markdown(full),
-            "by_place": by_place_table(domains, SYSTEMS).to_csv(index=False),
-        }
+        full, by_place = full_ranking_table(domains, SYSTEMS), by_place_table(domains, SYSTEMS)
+        texts = {"md": markdown(table, settings.confidence), "tex": latex(table, settings.confidence)}
+        texts["full_md"] = full_ranking_markdown(full)
+        for name, frame in {"csv": table, "full_csv": full, "by_place": by_place}.items():
+            texts[name] = frame.to_csv(index=False)
         for name, text in texts.items():
             with whole_file(job.output[name]) as partial:
                 partial.write_text(text, encoding="utf-8")
 
 
-def _domains(job: Any) -> list[Any]:
+def read_domains(job: Any) -> list[Any]:
     """The results of each domain; inputs are in the order of params `domains`, then `systems`."""
     import pandas as pd
 
     from pulse_core.artifacts import read_json
-    from pulse_core.generation.engine_identity import engine_of
     from pulse_core.report.overall import DomainResults
+    from workflow_scripts.shared.measuring import rationale_engine
 
-    systems = job.params.systems
-    domains = []
+    systems, domains = job.params.systems, []
     for number, domain in enumerate(job.params.domains):
         of_domain = slice(number * len(systems), (number + 1) * len(systems))
         files = dict(zip(systems, job.input.predictions[of_domain], strict=True))
         metrics = dict(zip(systems, job.input.metrics[of_domain], strict=True))
-        models = pd.read_parquet(job.input.base[number], columns=["model"])["model"]
         domains.append(
             DomainResults(
                 domain=domain,
@@ -57,7 +50,7 @@ def _domains(job: Any) -> list[Any]:
                 candidates=pd.read_parquet(job.input.candidates[number]),
                 statistics=read_json(job.input.statistics[number]),
                 behaviour=job.params.behaviour,
-                engine="+".join(sorted({engine_of(model) for model in models})),
+                engine=rationale_engine(job.input.base[number]),
             )
         )
     return domains

@@ -32,9 +32,7 @@ def measure(job: Any) -> None:
         versions=versions(REPOSITORY),
         stages=stage_seconds(job.params.benchmarks),
         files=files,
-        engine="+".join(
-            sorted({engine_of(name) for name in pd.read_parquet(job.input.base, columns=["model"])["model"]})
-        ),
+        engine=rationale_engine(job.input.base),
         **job.params.protocol,
     )
     result = assemble(
@@ -49,6 +47,11 @@ def measure(job: Any) -> None:
         neighbour_leak=read_json(job.input.leak),
     )
     write_json(job.output[0], result)
+
+
+def rationale_engine(base: Any) -> str:
+    """The engine that wrote the base rationales of a file; several are joined with +."""
+    return "+".join(sorted({engine_of(model) for model in pd.read_parquet(base, columns=["model"])["model"]}))
 
 
 def _why_recall(job: Any, tables: Frames, settings: EvaluationSettings) -> WhyRecall | None:
