@@ -92,3 +92,11 @@ def test_slm_sft_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: P
         candidate_figures(domain.test, scores)["hr1"] for scores in (popularity, system.scores(domain.test))
     )
     assert reached > floor + 0.2
+
+
+def test_only_the_settings_of_one_trial_are_laid_over_the_ranker() -> None:
+    settings = RankerTrialsSettings(search=[{}, {"epochs": 7}])
+    assert settings.trial(1).over(RankerSettings()).epochs == 7
+    assert settings.trial(0).over(RankerSettings()) == RankerSettings()
+    with pytest.raises(ValueError, match="settings of 2 trials"):
+        settings.over(RankerSettings())

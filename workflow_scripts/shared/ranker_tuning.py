@@ -21,7 +21,7 @@ def run_ranker_trials(job: Any) -> None:
 
     def make(trial: RankerTrialsSettings) -> Recommender:
         settings = trial.over(ranker)
-        if not trial.search[0]:
+        if not trial.changed:
             predictions = pd.read_parquet(job.input.configured)
             return Configured(settings, predictions, read_json(job.input.record), job.input.configured)
         asked = {

@@ -1,10 +1,10 @@
 """What rule hr1 reads and records: predictions, planted truth, leak audit, times of stages, protocol."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pulse_core.data.recorded import fingerprint
 from pulse_core.systems import HR1_SYSTEMS, System
 from workflow_scripts.wiring import layout
 from workflow_scripts.wiring.prepared_models import PreparedModels
@@ -22,11 +22,6 @@ STAGES = (
     *("gather_positive", "gather_base", "gather_tree"),
     *(f"ranker-{system.variant}" if system.variant else f"baseline-{system.name}" for system in HR1_SYSTEMS),
 )
-
-
-def file_hash(path: str) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 class EvaluationInputs:
@@ -71,7 +66,10 @@ class EvaluationInputs:
             "models": {role: self._models.roles[role].name for role in ("slm", "encoder")},
             "settings": {section: self._params.plain(section) for section in SETTINGS}
             | {"baselines": self._params.part("baselines", "trials", "sasrec")},
-            "prompts": {name: file_hash(self._params.template(name)) for name in type(settings.prompts).model_fields},
+            "prompts": {
+                name: fingerprint(Path(self._params.template(name))).sha256
+                for name in type(settings.prompts).model_fields
+            },
         }
 
 

@@ -30,6 +30,13 @@ class RankerTrialsSettings(TunedSettings):
         except ValueError as error:
             raise InputError(f"baselines.ranker.{error} (trials are laid over the section `ranker`)") from None
 
+    @property
+    def changed(self) -> dict[str, Any]:
+        """What this trial changes; ValueError for settings of several trials (`trial(number)` gives one's)."""
+        if len(self.search) != 1:
+            raise ValueError(f"these are the settings of {len(self.search)} trials: take those of one, trial(number)")
+        return self.search[0]
+
     def over(self, ranker: RankerSettings) -> RankerSettings:
-        """The ranker's settings in the first trial."""
-        return RankerSettings.model_validate({**ranker.model_dump(), **self.search[0]})
+        """The ranker's settings in this trial; ValueError as `changed`."""
+        return RankerSettings.model_validate({**ranker.model_dump(), **self.changed})
