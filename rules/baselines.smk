@@ -1,5 +1,4 @@
-# What PULSE is measured against, on the same examples and candidates: a rule for each system of the registry
-# (pulse_core/systems.py), `baseline_<name>`, with a script of its own.
+# One rule `baseline_<name>` per system of pulse_core/systems.py, on the same examples and candidates.
 for system in wiring.baselines.systems:
 
     rule:
@@ -20,6 +19,6 @@ for system in wiring.baselines.systems:
             **wiring.baselines.resources(system),
         params:
             **wiring.baselines.params(system),
-        # By a param: Snakemake reads this line when a job runs, and the loop's variable is the last system's then.
+        # A param, because Snakemake reads this line when a job runs, after the loop.
         script:
             "../workflow_scripts/baselines/{params.system}.py"

@@ -1,4 +1,4 @@
-# What every rule file uses: the validated configuration and small helpers of the wiring.
+# Shared by all rule files: the validated configuration, paths, and the wiring.
 import sys
 
 sys.path.insert(0, workflow.basedir)

@@ -1,4 +1,4 @@
-# The ranker, once a variant: with the rationales that a scorer selected, or with none.
+# One ranker per variant: trained with the rationales that a scorer selected, or without any.
 rule ranker:
     input:
         examples=rules.examples.output,
@@ -31,7 +31,7 @@ rule ranker:
         "../workflow_scripts/ranker.py"
 
 
-# The leak audit: the ranker of PULSE, given what a selector that saw the target would have picked.
+# The leak audit: PULSE's ranker with rationales whose selection saw the target.
 rule oracle_predictions:
     input:
         examples=rules.examples.output,

@@ -1,4 +1,4 @@
-# Phase II: the tree of refinements, and the leaf that agrees best with the user's behaviour.
+# Phase II: the tree of refinements, and the leaf that a scorer selects.
 rule tree:
     input:
         base=rules.gather_base.output,

@@ -1,4 +1,4 @@
-"""Predictions aligned with the examples and candidates that every system has to rank."""
+"""Predictions aligned with the examples and candidates that every system ranks."""
 
 import numpy as np
 import pandas as pd
@@ -18,12 +18,12 @@ def one_row_a_user(frame: pd.DataFrame, split: str, file: str) -> pd.DataFrame:
     rows = frame[frame["split"] == split].sort_values("user").set_index("user")
     repeated = rows.index[rows.index.duplicated()]
     if len(repeated):
-        raise InputError(f"{file}: user {repeated[0]} has more than one {split} row, so its rank has no meaning")
+        raise InputError(f"{file}: user {repeated[0]} has more than one {split} row, so its rank is ambiguous")
     return rows
 
 
 def rectangle(lists: pd.Series, what: str, file: str) -> np.ndarray:
-    """A column of equally long lists as an array (users, length); InputError names the first list that differs."""
+    """A column of equally long lists as an array (users, length); InputError names the first user that differs."""
     lengths = lists.map(len)
     if len(lengths) and lengths.nunique() > 1:
         usual = int(lengths.mode().iloc[0])
@@ -38,10 +38,10 @@ def aligned_ranks(
     """Rank of the target for each user of `examples` at `split`, by these predictions.
 
     Args:
-        predictions: the one schema; may hold more users than are asked for, never fewer.
+        predictions: in the common schema; users without an example are ignored.
         examples: (user, split, target, ...): the users to evaluate.
-        candidates: (user, split, candidates): the sets that every system has to rank; the order within a set is free.
-        file: where the predictions come from, for messages.
+        candidates: (user, split, candidates): the sets to rank, in any order within a set.
+        file: of the predictions, for messages.
 
     Returns:
         ranks indexed by user, sorted by user.
@@ -58,25 +58,25 @@ def aligned_ranks(
         if len(missing):
             raise InputError(
                 f"{source}: {len(missing)} of the {len(wanted)} {split} users have no row, the first is user "
-                f"{missing[0]}; every system has to rank the same users, so make this file again"
+                f"{missing[0]}; every system ranks the same users, so make this file again"
             )
     given, official = given.loc[wanted.index], official.loc[wanted.index]
-    ours: Integers = rectangle(given["candidates"], "candidates", file)
-    theirs: Integers = rectangle(official["candidates"], "candidates", "candidates")
+    ranked: Integers = rectangle(given["candidates"], "candidates", file)
+    wanted_sets: Integers = rectangle(official["candidates"], "candidates", "candidates")
     scores: Floats = rectangle(given["scores"], "scores", file)
     same = (
-        (np.sort(ours, axis=1) == np.sort(theirs, axis=1)).all(axis=1)
-        if ours.shape == theirs.shape
+        (np.sort(ranked, axis=1) == np.sort(wanted_sets, axis=1)).all(axis=1)
+        if ranked.shape == wanted_sets.shape
         else np.zeros(len(wanted), dtype=bool)
     )
     if not same.all():
         user = wanted.index[int(np.flatnonzero(~same)[0])]
         raise InputError(
             f"{file}: the {split} candidates of user {user} ({(~same).sum()} users in all) are not those of the "
-            "candidates table; every system has to rank the same sets, so make this file again"
+            "candidates table; every system ranks the same sets, so make this file again"
         )
     try:
-        ranks = target_ranks(ours, scores, wanted["target"].to_numpy())
+        ranks = target_ranks(ranked, scores, wanted["target"].to_numpy())
     except InputError as error:
         raise InputError(f"{file}, split {split} (rows are users in sorted order): {error}") from error
     return pd.Series(ranks, index=wanted.index, name="rank")

@@ -1,4 +1,4 @@
-"""What a figure was made with: versions of the libraries, the machine, and the seconds that each stage took."""
+"""What figures were made with: library versions, the machine, and the wall time of each stage."""
 
 import csv
 import logging
@@ -20,25 +20,25 @@ log = logging.getLogger("pulse")
 
 
 def versions(repository: Path | None = None) -> dict[str, str]:
-    """Versions of Python and the installed libraries that figures depend on, the machine, and the git commit.
+    """Versions of Python and of the libraries that figures depend on, the machine, and the git commit.
 
     Args:
-        repository: a git work tree whose commit is added, marked `+changes` when it has uncommitted ones; a directory
-            that is none, or a machine without git, leaves it out.
+        repository: a git work tree, whose commit is added, with `+changes` if there are uncommitted ones. Left out
+            where there is no work tree or no git.
     """
-    found = {
+    info = {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
     for package in PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            info[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
     commit = _git(repository, "rev-parse", "HEAD") if repository else None
     if commit:
-        found["commit"] = commit + ("+changes" if _git(repository, "status", "--porcelain") else "")
-    return found
+        info["commit"] = commit + ("+changes" if _git(repository, "status", "--porcelain") else "")
+    return info
 
 
 def _git(repository: Path | None, *arguments: str) -> str | None:
@@ -55,11 +55,10 @@ def stage_seconds(benchmarks: Mapping[str, Sequence[Path | str]]) -> dict[str, S
     """Wall time and peak memory of each stage from Snakemake's benchmark files.
 
     Args:
-        benchmarks: stage -> its benchmark files, one a job. A file that is not there is logged and gives null, not an
-            error: a time is no figure of merit.
+        benchmarks: stage -> its benchmark files, one per job. A missing file is logged and gives null.
 
     Raises:
-        InputError: a file is no benchmark table.
+        InputError: a file is not a benchmark table.
     """
     return {stage: _stage(stage, [Path(file) for file in files]) for stage, files in benchmarks.items()}
 
@@ -77,7 +76,7 @@ def _stage(stage: str, files: Sequence[Path]) -> StageTime:
         except (OSError, ValueError, csv.Error):  # a folder, not text, not numbers
             timed = False
         if not timed:
-            raise InputError(f"{file}: no Snakemake benchmark table (a column `s` with seconds); run {stage} again")
+            raise InputError(f"{file}: not a Snakemake benchmark table (a column `s` with seconds); run {stage} again")
         rows += table
     seconds = [value for row in rows if (value := _number(row.get("s"))) is not None]
     memory = [value for row in rows if (value := _number(row.get("max_rss"))) is not None]
@@ -87,5 +86,5 @@ def _stage(stage: str, files: Sequence[Path]) -> StageTime:
 
 
 def _number(text: str | None) -> float | None:
-    """A benchmark cell; Snakemake writes - or NA where a job ended before it could be measured."""
+    """A cell of a benchmark file; Snakemake writes - or NA for a job that was too short to measure."""
     return None if text in (None, "", "-", "NA") else float(str(text))

@@ -11,7 +11,7 @@ from pulse_core.evaluation.intervals import bootstrap_means, percentile_interval
 
 @dataclass(frozen=True)
 class Discordance:
-    """Users on which exactly one of two systems hit, and how unlikely so uneven a division is by chance."""
+    """Numbers of users on whom exactly one of two systems hit, and the p-value of their difference."""
 
     first_only: int
     second_only: int
@@ -29,10 +29,9 @@ class Difference:
 
 
 def mcnemar_exact(first: np.ndarray, second: np.ndarray) -> Discordance:
-    """McNemar's test in its exact binomial form (two-sided) on hits, shape (users,), values 0 or 1.
+    """McNemar's exact two-sided test on hits, shape (users,), values 0 or 1.
 
-    Where the systems are equally good, a user on whom only one hits is a fair coin: p = 2 P(X <= min(b, c)) with
-    X ~ Binomial(b + c, 1/2), at most 1; no discordant user gives p = 1.
+    p = min(1, 2 P(X <= min(b, c))) with X ~ Binomial(b + c, 1/2) for discordant counts b and c; 1 if both are 0.
     """
     if first.shape != second.shape:
         raise InputError(f"a paired test needs the same users twice: {first.shape} and {second.shape}")
@@ -54,12 +53,12 @@ def paired_bootstrap(first: np.ndarray, second: np.ndarray, samples: int, confid
     Args:
         first, second: values of the same users in the same order, shape (users,).
 
-    The p-value is twice the smaller share of resamples on either side of zero, counted with one added so that it is
-    never 0 (Davison & Hinkley 1997, 4.2): with 10,000 resamples the least is 0.0002.
+    The p-value is twice the smaller share of resamples on either side of zero, with one added to the count so that it
+    is never 0 (Davison & Hinkley 1997, 4.2): at least 0.0002 with 10,000 resamples.
     """
     if first.shape != second.shape:
         raise InputError(f"a paired test needs the same users twice: {first.shape} and {second.shape}")
-    # rounding takes away the last bits that would make -1e-17 of a difference that is zero
+    # Rounded, so that a difference of zero does not become -1e-17.
     gaps = np.round(first.astype(np.float64) - second.astype(np.float64), 12)
     means = bootstrap_means(gaps[:, None], samples, seed)
     low, high = percentile_interval(means, confidence)
@@ -70,7 +69,7 @@ def paired_bootstrap(first: np.ndarray, second: np.ndarray, samples: int, confid
 
 
 def holm(p_values: dict[str, float]) -> dict[str, float]:
-    """Holm's step-down adjustment of several p-values (Holm 1979), for reading many comparisons at once."""
+    """Holm's step-down adjustment of p-values for multiple comparisons (Holm 1979)."""
     adjusted: dict[str, float] = {}
     largest = 0.0
     for place, name in enumerate(sorted(p_values, key=lambda key: (p_values[key], key))):

@@ -1,6 +1,6 @@
-"""The one schema of predictions (user, split, candidates, scores), and what every table read has to hold.
+"""The common schema of predictions (user, split, candidates, scores), and a check of columns.
 
-Apart from the metrics: whoever writes predictions imports this module alone, so an edited metric reruns no ranker.
+Kept apart from the metrics, so that editing a metric does not rerun the stages that write predictions.
 """
 
 from collections.abc import Iterable
@@ -21,13 +21,13 @@ PREDICTION_SCHEMA = pa.schema(
 
 
 def predictions_table(frame: pd.DataFrame) -> pa.Table:
-    """A predictions frame as the table that is written, rows sorted by (user, split)."""
+    """Predictions in the common schema, sorted by (user, split)."""
     ordered = frame.sort_values(["user", "split"], ignore_index=True)
     return pa.Table.from_pandas(ordered[PREDICTION_SCHEMA.names], schema=PREDICTION_SCHEMA, preserve_index=False)
 
 
 def require_columns(frame: pd.DataFrame, columns: Iterable[str], file: str) -> None:
-    """Raise InputError naming `file` where a column is missing."""
+    """Raise InputError, naming `file`, where a column is missing."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise InputError(f"{file}: columns {missing} are missing; it has {list(frame.columns)}")

@@ -1,6 +1,6 @@
-"""why_recall: how often the selected rationale names the true driver of the purchase it foresaw.
+"""why_recall: how often the selected rationale names the planted driver of the target purchase.
 
-Only a synthetic corpus has such a truth, and only the evaluation may read it.
+Only synthetic corpora have planted drivers, and only the evaluation may read them.
 """
 
 import re
@@ -22,7 +22,7 @@ SPACES = re.compile(r"[\s\-\u2010-\u2015]+")
 
 
 def driver_patterns(phrases: Mapping[str, Sequence[str]]) -> dict[str, re.Pattern[str]]:
-    """driver -> a pattern that finds any phrase naming it, as whole words, in normalised text.
+    """driver -> a pattern that matches any phrase naming it, as whole words, in normalised text.
 
     Raises:
         InputError: a driver without phrases.
@@ -37,7 +37,7 @@ def driver_patterns(phrases: Mapping[str, Sequence[str]]) -> dict[str, re.Patter
 
 
 def normalise(text: str) -> str:
-    """Case, hyphens and white space made equal, so that `Fragrance-Free` names `fragrance free`."""
+    """Case, hyphens and white space unified: `Fragrance-Free` becomes `fragrance free`."""
     return SPACES.sub(" ", text.casefold().replace("\u2019", "'")).strip()
 
 
@@ -58,9 +58,9 @@ def why_recall(
         selected: (user, split, position, rationale, ...).
         tree: (user, split, position, parent, rationale, is_leaf, ...); parent -1 marks the base rationale.
         examples: (user, split, position, target, sampled, ...); the sampled test examples are measured.
-        truth: (user_id, item_id, driver): the driver of every purchase, missing where nothing was planted.
+        truth: (user_id, item_id, driver): the driver of every purchase, missing where none was planted.
         phrases: driver -> phrases that name it.
-        users, items: the corpus tables that give codes to user_id and item_id.
+        users, items: the corpus tables that map user_id and item_id to codes.
 
     Raises:
         InputError: a driver without phrases, an example without selected rationale, base or leaf, or no purchase with
@@ -114,9 +114,9 @@ def _drivers(
     items: pd.DataFrame,
     patterns: Mapping[str, re.Pattern[str]],
 ) -> pd.Series:
-    """The driver of each tested purchase that has one, indexed and sorted by KEY."""
+    """The driver of each test purchase that has one, indexed and sorted by KEY."""
     known = truth[truth["driver"].notna() & (truth["driver"] != "")]
-    # a review dumped twice is one purchase; the least name settles which driver it had, whatever the order of rows
+    # A duplicated review is one purchase; its driver is the first by name, whatever the order of rows.
     known = known.sort_values(["user_id", "item_id", "driver"]).drop_duplicates(["user_id", "item_id"])
     coded = known.merge(users[["user", "user_id"]], on="user_id").merge(items[["item", "item_id"]], on="item_id")
     coded = coded.rename(columns={"item": "target"})[["user", "target", "driver"]]
@@ -130,9 +130,9 @@ def _drivers(
 def _named(
     texts: pd.DataFrame, keys: pd.MultiIndex, patterns: Mapping[str, re.Pattern[str]], file: str, single: bool = True
 ) -> pd.DataFrame:
-    """For each rationale of `keys`, which drivers it names: 0/1, one column a driver, rows indexed by KEY.
+    """Which drivers each rationale of `keys` names: 0/1, one column per driver, rows indexed by KEY.
 
-    `single`: an example may have one row only.
+    With `single`, an example may have only one row.
     """
     require_columns(texts, [*KEY, "rationale"], file)
     indexed = texts.set_index(KEY)["rationale"]
@@ -146,5 +146,5 @@ def _named(
     if single and len(repeated):
         raise InputError(f"{file}: user {repeated[0][0]} has more than one row for an example; make that file again")
     rationales = indexed[indexed.index.isin(keys)].fillna("").map(normalise)
-    found = {driver: [pattern.search(text) is not None for text in rationales] for driver, pattern in patterns.items()}
-    return pd.DataFrame(found, index=rationales.index, dtype=np.float64)
+    names = {driver: [pattern.search(text) is not None for text in rationales] for driver, pattern in patterns.items()}
+    return pd.DataFrame(names, index=rationales.index, dtype=np.float64)

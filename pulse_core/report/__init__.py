@@ -1,1 +1,1 @@
-"""What a person reads: the ending of a run, and sheets of rationales for reading by eye."""
+"""What people read: tables of all systems, the summary of a run, sheets of rationales."""

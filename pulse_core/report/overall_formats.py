@@ -1,4 +1,4 @@
-"""The overall table for reading: Markdown and LaTeX (booktabs), from the long table of `overall.py`."""
+"""The overall table as Markdown and LaTeX (booktabs), from the long table of `overall.py`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ ESCAPES |= {"\\": "\\textbackslash{}", "{": "\\{", "}": "\\}"}
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: its text, and whether it is best or second among our figures of its domain."""
+    """One cell: its text, and whether it is the best or second of our figures in its domain."""
 
     text: str
     place: Literal["best", "second"] | None = None
@@ -27,13 +27,13 @@ class Cell:
 
 
 def share(value: float) -> str:
-    """A share as tables of the field write it: .447, 1.000."""
+    """A share with three decimals and no leading zero: .447, 1.000."""
     text = f"{value:.3f}"
     return text[1:] if text.startswith("0") else text
 
 
 def places(values: pd.Series) -> dict[str, Literal["best", "second"]]:
-    """system -> its place; systems that tie share it."""
+    """system -> its place; tied systems share it."""
     distinct = sorted(set(values.round(12)), reverse=True)[:2]
     names: tuple[Literal["best", "second"], ...] = ("best", "second")
     marks = dict(zip(distinct, names, strict=False))
@@ -43,21 +43,21 @@ def places(values: pd.Series) -> dict[str, Literal["best", "second"]]:
 def cells(
     table: pd.DataFrame, confidence: float, paper: Sequence[PaperFigure] = PAPER_FIGURES
 ) -> tuple[list[str], list[tuple[str, str, list[Cell]]]]:
-    """Headings, and (group, label, cells) of each system; a paper's column stands behind the domain it may join."""
+    """Headings, and (group, label, cells) of each system; a paper's column follows the domain it is comparable to."""
     ours = table[table["source"] == "ours"]
     headings: list[str] = []
     columns: list[dict[str, Cell]] = []
     for domain, rows in ours.groupby("domain", sort=False):
         corpus = rows["corpus"].iloc[0]
         indexed = rows.set_index("system")
-        # a system that was shown the answer may not be the best of those that were not; chance is no system
+        # Never mark chance, nor a system that read what an oracle selected.
         marks = places(indexed.loc[~indexed["oracle"].astype(bool) & (indexed.index != "chance"), "hr1"])
         headings.append(f"{domain} ({corpus})")
         compared = not indexed.loc["pulse", "oracle"]
         columns.append(
             {str(name): _cell(row, marks.get(str(name)), confidence, compared) for name, row in indexed.iterrows()}
         )
-        figures = {each.system: Cell(share(each.value)) for each in paper if each.beside == (domain, corpus)}
+        figures = {figure.system: Cell(share(figure.value)) for figure in paper if figure.beside == (domain, corpus)}
         if figures:
             headings.append(f"{domain}: A-LLMRec paper, 1 of 20†")
             columns.append(figures)
@@ -71,7 +71,7 @@ def cells(
 
 def _cell(row: pd.Series, place: Literal["best", "second"] | None, confidence: float, compared: bool) -> Cell:
     mark = ""
-    # NaN, PULSE's own, is not below anything
+    # PULSE's own p_holm is NaN, which compares false.
     if compared and row["p_holm"] < 1.0 - confidence and row["difference"] != 0.0:
         mark = "▼" if row["difference"] > 0 else "▲"
     interval = "" if row["hr1_low"] == row["hr1_high"] == row["hr1"] else f" [{share(row['hr1_low'])}, "
@@ -80,34 +80,36 @@ def _cell(row: pd.Series, place: Literal["best", "second"] | None, confidence: f
 
 
 def notes(table: pd.DataFrame, confidence: float, paper_shown: bool) -> list[str]:
-    """What has to be known before a figure is quoted: corpora, protocol, marks, trials."""
+    """What a reader needs to know before quoting a figure: corpora, protocol, marks, trials."""
     ours = table[table["source"] == "ours"]
-    found = [
+    lines = [
         f"{domain}: {note}"
         for domain, note in ours.drop_duplicates("domain")[["domain", "note"]].itertuples(index=False)
         if note
     ]
     for domain, rows in ours.groupby("domain", sort=False):
         first = rows.iloc[0]
-        found.append(
+        lines.append(
             f"{domain}: {first['users']:.0f} sampled test users, {first['candidates']:.0f} candidates (chance "
             f"{share(1 / first['candidates'])}), the same for every system; ties count against the system."
         )
-    found.append(
+    lines.append(
         f"HR@1 with its {confidence:.0%} bootstrap interval over users. Best bold, second underlined, in each domain. "
         f"▼ worse, ▲ better than PULSE (McNemar exact; exact binomial for chance; Holm within the domain, "
-        f"p < {1 - confidence:.2g}); no mark: not told from PULSE."
+        f"p < {1 - confidence:.2g}); no mark: not distinguishable from PULSE."
     )
     tried = ours.loc[ours["trials"] > 0].drop_duplicates("system")
     listed = ", ".join(f"{row.label} {row.trials:.0f}" for row in tried.itertuples())
-    found.append(f"Validation trials: {listed or 'none'}; systems not named have nothing tuned.")
+    lines.append(f"Validation trials: {listed or 'none'}; the other systems have nothing to tune.")
     if ours["oracle"].astype(bool).any():
-        found.append("‡ was shown the target at selection: not comparable, never marked, nothing is marked against it.")
-    return [*found, PAPER_NOTE] if paper_shown else found
+        lines.append(
+            "‡ read rationales whose selection saw the target: not comparable, never marked, not compared with."
+        )
+    return [*lines, PAPER_NOTE] if paper_shown else lines
 
 
 def markdown(table: pd.DataFrame, confidence: float, paper: Sequence[PaperFigure] = PAPER_FIGURES) -> str:
-    """One row a system, one column a domain."""
+    """One row per system, one column per domain."""
     styles = {"best": "**{}**", "second": "<u>{}</u>", None: "{}"}
     headings, rows = cells(table, confidence, paper)
     lines = [_pipes(["group", "system", *headings]), _pipes(["---"] * (2 + len(headings)))]
@@ -116,21 +118,21 @@ def markdown(table: pd.DataFrame, confidence: float, paper: Sequence[PaperFigure
         shown = [styles[cell.place].format(cell.text) + cell.after for cell in row]
         lines.append(_pipes([group if group != last else "", label, *shown]))
         last = group
-    told = notes(table, confidence, any("†" in each for each in headings))
-    return "\n".join(lines) + "\n\n" + "\n".join(f"- {note}" for note in told) + "\n"
+    footnotes = notes(table, confidence, any("†" in heading for heading in headings))
+    return "\n".join(lines) + "\n\n" + "\n".join(f"- {note}" for note in footnotes) + "\n"
 
 
 def _pipes(row: Sequence[str]) -> str:
-    return "| " + " | ".join(each.replace("|", "\\|") for each in row) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
 
 
 def tex_text(text: str) -> str:
-    """Plain text with what LaTeX would read as commands escaped."""
+    """Plain text with LaTeX's special characters escaped."""
     return "".join(ESCAPES.get(each, each) for each in text)
 
 
 def latex(table: pd.DataFrame, confidence: float, paper: Sequence[PaperFigure] = PAPER_FIGURES) -> str:
-    r"""A `table*` for a document with \usepackage{booktabs,amssymb}; the notes stand below the tabular."""
+    r"""A `table*` for a document with \usepackage{booktabs,amssymb}; the notes follow the tabular."""
     styles: dict[str | None, Callable[[str], str]] = {
         "best": "\\textbf{{{}}}".format,
         "second": "\\underline{{{}}}".format,
@@ -148,18 +150,18 @@ def latex(table: pd.DataFrame, confidence: float, paper: Sequence[PaperFigure] =
         lines.append(" & ".join([tex_text(label), *shown]) + r" \\")
         last = group
     lines += ["\\bottomrule", "\\end{tabular}", ""]
-    told = notes(table, confidence, any("†" in each for each in headings))
-    lines += [f"\\par\\footnotesize {tex_text(note)}" for note in told]
+    footnotes = notes(table, confidence, any("†" in heading for heading in headings))
+    lines += [f"\\par\\footnotesize {tex_text(note)}" for note in footnotes]
     return "\n".join([*lines, "\\end{table*}"]) + "\n"
 
 
 def full_ranking_markdown(table: pd.DataFrame) -> str:
-    """The full-ranking table, one row a (domain, system, split)."""
+    """The full-ranking table, one row per (domain, system, split)."""
     lines = [_pipes(["domain", "corpus", "system", "split", "HR@1", "HR@10", "NDCG@10", "MRR"]), _pipes(["---"] * 8)]
     for row in table.itertuples():
         figures = [f"{value:.4f}" for value in (row.hr1, row.hr10, row.ndcg10, row.mrr)]
         lines.append(_pipes([str(row.domain), str(row.corpus), str(row.label), str(row.split), *figures]))
-    note = "Ranks of the target among the whole catalogue but the user's history, over all users of the split."
+    note = "Ranks of the target in the whole catalogue except the user's history, over all users of the split."
     if (table["corpus"] == "synthetic").any():
         note += " SYNTHETIC CORPUS where it says so: these figures say nothing about Amazon's customers."
     return "\n".join(lines) + f"\n\n{note}\n"

@@ -1,6 +1,6 @@
-"""What the papers themselves report, for columns of their own: other users, other candidates, never ours.
+"""Figures that the papers report, shown in columns of their own: their users and candidates differ from ours.
 
-Tables 2-5 of the PULSE paper (arXiv 2510.08626) could not be recovered and are left out; what its prose says is here.
+The bodies of Tables 2-5 of the PULSE paper (arXiv 2510.08626) are not available; these are the figures of its prose.
 """
 
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ CROSS_DOMAIN = "cross-domain, Luxury Beauty to Video Games, HR@1 of 10, quoted i
 
 @dataclass(frozen=True)
 class PaperFigure:
-    """One figure as a paper gives it."""
+    """One published figure."""
 
     system: str
-    """Our name of the system, so that it stands in the same row."""
+    """Our name of the system."""
     domain: str
-    """As the paper calls it."""
+    """The paper's name of the domain."""
     value: float
     paper: str
     protocol: str
     beside: tuple[str, str] | None
-    """(domain, corpus source) of ours that it may stand beside; None: no experiment of the table is like it."""
+    """Our (domain, corpus source) that it may stand beside; None: none is comparable."""
 
 
 def _table(domain: str, beside: str, **values: float) -> list[PaperFigure]:

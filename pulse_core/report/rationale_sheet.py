@@ -1,4 +1,4 @@
-"""A sheet of rationales as they came, for reading by eye: sampled by seed, never chosen."""
+"""A sheet of unedited rationales for reading by eye, sampled by seed."""
 
 from collections.abc import Mapping
 
@@ -12,9 +12,9 @@ HISTORY_SHOWN = 8
 
 
 def sample_rows(rationales: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
-    """`count` rows (all, if there are fewer), drawn by a hash of the seed and each row's key.
+    """`count` rows (all, if there are fewer) with the smallest hashes of the seed and the row's key.
 
-    The draw depends neither on the order of the rows nor, for the rows that stay, on rows added or taken away.
+    So the draw does not depend on the order of the rows, and barely on rows that are added or removed.
 
     Args:
         rationales: (user, split, position, rationale, and node where an example has several).
@@ -33,13 +33,13 @@ def rationale_sheet(
     heading: str = "Rationales as they came",
     targets: bool = False,
 ) -> str:
-    """Markdown: for each sampled rationale the end of the history it was made from, then its text unaltered.
+    """Markdown: for each sampled rationale the end of its history, then its text unaltered.
 
     Args:
         rationales: (user, split, position, rationale, ...): positive, base, tree or selected.
         examples: (user, split, position, history, target, ...).
         items: (item, title, ...).
-        targets: show the target's title too (positive rationales were made knowing it; others were not).
+        targets: also show the target's title (only positive rationales were written with it).
 
     Raises:
         InputError: a rationale belongs to no example.

@@ -1,4 +1,4 @@
-"""One user of a run as a person wants to see it: history, chosen rationale and its runner-up, ranking."""
+"""One test user to show: history, selected rationale and its runner-up, ranking."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Ranked:
 
 @dataclass(frozen=True)
 class ShownExample:
-    """What is shown of one test user. Titles are plain text; `ranking` is best first."""
+    """What is shown of one test user; `ranking` is best first."""
 
     user_id: str
     chosen_how: str
@@ -39,7 +39,7 @@ def shown_example(
     selected: pd.DataFrame,
     predictions: pd.DataFrame,
 ) -> ShownExample:
-    """The first sampled test user by user id, whatever the outcome: nobody picks a success to show.
+    """The first sampled test user by user id, whatever the outcome, so that no success is picked.
 
     Args:
         examples: (user, split, position, history, target, sampled); user codes rank the user ids.
@@ -61,10 +61,10 @@ def shown_example(
     ranked = _only(predictions[of_user], f"predictions: test user {example['user']}")
     titles = items.set_index("item")["title"].to_dict()
     target = int(example["target"])
-    # a tie counts against the model: among equal scores the target stands last
-    offered = zip(ranked["candidates"], ranked["scores"], strict=True)
-    order = sorted((-float(score), int(item) == target, int(item)) for item, score in offered)
-    runners = sorted(choice["runners_up"], key=lambda each: -float(each["score"]))
+    # Ties count against the model: the target comes last among equal scores.
+    scored = zip(ranked["candidates"], ranked["scores"], strict=True)
+    order = sorted((-float(score), int(item) == target, int(item)) for item, score in scored)
+    runners = sorted(choice["runners_up"], key=lambda runner: -float(runner["score"]))
     return ShownExample(
         user_id=str(users.set_index("user")["user_id"][example["user"]]),
         chosen_how=f"the first of the {len(tested)} evaluated test users by id, whatever the outcome",
@@ -74,7 +74,7 @@ def shown_example(
         runner_up=str(runners[0]["rationale"]) if runners else None,
         runner_up_score=float(runners[0]["score"]) if runners else None,
         ranking=[Ranked(str(titles[item]), -minus, is_target) for minus, is_target, item in order],
-        target_rank=next(place for place, each in enumerate(order, start=1) if each[1]),
+        target_rank=next(place for place, (_, is_target, _) in enumerate(order, start=1) if is_target),
     )
 
 

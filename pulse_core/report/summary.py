@@ -1,4 +1,4 @@
-"""The ending of a run: HR@1 beside its rivals, one user from history to ranking, and where to look next."""
+"""The summary of a run: HR@1 of all systems, one user from history to ranking, and the files to open next."""
 
 import io
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def render(hr1: Mapping[str, Any], example: ShownExample | None = None, files: M
 
     Args:
         hr1: the contents of hr1.json.
-        example: one user to show; None leaves that part out.
+        example: one user to show, if any.
         files: path -> description, for the last lines.
     """
     written = io.StringIO()
@@ -48,8 +48,8 @@ def render(hr1: Mapping[str, Any], example: ShownExample | None = None, files: M
     if files:
         console.print(Text("\nWhere to look next"))
         column = max(map(len, files))
-        for file, what in files.items():
-            console.print(Text(f"  {file:<{column}}  {what}"))
+        for file, description in files.items():
+            console.print(Text(f"  {file:<{column}}  {description}"))
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
 
 
@@ -79,13 +79,15 @@ def _figures(hr1: Mapping[str, Any]) -> Table:
     return table
 
 
-def _why(found: Mapping[str, Any]) -> str:
-    gap = found["selected_less_random_leaf"]
+def _why(recall: Mapping[str, Any]) -> str:
+    gap, selected = recall["selected_less_random_leaf"], recall["selected"]
+    random, base, best, other = (
+        f"{recall[name]['value']:.3f}" for name in ("random_leaf", "base", "best_leaf", "selected_other_driver")
+    )
     return (
-        f"\nRationales that name the planted reason of the purchase ({found['examples']} examples): selected "
-        f"{found['selected']['value']:.3f} [{found['selected']['low']:.3f}, {found['selected']['high']:.3f}], random "
-        f"leaf {found['random_leaf']['value']:.3f}, base {found['base']['value']:.3f}, best leaf "
-        f"{found['best_leaf']['value']:.3f}, another purchase's reason {found['selected_other_driver']['value']:.3f}. "
+        f"\nRationales that name the planted reason of the purchase ({recall['examples']} examples): selected "
+        f"{selected['value']:.3f} [{selected['low']:.3f}, {selected['high']:.3f}], random leaf {random}, base {base}, "
+        f"best leaf {best}, another purchase's reason {other}. "
         f"Selected against random leaf: {gap['verdict']} ({gap['difference']:+.3f}, p = {gap['p_value']:.2g})."
     )
 
@@ -100,9 +102,9 @@ def _show(console: Console, example: ShownExample) -> None:
     if example.runner_up is not None:
         console.print(Text(f"Runner-up, score {example.runner_up_score:.3f}\n  {example.runner_up}"))
     console.print(Text(f"Ranking of the candidates (the target came {_ordinal(example.target_rank)})"))
-    for place, each in enumerate(example.ranking, start=1):
-        mark = "bought >>" if each.is_target else ""
-        line = f"{mark:>9} {place:2d}. {each.score:8.3f}  {each.title}"
+    for place, candidate in enumerate(example.ranking, start=1):
+        mark = "bought >>" if candidate.is_target else ""
+        line = f"{mark:>9} {place:2d}. {candidate.score:8.3f}  {candidate.title}"
         console.print(Text(line), no_wrap=True, overflow="ellipsis")
 
 

@@ -31,12 +31,12 @@ def test_seconds_add_up_over_jobs(tmp_path: Path, caplog: pytest.LogCaptureFixtu
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.tsv").write_text("a\tb\n1\t2\n")
-    with pytest.raises(InputError, match=r"x\.tsv: no Snakemake benchmark"):
+    with pytest.raises(InputError, match=r"x\.tsv: not a Snakemake benchmark"):
         stage_seconds({"x": [str(tmp_path / "x.tsv")]})
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00PAR1", b"s\tmax_rss\nfast\t3\n", b""])
 def test_a_damaged_table_is_named_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.tsv").write_bytes(content)
-    with pytest.raises(InputError, match=r"x\.tsv: no Snakemake benchmark table .* run x again"):
+    with pytest.raises(InputError, match=r"x\.tsv: not a Snakemake benchmark table .* run x again"):
         stage_seconds({"x": [tmp_path / "x.tsv"]})

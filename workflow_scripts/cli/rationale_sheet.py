@@ -1,4 +1,4 @@
-"""Rationales as they came, for reading by eye: `python -m workflow_scripts.cli.rationale_sheet results/luxury 20`."""
+"""A sheet of unedited rationales: `python -m workflow_scripts.cli.rationale_sheet results/luxury 20`."""
 
 import sys
 
@@ -8,7 +8,7 @@ SELECTED = layout.of_domain(layout.fill(layout.SELECTED, scorer="thought_space")
 
 
 def main(folder: str = "results/luxury", count: str = "20") -> None:
-    """Print `count` selected rationales of test users, drawn by a fixed seed, with the histories behind them."""
+    """Print `count` selected rationales of test users, drawn by a fixed seed, with their histories."""
     import pandas as pd
 
     from pulse_core.artifacts import corpus_of
