@@ -47,7 +47,7 @@ def test_a_target_of_an_unknown_domain_is_told_which_there_are(plain: Workspace)
 @pytest.mark.parametrize(
     ("target", "nearest"),
     [
-        ("results/luxury/rankers/x/predictions.parquet", "results/luxury/rankers/no_reason/predictions.parquet"),
+        ("results/luxury/rankers/x/predictions.parquet", "results/luxury/rankers/slm_sft/predictions.parquet"),
         ("results/luxury", "results/luxury/hr1.json"),
         ("results/luxury/hr1.jsn", "results/luxury/hr1.json"),
     ],

@@ -119,11 +119,8 @@ class Wiring:
         limits = self._workflow.global_resources
         return min(available, limits["gpu"].value) if "gpu" in limits else available
 
-    def thought_space_tables(self, name: str) -> Callable[[Any], list[str]]:
-        """Input function: table `name` of every domain that trains the wildcard's Thought Space, its own first."""
-
     def thought_space_tables(self, pattern: str) -> Callable[[Any], list[str]]:
-        """An input function: a table of every domain that trains the wildcard's Thought Space, its own first."""
+        """Input function: a table of every domain that trains the wildcard's Thought Space, its own first."""
 
         def tables(wildcards: Any) -> list[str]:
             others = [domain for domain in self.settings.thought_space.domains if domain != wildcards.domain]
