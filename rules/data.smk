@@ -19,7 +19,7 @@ rule synthetic_raw:
         "../workflow_scripts/synthetic_raw.py"
 
 
-# Asked for by name only (`snakemake --cores 1 download`): a finished download is the user's, never a job's to delete.
+# Has no outputs, so that Snakemake never deletes a finished download; run by name: `snakemake --cores 1 download`.
 rule download:
     log:
         "logs/download.log",

@@ -1,7 +1,7 @@
-"""Keeps both JSON Schemas and the comments of config.yaml true to the classes they come from: `make format` runs it.
+"""Writes both JSON Schemas and the comments of config.yaml from the settings classes: `make format` runs it.
 
-The values in config.yaml are yours and stay; every key that is missing is added with its default. The comments are the
-docstrings of the settings, so that no key is explained in two ways.
+Values in config.yaml are kept; a missing key is added with its default. The comments are the docstrings of the
+settings, so that no key is described twice.
 """
 
 import textwrap
@@ -28,7 +28,7 @@ HEADER = """\
 # or on the command line: --config seed=7 ranker.epochs=1. A changed value reruns the stages that read it and all after.
 # Comments are generated from the settings classes (`make format`); edit only the values here.
 """
-# Sections whose keys are names that the user chooses: what a value may hold is said once, above them.
+# Sections whose keys are names: the keys of their values are described once, above them.
 NAMED: dict[str, type[BaseModel]] = {"domains": DomainSettings, "models": ModelSettings}
 HIDDEN = {"testing"}
 
@@ -48,12 +48,10 @@ def _blocks(config: Config) -> Iterator[str]:
             lines += [*_comment(field.description or (type(value).__doc__ or "")), f"{name}:"]
             for key, inner in NAMED[name].model_fields.items():
                 lines += _comment(f"{key}: {inner.description}", "  ")
-            given = (
-                value if isinstance(value, dict) else {role: getattr(value, role) for role in type(value).model_fields}
-            )
-            for key, each in given.items():
-                told = "" if isinstance(value, dict) else type(value).model_fields[key].description or ""
-                lines += [*_comment(told, "  "), f"  {key}: {_flow(each)}"]
+            fields = {} if isinstance(value, dict) else type(value).model_fields
+            for key, entry in dict(value).items():
+                description = fields[key].description or "" if fields else ""
+                lines += [*_comment(description, "  "), f"  {key}: {_flow(entry)}"]
         elif isinstance(value, BaseModel):
             lines += [*_comment(type(value).__doc__ or ""), f"{name}:", *_section(value, "  ")]
         else:
@@ -76,7 +74,7 @@ def _section(settings: BaseModel, indent: str) -> list[str]:
 
 
 def _named(values: dict[str, BaseModel], indent: str) -> list[str]:
-    """Settings under names that the user chooses: what they hold is said once, above them."""
+    """Settings under names that the user chooses: their keys are described once, above them."""
     inner = type(next(iter(values.values()))).model_fields
     lines = [line for key, field in inner.items() for line in _comment(f"{key}: {field.description}", indent)]
     return [*lines, *(f"{indent}{key}: {_flow(value)}" for key, value in values.items())]
@@ -97,7 +95,7 @@ def _flow(value: Any) -> str:
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write config.yaml and both schemas."""
     write_json(ROOT / "config/schema.json", config_schema())
     write_json(ROOT / "docs/hr1.schema.json", hr1_schema())
     file = ROOT / "config.yaml"

@@ -105,7 +105,7 @@ class Wiring:
         return cpu_threads(self._workflow.resource_settings.cores, self._devices())
 
     def training_threads(self, section: str) -> Callable[[Any], int]:
-        """Threads of a rule that trains in the `processes` of a section, each with a GPU rule's share."""
+        """Threads of a rule that trains in the `processes` of a section: a GPU rule's threads for each process."""
 
         def threads(wildcards: Any) -> int:
             wanted = self.gpu_threads(wildcards) * getattr(self.settings, section).processes
