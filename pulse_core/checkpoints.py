@@ -11,7 +11,7 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -143,6 +143,15 @@ class Checkpoint:
         """Delete the directory: what the training was for is written, and what cannot be deleted does no harm."""
         if self.directory is not None:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def digest_of_arrays(*lists: Sequence[np.ndarray]) -> str:
+    """A hash of lists of whole-number arrays, the boundaries between arrays included."""
+    digest = hashlib.sha256()
+    for arrays in lists:
+        lengths = np.array([len(array) for array in arrays], dtype=np.int64)
+        digest.update(lengths.tobytes() + np.concatenate([*arrays, np.zeros(0, np.int64)]).astype(np.int64).tobytes())
+    return digest.hexdigest()
 
 
 def optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:

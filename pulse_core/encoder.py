@@ -122,7 +122,7 @@ class Encoder:
             return np.zeros((0, self.dim), dtype=np.float32)
         token_ids = self.tokens(distinct)
         order = sorted(range(len(distinct)), key=lambda index: len(token_ids[index]))
-        mine = processes.own([order[start : start + batch_size] for start in range(0, len(order), batch_size)])
+        mine = processes.share([order[start : start + batch_size] for start in range(0, len(order), batch_size)])
         vectors = np.zeros((len(distinct), self.dim), dtype=np.float32)
         training = self.model.training
         self.model.eval()

@@ -36,12 +36,12 @@ def owner(number: int) -> int:
     return number % count()
 
 
-def own(pieces: Sequence[T]) -> list[T]:
+def share(pieces: Sequence[T]) -> list[T]:
     """Those of independent pieces of work that this process does."""
     return [piece for number, piece in enumerate(pieces) if owner(number) == rank()]
 
 
-def own_slice(size: int) -> slice:
+def row_slice(size: int) -> slice:
     """This process's rows of a batch of `size`: contiguous, as even as can be, in the order of the processes."""
     return slice(rank() * size // count(), (rank() + 1) * size // count())
 
@@ -70,14 +70,14 @@ def meet() -> None:
 
 
 def whole_batch(mine: Tensor, size: int) -> Tensor:
-    """A batch's rows, (size, d), of which this process computed `own_slice(size)`, (b, d).
+    """A batch's rows, (size, d), of which this process computed `row_slice(size)`, (b, d).
 
     Gradients flow into `mine` alone. Every process computes the loss over all rows, so what each derives for its own
     is exact, and the processes' parameter gradients are to be added up (`sum_gradients`), not averaged.
     """
     if count() == 1:
         return mine
-    rows = own_slice(size)
+    rows = row_slice(size)
     everyone = torch.zeros((size, *mine.shape[1:]), dtype=mine.dtype, device=mine.device)
     everyone[rows] = mine.detach()
     distributed.all_reduce(everyone)

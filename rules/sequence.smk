@@ -22,6 +22,8 @@ rule sasrec:
         code=wiring.code("sasrec"),
         settings=wiring.plain("sasrec"),
         seed=settings.seed,
+        # The state of a training under way; see rule ranker.
+        work="results/{domain}/.work/sasrec",
     script:
         "../workflow_scripts/sasrec.py"
 

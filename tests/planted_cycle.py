@@ -13,13 +13,11 @@ from pulse_core.data.settings import SplitSettings
 ITEMS, USERS = 60, 80
 
 
-@pytest.fixture(scope="session")
-def user_ids() -> list[str]:
+def made_user_ids() -> list[str]:
     return [f"U{user:04d}" for user in range(USERS)]
 
 
-@pytest.fixture(scope="session")
-def interactions() -> pd.DataFrame:
+def made_interactions() -> pd.DataFrame:
     """User u walks round the catalogue from its own start; item ITEMS - 1 is never bought."""
     generator = np.random.default_rng(5)
     rows = []
@@ -30,6 +28,20 @@ def interactions() -> pd.DataFrame:
     return frame.assign(rating=np.float32(5), timestamp=np.arange(len(rows)), row=np.arange(len(rows)))
 
 
+def made_examples() -> pd.DataFrame:
+    return make_examples(made_interactions(), SplitSettings(), 3, made_user_ids())
+
+
 @pytest.fixture(scope="session")
-def examples(interactions: pd.DataFrame, user_ids: list[str]) -> pd.DataFrame:
-    return make_examples(interactions, SplitSettings(), 3, user_ids)
+def user_ids() -> list[str]:
+    return made_user_ids()
+
+
+@pytest.fixture(scope="session")
+def interactions() -> pd.DataFrame:
+    return made_interactions()
+
+
+@pytest.fixture(scope="session")
+def examples() -> pd.DataFrame:
+    return made_examples()

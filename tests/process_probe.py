@@ -20,7 +20,7 @@ from torch import distributed
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.packing import Question
 from pulse_core.ranking.settings import RankerSettings
-from pulse_core.ranking.training import Asked, score, train
+from pulse_core.ranking.training import QuestionSet, score, train
 from pulse_core.thought_space.examples import TrainingExample
 from pulse_core.thought_space.settings import ThoughtSpaceSettings
 from pulse_core.thought_space.training import train_thought_space
@@ -109,7 +109,7 @@ def examples(count: int) -> list[TrainingExample]:
     ]
 
 
-def asked(count: int) -> Asked:
+def asked(count: int) -> QuestionSet:
     questions = [
         Question(
             tuple(WORDS[(n + i) % 8] for i in range(1 + n % 4)),
@@ -118,7 +118,7 @@ def asked(count: int) -> Asked:
         )
         for n in range(count)
     ]
-    return Asked(questions, [n % 4 for n in range(count)])
+    return QuestionSet(questions, [n % 4 for n in range(count)])
 
 
 def main(models: Path, rank: int, processes: int, folder: Path) -> None:

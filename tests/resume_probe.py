@@ -1,4 +1,4 @@
-"""Both trainings on tiny models, with dropout, as they die and go on: what tests/test_checkpoints.py compares."""
+"""Trainings of tiny models, with dropout, that are killed and resumed: what tests/test_checkpoints.py compares."""
 
 import json
 import os
@@ -18,12 +18,16 @@ from pulse_core import processes
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.training import save_ranker, score, train
+from pulse_core.sequence.sasrec_stage import run_sasrec
+from pulse_core.sequence.settings import SASRecSettings
 from pulse_core.thought_space.training import train_thought_space
+from tests import planted_cycle
 from tests.process_probe import WORDS, asked, examples, ranker_settings, space_settings
 from tests.workflow.tiny_models import save_encoder, save_language_model
 
 # They end by patience, with the weights of an epoch that is neither the first nor the last, and in mid-epoch.
 SPACE = {"batch_size": 8, "negatives": 3, "epochs": 9, "patience": 3, "learning_rate": 3e-3, "target_dropout": 0.5}
+SASREC = {"dimension": 8, "max_length": 8, "batch_size": 32, "epochs": 9, "patience": 2, "evaluate_every": 1}
 RANKER = {"batch_users": 2, "gradient_accumulation": 2, "epochs": 10, "patience": 2, "learning_rate": 3e-2}
 
 
@@ -64,10 +68,17 @@ def run(training: str, models: Path, folder: Path, code: str = "code", **changes
     out = folder / f"artifacts-{processes.rank()}"
     if training == "space":
         checkpoint = Checkpoint(folder / "work", code, models / "encoder")
-        settings = space_settings(**{**SPACE, **changes})
-        space = train_thought_space(examples(30), settings, 7, models / "encoder", checkpoint)
+        space = train_thought_space(
+            examples(30), space_settings(**{**SPACE, **changes}), 7, models / "encoder", checkpoint
+        )
         space.report["timing"] = None
         space.save(out)
+    elif training == "sasrec":
+        checkpoint = Checkpoint(folder / "work", code)
+        out.mkdir(exist_ok=True)
+        tables = planted_cycle.made_interactions(), planted_cycle.made_examples(), planted_cycle.made_user_ids()
+        settings = SASRecSettings(**{"learning_rate": 5e-2, "cross_fit_folds": 2, **SASREC, **changes})
+        run_sasrec(*tables, planted_cycle.ITEMS, settings, 3, out, checkpoint)
     else:
         checkpoint = Checkpoint(folder / "work", code, models / "slm")
         ranker = Ranker(models / "slm", ranker_settings(**{"lora_dropout": 0.3, **RANKER, **changes}), 2)

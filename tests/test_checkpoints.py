@@ -19,7 +19,8 @@ from tests import resume_probe
 from tests.resume_probe import Died, artifacts, living, run
 from tests.test_artifacts import killed_writer
 
-TRAININGS = ("space", "ranker")
+TRAININGS = ("space", "ranker")  # of several processes
+ALONE = "sasrec"  # its three models (one of all users, two cross-fitted) train one after the other
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
     """The artifacts of each training, made without a checkpoint ever being written."""
-    return {training: run(training, models, tmp_path_factory.mktemp(training)) for training in TRAININGS}
+    return {training: run(training, models, tmp_path_factory.mktemp(training)) for training in (*TRAININGS, ALONE)}
 
 
 def die() -> None:
@@ -73,9 +74,11 @@ def test_the_trainings_have_something_to_lose(undisturbed: dict[str, dict[str, b
     space, ranker = (json.loads(undisturbed[training]["training.json"]) for training in TRAININGS)
     assert 1 < space["kept_epoch"] < len(space["curve"])
     assert 1 < ranker["best_epoch"] < len(ranker["training_loss"])
+    sasrec = json.loads(undisturbed[ALONE]["metrics.json"])
+    assert 1 < sasrec["best_epoch"] < sasrec["epochs_run"]
 
 
-@pytest.mark.parametrize("training", TRAININGS)
+@pytest.mark.parametrize("training", [*TRAININGS, ALONE])
 def test_killed_again_and_again_it_ends_with_the_same_bytes(
     undisturbed: dict[str, dict[str, bytes]], models: Path, tmp_path: Path, training: str
 ) -> None:
@@ -111,7 +114,12 @@ def test_two_processes_of_which_one_is_killed_end_with_the_same_bytes(
 
 @pytest.mark.parametrize(
     ("training", "changes"),
-    [("space", {"temperature": 0.1}), ("ranker", {"learning_rate": 2e-2}), ("ranker", {"code": "edited"})],
+    [
+        ("space", {"temperature": 0.1}),
+        ("ranker", {"learning_rate": 2e-2}),
+        ("ranker", {"code": "edited"}),
+        ("sasrec", {"learning_rate": 2e-2}),
+    ],
 )
 def test_the_state_of_another_training_is_not_used(
     models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, training: str, changes: dict[str, Any]

@@ -113,8 +113,8 @@ def test_every_row_of_a_batch_is_one_processs(monkeypatch: pytest.MonkeyPatch, c
     slices, pieces = [], []
     for rank in range(count):
         monkeypatch.setattr(processes, "rank", lambda rank=rank: rank)
-        slices.append(list(range(size))[processes.own_slice(size)])
-        pieces.append(processes.own(range(size)))
+        slices.append(list(range(size))[processes.row_slice(size)])
+        pieces.append(processes.share(range(size)))
     assert [row for rows in slices for row in rows] == list(range(size))
     assert sorted(row for rows in pieces for row in rows) == list(range(size))
     for shares in (slices, pieces):

@@ -11,9 +11,11 @@ def main(job: Any) -> None:
     with stage(job):
         import pandas as pd
 
+        from pulse_core.checkpoints import Checkpoint
         from pulse_core.sequence.sasrec_stage import run_sasrec
         from pulse_core.sequence.settings import SASRecSettings
 
+        checkpoint = Checkpoint(Path(job.params.work), job.params.code)
         run_sasrec(
             interactions=pd.read_parquet(job.input.interactions),
             examples=pd.read_parquet(job.input.examples),
@@ -22,7 +24,9 @@ def main(job: Any) -> None:
             settings=SASRecSettings.model_validate(job.params.settings),
             seed=job.params.seed,
             out=Path(job.output.model).parent,
+            checkpoint=checkpoint,
         )
+        checkpoint.remove()
 
 
 if "snakemake" in globals():

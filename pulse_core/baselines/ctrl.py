@@ -5,7 +5,7 @@ tower, as a prompt text by a text encoder; a contrastive loss aligns both. Stage
 tower alone, with a new linear output layer, is fine-tuned to rank; the encoder is dropped and never needed again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,18 +15,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pulse_core.baselines.domain import Domain
-from pulse_core.baselines.id_model import IDModel, drawing
+from pulse_core.baselines.id_model import IDModel
 from pulse_core.baselines.settings.ctrl import CTRLSettings
 from pulse_core.baselines.text_tower import TextTower
 from pulse_core.checkpoints import Checkpoint
-from pulse_core.early_stopping import Schedule, fit
 from pulse_core.encoder import Encoder, Pooling
-from pulse_core.progress import progress
-from pulse_core.schedules import finite
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.batches import pad
 from pulse_core.sequence.model import SASRec
-from pulse_core.sequence.training import run_epoch
+from pulse_core.sequence.training import new_optimiser, run_epoch
+from pulse_core.training_loop import Schedule, descend, fit_epochs
 
 HELD_OUT = 128  # validation samples on which the alignment is measured
 
@@ -171,7 +169,7 @@ class CTRL(IDModel):
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         settings = self.settings
         alignment = self.align(checkpoint.part("stage1"))
-        optimiser = torch.optim.Adam(self.model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
+        optimiser = new_optimiser(self.model, settings)
 
         def epoch(_number: int, generator: np.random.Generator) -> float:
             return run_epoch(self.model, self.domain.sequences, optimiser, settings, generator, "learning_rate")
@@ -201,26 +199,21 @@ class CTRL(IDModel):
         warmup = max(1, round(settings.warmup_share * steps * settings.alignment_epochs))
         rates = [group["lr"] for group in optimiser.param_groups]
 
-        def epoch(number: int) -> float:
-            network.train()
-            losses = []
-            with drawing(seed, number, text.device) as generator:
-                order = generator.permutation(len(trained))
-                for step in range(steps):
-                    for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                        group["lr"] = rate * min(1.0, ((number - 1) * steps + step + 1) / warmup)
-                    tabular, textual = network(samples, order[step * batch : (step + 1) * batch])
-                    loss = alignment_loss(tabular, textual, settings.temperature, settings.alignment_loss)
-                    optimiser.zero_grad(set_to_none=True)
-                    loss.backward()
-                    optimiser.step()
-                    losses.append(finite(loss.item(), "CTRL's alignment", "alignment_learning_rate"))
-            return float(np.mean(losses))
+        def epoch(number: int, generator: np.random.Generator) -> float:
+            values = descend(optimiser, losses(number, generator), "CTRL's alignment", "alignment_learning_rate")
+            return float(np.mean(values))
 
-        schedule = Schedule(settings.alignment_epochs, 1, 1)
-        made_of = (self.domain.fingerprint, self.titles, self.seed, text.made_of, settings.model_dump())
-        with progress("CTRL, alignment", schedule.epochs, "epochs") as meter:
-            fit(network, optimiser, epoch, None, schedule, meter.advance, checkpoint, made_of)
+        def losses(number: int, generator: np.random.Generator) -> Iterator[Tensor]:
+            order = generator.permutation(len(trained))
+            for step in range(steps):
+                for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                    group["lr"] = rate * min(1.0, ((number - 1) * steps + step + 1) / warmup)
+                tabular, textual = network(samples, order[step * batch : (step + 1) * batch])
+                yield alignment_loss(tabular, textual, settings.temperature, settings.alignment_loss)
+
+        made_of = (self.domain.fingerprint, self.titles, text.made_of, settings.model_dump())
+        schedule = Schedule(settings.alignment_epochs)
+        fit_epochs("CTRL, alignment", network, optimiser, epoch, None, schedule, seed, text.device, checkpoint, made_of)
         held = np.arange(len(trained), len(samples))
         among = min(settings.alignment_batch, len(held))
         return {"samples": len(trained), "among": among, "retrieval": network.retrieval(samples, held, among)}

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from pulse_core.checkpoints import digest_of_arrays
 from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.errors import InputError
 from pulse_core.keys import KEY, Key, keys
@@ -60,8 +61,8 @@ class Domain:
         digest = hashlib.sha256(str(self.item_count).encode())
         for part in (self.train, self.validation, self.test):
             digest.update(repr(part.keys).encode() + part.targets.tobytes() + part.candidates.tobytes())
-            digest.update(_bytes(part.histories))
-        digest.update(_bytes(self.sequences))
+        histories = (self.train.histories, self.validation.histories, self.test.histories)
+        digest.update(digest_of_arrays(*histories, self.sequences).encode())
         return digest.hexdigest()
 
 
@@ -89,12 +90,6 @@ def make_domain(
         )
     parts = {name: _examples(name, joined[joined["split"] == name]) for name in ("train", "validation", "test")}
     return Domain(item_count, list(learned.values()), **parts)
-
-
-def _bytes(lists: list[np.ndarray]) -> bytes:
-    """Of lists of item codes: where each ends, too."""
-    lengths = np.array([len(each) for each in lists], dtype=np.int64)
-    return lengths.tobytes() + np.concatenate([*lists, np.zeros(0, np.int64)]).astype(np.int64).tobytes()
 
 
 def _examples(split: str, rows: pd.DataFrame) -> Examples:

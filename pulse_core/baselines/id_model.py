@@ -1,35 +1,24 @@
-"""What the systems that know items by their id share: the backbone's states, scores, and the epoch's own seed."""
+"""What the systems that know items by their ids share: the backbone, its training and its scores."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pulse_core import processes
 from pulse_core.baselines.domain import Domain, Examples
 from pulse_core.baselines.system import Recommender
 from pulse_core.checkpoints import Checkpoint
-from pulse_core.early_stopping import Figures, Schedule, fit
 from pulse_core.errors import InputError
-from pulse_core.progress import progress
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.full_ranking import ranking_metrics
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.states import full_ranks, score_candidates
+from pulse_core.training_loop import Figures, Schedule, fit_epochs
 
 Epoch = Callable[[int, np.random.Generator], float]
-
-
-@contextmanager
-def drawing(seed: int, number: int, device: torch.device | None = None) -> Iterator[np.random.Generator]:
-    """The draws of an epoch, of a seed of its own: what is killed and resumed draws what it would have drawn."""
-    own = derive_seed(seed, "epoch", number)
-    with processes.seeded_dropout(own, device or torch.device("cpu")):
-        yield np.random.default_rng(own)
 
 
 class IDModel(Recommender):
@@ -61,19 +50,22 @@ class IDModel(Recommender):
         *determined_by: object,
     ) -> dict[str, Any]:
         """Train by `epoch(number, generator)` with early stopping; the record for metrics.json."""
-        held = self.domain.validation
+        examples = self.domain.validation
 
-        def one(number: int) -> float:
-            self.model.train()
-            with drawing(self.seed, number) as generator:
-                return epoch(number, generator)
+        def validate() -> Figures:
+            return ranking_metrics(full_ranks(self.model, examples.histories, examples.targets))
 
-        def look() -> Figures:
-            return ranking_metrics(full_ranks(self.model, held.histories, held.targets))
-
-        with progress(self.label, schedule.epochs, "epochs") as meter:
-            made_of = (self.domain.fingerprint, self.seed, *determined_by)
-            return fit(self.model, optimiser, one, look, schedule, meter.advance, checkpoint, made_of).record()
+        return fit_epochs(
+            self.label,
+            self.model,
+            optimiser,
+            epoch,
+            validate,
+            schedule,
+            self.seed,
+            checkpoint=checkpoint,
+            determined_by=(self.domain.fingerprint, *determined_by),
+        ).record()
 
     def scores(self, examples: Examples) -> np.ndarray:
         return score_candidates(self.model, examples.histories, examples.candidates)

@@ -17,21 +17,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pulse_core.baselines.domain import Domain, Examples
-from pulse_core.baselines.id_model import drawing
 from pulse_core.baselines.settings.morec import MoRecSettings
 from pulse_core.baselines.system import Recommender
 from pulse_core.baselines.text_tower import TextTower
 from pulse_core.checkpoints import Checkpoint
-from pulse_core.early_stopping import Figures, Schedule, fit, trained_state
 from pulse_core.encoder import Encoder, Pooling
-from pulse_core.progress import progress
-from pulse_core.schedules import finite
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.batches import draw_negatives, training_batches
 from pulse_core.sequence.full_ranking import ranking_metrics
 from pulse_core.sequence.losses import binary_loss, softmax_loss
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.states import full_ranks, score_candidates
+from pulse_core.training_loop import Figures, Schedule, finite, fit_epochs, trained_state
 
 log = logging.getLogger("pulse")
 Parts = list[tuple[Tensor, Tensor]]
@@ -126,20 +123,24 @@ class MoRec(Recommender):
             groups.append({"params": read, "lr": settings.encoder_learning_rate})
         optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
 
-        def epoch(number: int) -> float:
-            self.network.train()
-            with drawing(self.seed, number, self.device) as generator:
-                return self._epoch(optimiser, generator)
-
-        def look() -> Figures:
+        def validate() -> Figures:
             return ranking_metrics(full_ranks(self._with_items(), held.histories, held.targets))
 
         schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
-        made_of = (self.domain.fingerprint, self.titles, self.seed, self.text.made_of, settings.model_dump())
-        with progress("MoRec", schedule.epochs, "epochs") as meter:
-            found = fit(self.network, optimiser, epoch, look, schedule, meter.advance, checkpoint, made_of)
+        done = fit_epochs(
+            "MoRec",
+            self.network,
+            optimiser,
+            lambda _number, generator: self._epoch(optimiser, generator),
+            validate,
+            schedule,
+            self.seed,
+            self.device,
+            checkpoint,
+            determined_by=(self.domain.fingerprint, self.titles, self.text.made_of, settings.model_dump()),
+        )
         self._ready = self._with_items()
-        return {"loss": self.loss} | found.record()
+        return {"loss": self.loss} | done.record()
 
     def _epoch(self, optimiser: torch.optim.Optimizer, generator: np.random.Generator) -> float:
         settings = self.settings

@@ -1,6 +1,7 @@
 """What DuoRec and EC4SRec share: the post-norm backbone, trained on all prefixes by cross-entropy and a contrast."""
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,10 @@ from pulse_core.baselines.id_model import IDModel
 from pulse_core.baselines.prefixes import Prefixes
 from pulse_core.baselines.settings.post_norm import PostNormSettings
 from pulse_core.checkpoints import Checkpoint
-from pulse_core.early_stopping import Schedule
-from pulse_core.schedules import finite
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.states import states
 from pulse_core.thought_space.metrics import alignment, uniformity
+from pulse_core.training_loop import Schedule, descend
 
 SPREAD = 2000  # states between which uniformity is measured at most: it looks at every pair
 
@@ -42,7 +42,7 @@ class PrefixModel(IDModel):
     """A post-norm backbone trained on all prefixes; what is contrasted beside the cross-entropy is the system's own."""
 
     settings: PostNormSettings
-    first_look = 1  # no look at validation before this epoch: what the system does not yet do cannot be judged
+    first_validation = 1  # the epoch from which the whole loss is in use
 
     def __init__(self, domain: Domain, settings: Any, seed: int) -> None:
         self.settings = settings
@@ -67,18 +67,15 @@ class PrefixModel(IDModel):
 
         def epoch(number: int, generator: np.random.Generator) -> float:
             self.prepare(number)
-            losses = []
+            return float(np.mean(descend(optimiser, losses(generator), self.label)))
+
+        def losses(generator: np.random.Generator) -> Iterator[Tensor]:
             for windows, rows in self.prefixes.steps(settings.batch_size, generator):
                 loss = self.prefixes.cross_entropy(self.model, windows, settings.batch_size)
-                extra = self.contrast(rows, generator)
-                loss = loss if extra is None else loss + extra
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
-                losses.append(finite(loss.item(), self.label, "learning_rate"))
-            return float(np.mean(losses))
+                contrast = self.contrast(rows, generator)
+                yield loss if contrast is None else loss + contrast
 
-        schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience, first_look=self.first_look)
+        schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience, self.first_validation)
         return self.train(epoch, optimiser, schedule, checkpoint, settings.model_dump(exclude={"search"}))
 
     def further_figures(self, examples: Examples) -> dict[str, float]:

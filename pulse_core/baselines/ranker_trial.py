@@ -18,13 +18,13 @@ from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.settings import RankerSettings
-from pulse_core.ranking.training import Asked, score, train
+from pulse_core.ranking.training import QuestionSet, score, train
 
 
 class RankerTrial(Recommender):
     """A ranker trained anew. Its adapters are not kept: `ranker: {...}` with the chosen values makes them again."""
 
-    def __init__(self, model: Path, settings: RankerSettings, asked: Mapping[str, Asked], seed: int) -> None:
+    def __init__(self, model: Path, settings: RankerSettings, asked: Mapping[str, QuestionSet], seed: int) -> None:
         self.settings, self.asked, self.seed = settings, asked, seed
         self.ranker = Ranker(model, settings, seed)
 
@@ -32,7 +32,7 @@ class RankerTrial(Recommender):
         return asdict(train(self.ranker, self.asked["train"], self.asked["validation"], self.seed, checkpoint))
 
     def scores(self, examples: Examples) -> np.ndarray:
-        if list(self.asked[examples.split].places) != examples.places().tolist():
+        if list(self.asked[examples.split].targets) != examples.places().tolist():
             raise ValueError(f"the ranker's {examples.split} questions are not these examples, or in another order")
         return score(self.ranker, self.asked[examples.split].questions, f"scoring {examples.split}")
 

@@ -3,15 +3,14 @@
 from typing import Any
 
 import numpy as np
-import torch
 
 from pulse_core.baselines.domain import Domain
 from pulse_core.baselines.id_model import IDModel
 from pulse_core.checkpoints import Checkpoint
-from pulse_core.early_stopping import Schedule
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import SASRecTrainingSettings
-from pulse_core.sequence.training import new_model, run_epoch
+from pulse_core.sequence.training import new_model, new_optimiser, run_epoch
+from pulse_core.training_loop import Schedule
 
 
 class SASRecBaseline(IDModel):
@@ -29,8 +28,7 @@ class SASRecBaseline(IDModel):
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         settings = self.settings
-        parameters = self.model.parameters()
-        optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
+        optimiser = new_optimiser(self.model, settings)
 
         def epoch(_number: int, generator: np.random.Generator) -> float:
             return run_epoch(self.model, self.domain.sequences, optimiser, settings, generator, "learning_rate")

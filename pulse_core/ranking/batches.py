@@ -27,12 +27,12 @@ def shuffled_batches(packed: Sequence[PackedQuestion], size: int, generator: np.
     return [batches[i] for i in generator.permutation(len(batches))]
 
 
-def own_share(window: Sequence[list[int]]) -> Iterator[tuple[int, list[int], float]]:
+def process_share(window: Sequence[list[int]]) -> Iterator[tuple[int, list[int], float]]:
     """This process's part of one optimiser step: (batch number, rows of this process, their share of the batch).
 
     A batch's loss is the mean over its users, so each part is weighted by its share.
     """
-    mine = processes.own_slice(sum(map(len, window)))
+    mine = processes.row_slice(sum(map(len, window)))
     before = 0  # users in earlier batches
     for number, rows in enumerate(window):
         part = rows[max(mine.start - before, 0) : max(mine.stop - before, 0)]

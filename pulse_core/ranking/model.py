@@ -84,17 +84,6 @@ class Ranker(nn.Module):
         """(B, C) float32 logits."""
         return self.head_logits(batch, self.trunk(batch))
 
-    def trained_state(self) -> dict[str, torch.Tensor]:
-        """Trained parameters (adapters and head) by name."""
-        return {name: value.detach().clone() for name, value in self.named_parameters() if value.requires_grad}
-
-    def load_trained_state(self, state: dict[str, torch.Tensor]) -> None:
-        """Restore a `trained_state`."""
-        parameters = dict(self.named_parameters())
-        with torch.no_grad():
-            for name, value in state.items():
-                parameters[name].copy_(value)
-
     def parameter_groups(self) -> list[dict]:
         """AdamW groups: adapters and the configured head."""
         head, idle = (self.linear.parameters(), [self.scale])

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
-from pulse_core.progress import progress
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import SASRecSettings
@@ -47,6 +47,7 @@ def train_cross_fitted(
     item_count: int,
     settings: SASRecSettings,
     seed: int,
+    checkpoint: Checkpoint | None = None,
 ) -> CrossFitted:
     """Train the full model with early stopping, then one model a fold for as many epochs as the full one's best.
 
@@ -54,8 +55,8 @@ def train_cross_fitted(
     stopping it on the users it must not see would be the leak again. Raises InputError if a fold leaves nobody to
     train on.
     """
-    with progress("SASRec", settings.epochs, "epochs") as meter:
-        full = train(sequences, validation, item_count, settings, derive_seed(seed, "sasrec"), meter.advance)
+    checkpoint = checkpoint or Checkpoint()
+    full = train(sequences, validation, item_count, settings, derive_seed(seed, "sasrec"), checkpoint.part("full"))
     models = {ALL_USERS: full.model}
     fixed = settings.model_copy(update={"epochs": full.best_epoch})
     for fold in sorted({int(fold) for fold in folds} - {ALL_USERS}):
@@ -65,7 +66,6 @@ def train_cross_fitted(
                 f"sasrec.cross_fit_folds = {settings.cross_fit_folds}: all users fell into one fold of "
                 "this small corpus; set it to 0 or give more users"
             )
-        with progress(f"SASRec without fold {fold}", fixed.epochs, "epochs") as meter:
-            fold_seed = derive_seed(seed, "sasrec", "fold", fold)
-            models[fold] = train(others, None, item_count, fixed, fold_seed, meter.advance).model
+        fold_seed, part = derive_seed(seed, "sasrec", "fold", fold), checkpoint.part(f"fold{fold}")
+        models[fold] = train(others, None, item_count, fixed, fold_seed, part, f"SASRec without fold {fold}").model
     return CrossFitted(full, models)

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pulse_core.artifacts import write_json, write_table
+from pulse_core.checkpoints import Checkpoint
 from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.cross_fit import ALL_USERS, fold_of_examples, fold_of_users, train_cross_fitted
@@ -30,6 +31,7 @@ def run_sasrec(
     settings: SASRecSettings,
     seed: int,
     out: Path,
+    checkpoint: Checkpoint | None = None,
 ) -> dict[str, object]:
     """Train on training sequences alone and write model.safetensors, states.parquet and metrics.json into `out`.
 
@@ -39,7 +41,8 @@ def run_sasrec(
     users = np.array(list(learned), dtype=np.int64)
     folds = fold_of_users(user_ids, settings.cross_fit_folds, seed)
     validation = _validation(examples, settings, seed)
-    fitted = train_cross_fitted(list(learned.values()), folds[users], validation, item_count, settings, seed)
+    sequences = list(learned.values())
+    fitted = train_cross_fitted(sequences, folds[users], validation, item_count, settings, seed, checkpoint)
     log.info("SASRec: best epoch %d, %.2f s an epoch", fitted.full.best_epoch, fitted.full.epoch_seconds)
     example_folds = fold_of_examples(examples["user"].to_numpy(), examples["split"].to_numpy(), folds)
     metrics: dict[str, object] = {

@@ -10,20 +10,20 @@ import torch
 from torch import Tensor
 
 from pulse_core.artifacts import whole_file
-from pulse_core.early_stopping import Advance, Figures, Fit, Schedule, fit
+from pulse_core.checkpoints import Checkpoint, digest_of_arrays
 from pulse_core.errors import InputError
-from pulse_core.schedules import finite
 from pulse_core.sequence.batches import draw_negatives, training_batches
 from pulse_core.sequence.full_ranking import ranking_metrics
 from pulse_core.sequence.losses import binary_loss, softmax_loss
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import SASRecTrainingSettings
 from pulse_core.sequence.states import full_ranks
+from pulse_core.training_loop import Figures, Schedule, Training, descend, fit
 
 
 @dataclass
-class TrainedSASRec(Fit):
-    """A model and how it came to be."""
+class TrainedSASRec(Training):
+    """A model and how its training went."""
 
     model: SASRec = field(kw_only=True)
 
@@ -35,49 +35,60 @@ def new_model(item_count: int, settings: SASRecTrainingSettings) -> SASRec:
     )
 
 
+def new_optimiser(model: SASRec, settings: SASRecTrainingSettings) -> torch.optim.Adam:
+    """Adam as the SASRec paper has it."""
+    return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
+
+
 def train(
     sequences: Sequence[np.ndarray],
     validation: tuple[Sequence[np.ndarray], np.ndarray] | None,
     item_count: int,
     settings: SASRecTrainingSettings,
     seed: int,
-    advance: Advance | None = None,
+    checkpoint: Checkpoint | None = None,
+    label: str = "SASRec",
 ) -> TrainedSASRec:
     """Fit SASRec on training sequences alone.
 
-    sequences: item codes of each user, oldest first, without validation or test targets. validation: (histories,
-    targets) for early stopping on full-ranking NDCG@10, or None to run exactly `settings.epochs`. Equal inputs and
-    seed give equal weights; torch's global generator is left as it was. `advance(epochs, note)` is called after every
-    epoch. Raises InputError if no sequence holds two items.
+    Equal inputs and seed give equal weights; torch's global generator is left as it was.
+
+    Args:
+        sequences: item codes of each user, oldest first, without validation or test targets.
+        validation: (histories, targets) for early stopping on full-ranking NDCG@10; None: run exactly
+            `settings.epochs`.
+        checkpoint: a killed training resumes from it and ends with the same bytes.
+        label: names the training in progress lines.
+
+    Raises:
+        InputError: no sequence holds two items.
     """
     if not any(len(sequence) > 1 for sequence in sequences):
         raise InputError("SASRec has nothing to learn from: no training sequence holds two items (relax corpus.k_core)")
+    histories, targets = validation or ([], np.zeros(0))
+    data = digest_of_arrays(sequences, histories, [targets])
     generator = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # initial weights and dropout draw from torch's generator, restored afterwards
+        torch.manual_seed(seed)  # initial weights and dropout draw from torch's generator
         model = new_model(item_count, settings)
-        return _fit(model, sequences, validation, settings, generator, advance)
+        optimiser = new_optimiser(model, settings)
 
+        def validate() -> Figures:
+            return ranking_metrics(full_ranks(model, histories, targets))
 
-def _fit(
-    model: SASRec,
-    sequences: Sequence[np.ndarray],
-    validation: tuple[Sequence[np.ndarray], np.ndarray] | None,
-    settings: SASRecTrainingSettings,
-    generator: np.random.Generator,
-    advance: Advance | None,
-) -> TrainedSASRec:
-    optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
-
-    def epoch(_number: int) -> float:
-        return run_epoch(model, sequences, optimiser, settings, generator)
-
-    def look() -> Figures:
-        return ranking_metrics(full_ranks(model, *(validation or ([], np.zeros(0)))))
-
-    schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
-    found = fit(model, optimiser, epoch, None if validation is None else look, schedule, advance)
-    return TrainedSASRec(**vars(found), model=model)
+        done = fit(
+            label,
+            model,
+            optimiser,
+            lambda epoch: [epoch],
+            lambda _step, _epoch: [run_epoch(model, sequences, optimiser, settings, generator)],
+            validate if validation else None,
+            Schedule(settings.epochs, settings.evaluate_every, settings.patience),
+            generator=generator,
+            checkpoint=checkpoint,
+            determined_by=(data, item_count, settings.model_dump(), seed),
+        )
+    return TrainedSASRec(**vars(done), model=model)
 
 
 def run_epoch(
@@ -88,16 +99,10 @@ def run_epoch(
     generator: np.random.Generator,
     key: str = "sasrec.learning_rate",
 ) -> float:
-    """One pass over the sequences; returns the mean loss a batch. `key` is to be lowered if it diverges."""
-    model.train()
-    losses: list[float] = []
-    for parts in training_batches(sequences, settings.batch_size, settings.max_length, generator):
-        loss = _loss(model, parts, settings, generator)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        losses.append(finite(loss.item(), "SASRec", key))
-    return float(np.mean(losses))
+    """One pass over the sequences; returns the mean loss per batch. `key` is the setting to lower if it diverges."""
+    batches = training_batches(sequences, settings.batch_size, settings.max_length, generator)
+    losses = (_loss(model, parts, settings, generator) for parts in batches)
+    return float(np.mean(descend(optimiser, losses, "SASRec", key)))
 
 
 def _loss(

@@ -2,7 +2,6 @@
 
 import logging
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +12,15 @@ import torch
 
 from pulse_core import processes
 from pulse_core.artifacts import write_json
-from pulse_core.checkpoints import Checkpoint, State, optimiser_tensors, restore_optimiser
+from pulse_core.checkpoints import Checkpoint
 from pulse_core.encoder import Encoder, load_encoder
 from pulse_core.errors import InputError
-from pulse_core.progress import progress
-from pulse_core.schedules import finite, warmup_cosine
 from pulse_core.seeding import derive_seed
 from pulse_core.thought_space.examples import TrainingExample, batches, held_out_users, without_target
 from pulse_core.thought_space.loss import draw_negatives, info_nce, may_contrast
 from pulse_core.thought_space.settings import ThoughtSpaceSettings
 from pulse_core.thought_space.validation import Validation
+from pulse_core.training_loop import Figures, Schedule, Training, finite, fit, warmup_cosine
 
 log = logging.getLogger("pulse")
 
@@ -62,18 +60,6 @@ def _optimiser(encoders: Sequence[Encoder], settings: ThoughtSpaceSettings) -> t
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
-def _weights(encoders: Sequence[Encoder]) -> dict[str, torch.Tensor]:
-    """Both encoders' weights by number and name, not copied."""
-    return dict(torch.nn.ModuleList([encoder.model for encoder in encoders]).named_parameters())
-
-
-def _load(encoders: Sequence[Encoder], weights: dict[str, torch.Tensor]) -> None:
-    own = _weights(encoders)
-    with torch.no_grad():
-        for name, value in weights.items():
-            own[name].copy_(value)
-
-
 def train_thought_space(
     examples: Sequence[TrainingExample],
     settings: ThoughtSpaceSettings,
@@ -108,9 +94,10 @@ def train_thought_space(
     )
     validation = Validation([example for example in examples if example.user in held], settings, seed)
     before = validation.measure(rationale_encoder, history_encoder)
-    checkpoint = checkpoint or Checkpoint()
-    state = checkpoint.resume(settings.model_dump(), rationale_encoder.dtype, seed, examples)
-    history, seconds = _fit(train, encoders, settings, seed, validation, checkpoint, state)
+    determined_by = (settings.model_dump(), rationale_encoder.dtype, seed, examples)
+    done = _fit(train, encoders, settings, seed, validation, checkpoint, determined_by)
+    epoch_steps, total = max(len(train) // settings.batch_size, 1), settings.steps(len(train))
+    measured = {figures["epoch"]: figures["validation"] for figures in done.curve}
     report = {
         "settings": settings.model_dump(),
         "seed": seed,
@@ -119,9 +106,14 @@ def train_thought_space(
         "truncated_share": _truncated_share(train, history_encoder),
         "before": before,
         "after": validation.measure(rationale_encoder, history_encoder),
-        **history,
+        "steps": done.steps,
+        "kept_epoch": done.best_epoch,
+        "curve": [
+            {"epoch": n, "step": min(n * epoch_steps, total), "loss": loss, "validation": measured.get(n, {})}
+            for n, loss in enumerate(done.epoch_losses, 1)
+        ],
         # Apart from the rest: the one part that two equal runs do not share.
-        "timing": {"seconds": seconds, "seconds_per_step": seconds / max(history["steps"], 1)},
+        "timing": {"seconds": done.seconds, "seconds_per_step": done.seconds / max(done.steps, 1)},
     }
     return TrainedThoughtSpace(rationale_encoder, history_encoder, report)
 
@@ -161,7 +153,7 @@ def _negatives(
 
 def _embed(encoder: Encoder, token_ids: list[list[int]]) -> torch.Tensor:
     """A batch's embeddings, (B, dim). Of several processes each computes its own rows, and its gradients are theirs."""
-    rows = token_ids[processes.own_slice(len(token_ids))]
+    rows = token_ids[processes.row_slice(len(token_ids))]
     # A batch smaller than the number of processes leaves some without a row.
     mine = encoder.embed(rows) if rows else torch.zeros((0, encoder.dim), device=encoder.device, requires_grad=True)
     return processes.whole_batch(mine, len(token_ids))
@@ -173,81 +165,58 @@ def _fit(
     settings: ThoughtSpaceSettings,
     seed: int,
     validation: Validation,
-    checkpoint: Checkpoint,
-    state: State | None,
-) -> tuple[dict[str, Any], float]:
-    """Run the epochs that are left, put the best epoch's weights back, and return steps, kept epoch and curve, and the
-    seconds it all took."""
+    checkpoint: Checkpoint | None,
+    determined_by: Sequence[object],
+) -> Training:
     rationale_encoder, history_encoder = encoders
     rationale_ids = rationale_encoder.tokens([e.rationale for e in train])
     full_ids = history_encoder.tokens([e.with_target for e in train])
     history_ids = history_encoder.tokens([e.history_only for e in train])
-    per_epoch = max(len(train) // settings.batch_size, 1)
-    total = min(settings.epochs * per_epoch, settings.max_steps or math.inf)
+    epoch_steps = max(len(train) // settings.batch_size, 1)
+    total = settings.steps(len(train))
     optimiser = _optimiser(encoders, settings)
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     device = rationale_encoder.device
-    curve: list[dict[str, Any]] = []
-    losses: list[float] = []  # of this epoch's steps so far
-    best: dict[str, torch.Tensor] = {}
-    step, best_mrr, best_epoch, started = 0, -1.0, 0, time.monotonic()
-    if state:
-        step, losses, curve = (state.numbers[name] for name in ("step", "losses", "curve"))
-        best_mrr, best_epoch = state.numbers["best_mrr"], state.numbers["best_epoch"]
-        started -= state.numbers["seconds"]
-        _load(encoders, state.tensors["weights"])
-        best = state.tensors.get("best", {})
-        restore_optimiser(optimiser, state.tensors["optimiser"])
 
-    def keep() -> None:
-        if checkpoint.due():
-            numbers = {"step": step, "losses": losses, "curve": curve, "best_mrr": best_mrr, "best_epoch": best_epoch}
-            numbers["seconds"] = time.monotonic() - started
-            moments = optimiser_tensors(optimiser)
-            checkpoint.write(numbers, weights=_weights(encoders), best=best, optimiser=moments)
+    def epoch_batches(epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Rows of each batch, and which of them lose the target."""
+        generator = np.random.default_rng(derive_seed(seed, "thought-space", epoch))
+        dropped = without_target(len(train), settings.target_dropout, generator)
+        drawn = batches(len(train), settings.batch_size, generator)[: total - (epoch - 1) * epoch_steps]
+        return [(rows, dropped[rows]) for rows in drawn]
 
-    with progress("thought space", int(total), "steps") as meter:
-        meter.advance(step, skipped=True)
-        for epoch in range(len(curve) + 1, math.ceil(total / per_epoch) + 1):
-            if settings.patience is not None and epoch - 1 - best_epoch >= settings.patience:
-                break
-            generator = np.random.default_rng(derive_seed(seed, "thought-space", epoch))
-            dropped = without_target(len(train), settings.target_dropout, generator)
-            for batch in batches(len(train), settings.batch_size, generator)[step - (epoch - 1) * per_epoch :]:
-                if step >= total:
-                    break
-                for group in optimiser.param_groups:
-                    group["lr"] = settings.learning_rate * warmup_cosine(step, int(total), settings.warmup_share)
-                # Seeds of its own: the step is the same wherever the process started.
-                draw = np.random.default_rng(derive_seed(seed, "thought-space", "negatives", step))
-                negatives = _negatives([train[row] for row in batch], settings, draw).to(device)
-                for encoder in encoders:
-                    encoder.model.train()
-                told = [(history_ids if dropped[row] else full_ids)[row] for row in batch]
-                with processes.seeded_dropout(derive_seed(seed, "thought-space", "dropout", step), device):
-                    z_history = _embed(history_encoder, told)
-                    z_positive = _embed(rationale_encoder, [rationale_ids[row] for row in batch])
-                loss = info_nce(z_history, z_positive, negatives, settings.temperature)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                processes.sum_gradients(parameters)
-                torch.nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
-                optimiser.step()
-                step += 1
-                losses.append(finite(float(loss.detach()), "the Thought Space", "thought_space.learning_rate"))
-                meter.advance(1, f"loss {losses[-1]:.3f}")
-                keep()
-            for encoder in encoders:
-                encoder.model.eval()
-            measured = validation.measure(rationale_encoder, history_encoder, brief=True)
-            curve.append({"epoch": epoch, "step": step, "loss": float(np.mean(losses)), "validation": measured})
-            mrr = measured["history_only"]["mrr"] if measured else 0.0
-            log.info("thought space: epoch %d, loss %.4f, validation MRR %.4f", epoch, curve[-1]["loss"], mrr)
-            if mrr > best_mrr or not measured:
-                best_mrr, best_epoch = mrr, epoch
-                best = {name: value.detach().clone() for name, value in _weights(encoders).items()}
-            losses = []
-            keep()
-    if best_epoch != curve[-1]["epoch"]:
-        _load(encoders, best)
-    return {"steps": step, "kept_epoch": best_epoch, "curve": curve}, time.monotonic() - started
+    def step(number: int, batch: tuple[np.ndarray, np.ndarray]) -> list[float]:
+        generator = np.random.default_rng(derive_seed(seed, "thought-space", "negatives", number))
+        negatives = _negatives([train[row] for row in batch[0]], settings, generator).to(device)
+        history = [(history_ids if dropped else full_ids)[row] for row, dropped in zip(*batch, strict=True)]
+        with processes.seeded_dropout(derive_seed(seed, "thought-space", "dropout", number), device):
+            z_history = _embed(history_encoder, history)
+            z_positive = _embed(rationale_encoder, [rationale_ids[row] for row in batch[0]])
+        loss = info_nce(z_history, z_positive, negatives, settings.temperature)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        processes.sum_gradients(parameters)
+        torch.nn.utils.clip_grad_norm_(parameters, settings.gradient_clip)
+        optimiser.step()
+        return [finite(float(loss.detach()), "the Thought Space", "thought_space.learning_rate")]
+
+    def validate() -> Figures:
+        figures = validation.measure(rationale_encoder, history_encoder, brief=True)
+        log.info("thought space: validation MRR %.4f", figures["history_only"]["mrr"])
+        return {"validation": figures}
+
+    return fit(
+        "thought space",
+        torch.nn.ModuleList([encoder.model for encoder in encoders]),
+        optimiser,
+        epoch_batches,
+        step,
+        validate if len(validation.examples) >= 2 else None,
+        Schedule(math.ceil(total / epoch_steps), 1, settings.patience),
+        merit=lambda figures: figures["validation"]["history_only"]["mrr"],
+        rate=lambda number: warmup_cosine(number, total, settings.warmup_share),
+        total=total,
+        unit="steps",
+        checkpoint=checkpoint,
+        determined_by=determined_by,
+    )

@@ -15,7 +15,7 @@ from pulse_core.errors import InputError
 from pulse_core.evaluation.tables import predictions_table
 from pulse_core.ranking.packing import Question
 from pulse_core.ranking.settings import RankerSettings
-from pulse_core.ranking.training import Asked
+from pulse_core.ranking.training import QuestionSet
 from tests.workflow.tiny_models import save_language_model
 
 
@@ -60,7 +60,7 @@ def test_a_trial_is_laid_over_the_configured_ranker() -> None:
 
 def test_questions_in_another_order_are_refused(domain: Domain, tmp_path: Path) -> None:
     save_language_model(tmp_path, ["rose", "oat"])
-    asked = {"test": Asked((), tuple(domain.test.places()[::-1].tolist()))}
+    asked = {"test": QuestionSet((), tuple(domain.test.places()[::-1].tolist()))}
     with pytest.raises(ValueError, match="test questions are not these examples"):
         RankerTrial(tmp_path, RankerSettings(adapted_layers=1), asked, 1).scores(domain.test)
 
@@ -73,13 +73,13 @@ def test_slm_sft_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: P
         tmp_path, ["Bought, oldest first:\n- Bought next:\n-", *words], hidden_size=64, initializer_range=0.1
     )
 
-    def asked(split: str) -> Asked:
+    def asked(split: str) -> QuestionSet:
         part = getattr(domain, split)
         questions = [
             Question((titles[history[-1]],), None, tuple(titles[item] for item in offered))
             for history, offered in zip(part.histories, part.candidates, strict=True)
         ]
-        return Asked(questions, part.places().tolist())
+        return QuestionSet(questions, part.places().tolist())
 
     settings = RankerSettings(
         dtype="float32", adapted_layers=None, lora_r=32, lora_alpha=32, learning_rate=1e-2, epochs=12, patience=12,

@@ -12,7 +12,7 @@ from pulse_core.ranking.layout import collate
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.packing import PackedQuestion, Question, pack
 from pulse_core.ranking.settings import RankerSettings
-from pulse_core.ranking.training import Asked, load_ranker, save_ranker, score, train
+from pulse_core.ranking.training import QuestionSet, load_ranker, save_ranker, score, train
 from tests.workflow.tiny_models import FAMILIES, save_language_model
 
 WORDS = ["rose cream", "oat soap", "red lipstick", "sun lotion", "mint balm", "silk mask", "nail file", "lash curler"]
@@ -135,7 +135,7 @@ def test_checkpointing_keeps_less_and_changes_no_gradient(model: Path) -> None:
 
 
 def test_in_4_bits_it_takes_less_and_trains_and_is_saved_alike(model: Path, tmp_path: Path) -> None:
-    asked = Asked(questions(8), [n % 4 for n in range(8)])
+    asked = QuestionSet(questions(8), [n % 4 for n in range(8)])
     ranker, whole = (Ranker(model, settings(load_in_4bit=packed), 1) for packed in (True, False))
     size, whole_size = (sum(p.nbytes for p in r._causal.model.layers.parameters()) for r in (ranker, whole))
     assert size < whole_size / 3
@@ -192,7 +192,7 @@ def test_training_learns_a_planted_rule_and_changes_only_the_adapted_layers(mode
     ]
     ranker = Ranker(model, settings(adapted_layers=adapted, epochs=12, patience=12, learning_rate=2e-2), 1)
     frozen = {name: p.detach().clone() for name, p in ranker.named_parameters() if "lora_" not in name}
-    record = train(ranker, Asked(told[:32], places[:32]), Asked(told[32:], places[32:]), 1)
+    record = train(ranker, QuestionSet(told[:32], places[:32]), QuestionSet(told[32:], places[32:]), 1)
     assert record.validation_loss[record.best_epoch] < record.validation_loss[0]
     assert max(record.validation_hr1) > 0.25
     for name, parameter in ranker.named_parameters():
@@ -202,7 +202,7 @@ def test_training_learns_a_planted_rule_and_changes_only_the_adapted_layers(mode
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_same_seed_same_ranker(model: Path, dtype: str) -> None:
-    asked = Asked(questions(8), [n % 4 for n in range(8)])
+    asked = QuestionSet(questions(8), [n % 4 for n in range(8)])
     scores = []
     for _ in range(2):
         ranker = Ranker(model, settings(epochs=2, dtype=dtype), 5)
@@ -213,7 +213,7 @@ def test_same_seed_same_ranker(model: Path, dtype: str) -> None:
 
 def test_auto_is_one_of_the_two(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `auto` means is decided once: weights and arithmetic agree."""
-    asked = Asked(questions(4), [0, 1, 2, 3])
+    asked = QuestionSet(questions(4), [0, 1, 2, 3])
     for fast, dtype in ((True, "bfloat16"), (False, "float32")):
         monkeypatch.setattr("pulse_core.precision.fast_bfloat16", lambda _, told=fast: told)
         ranker, named = (Ranker(model, settings(epochs=1, dtype=name), 5) for name in ("auto", dtype))
@@ -232,4 +232,4 @@ def test_saved_and_loaded_ranker_scores_the_same(model: Path, tmp_path: Path) ->
 
 def test_no_training_examples_is_refused_by_key(model: Path) -> None:
     with pytest.raises(InputError, match=r"split\.sample_users\.train"):
-        train(Ranker(model, settings(), 1), Asked([], []), Asked(questions(1), [0]), 1)
+        train(Ranker(model, settings(), 1), QuestionSet([], []), QuestionSet(questions(1), [0]), 1)

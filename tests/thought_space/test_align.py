@@ -7,10 +7,10 @@ import torch
 
 from pulse_core.artifacts import read_json
 from pulse_core.errors import InputError
-from pulse_core.schedules import warmup_cosine
 from pulse_core.thought_space.examples import TrainingExample, batches, held_out_users, without_target
 from pulse_core.thought_space.settings import ThoughtSpaceSettings
 from pulse_core.thought_space.training import load_thought_space, train_thought_space
+from pulse_core.training_loop import warmup_cosine
 
 SETTINGS = ThoughtSpaceSettings(
     batch_size=12,

@@ -152,21 +152,27 @@ def test_finished_generations_are_not_made_again(built: Workspace, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("rule", "made", "processes"), [("thought_space", "thought_space", 1), ("ranker", "rankers/slm_sft", 2)]
+    ("rule", "made", "changed"),
+    [
+        ("thought_space", "thought_space/training.json", {"epochs": 30, "patience": 30}),
+        ("ranker", "rankers/slm_sft/training.json", {"epochs": 30, "patience": 30, "processes": 2}),
+        ("sasrec", "sasrec/metrics.json", {"epochs": 300, "patience": 300}),
+    ],
 )
 def test_a_killed_training_goes_on_where_it_was(
-    built: Workspace, tmp_path: Path, rule: str, made: str, processes: int
+    built: Workspace, tmp_path: Path, rule: str, made: str, changed: dict[str, int]
 ) -> None:
-    target = f"results/luxury/{made}/training.json"
+    target = f"results/luxury/{made}"
     whole = built.clone(tmp_path / "whole")
-    whole.configure({rule: {"epochs": 30, "patience": 30, "processes": processes}})
+    whole.configure({rule: changed})
     killed = whole.clone(tmp_path / "killed")
     killed.edit("pulse_core/checkpoints.py", "\nSECONDS, SHARE = 0.0, float('inf')\n")  # a state after every step
     whole.run(target=target)
 
     driver = killed.start(target=target)
     name = "ranker-slm_sft" if rule == "ranker" else rule
-    state = killed.root / f"results/luxury/.work/{name}/training.safetensors"
+    work = killed.root / "results/luxury/.work" / name
+    state = (work / "full" if rule == "sasrec" else work) / "training.safetensors"
     wait_for(state.exists, driver)
     job = job_process(driver, rule)
     assert job is not None
@@ -176,16 +182,17 @@ def test_a_killed_training_goes_on_where_it_was(
 
     killed.run(target=target)
     assert "the training goes on from" in (killed.root / f"logs/luxury/{name}.log").read_text()
-    assert not state.parent.exists()
+    assert not work.exists()
     assert trained(killed, made) == trained(whole, made)
 
 
 def trained(workspace: Workspace, made: str) -> dict[str, Any]:
     """What a training has written, by path: the bytes, but for the report's timing."""
-    root = workspace.root / "results/luxury" / made
+    report_file = workspace.root / "results/luxury" / made
+    root = report_file.parent
     files: dict[str, Any] = {file.relative_to(root).as_posix(): file.read_bytes() for file in root.rglob("*.*")}
-    report = json.loads(files["training.json"])
-    return {**files, "training.json": {key: value for key, value in report.items() if key != "timing"}}
+    report = json.loads(report_file.read_bytes())
+    return {**files, report_file.name: {key: value for key, value in report.items() if key != "timing"}}
 
 
 def shards_of(workspace: Workspace, table: str) -> int:

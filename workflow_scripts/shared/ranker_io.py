@@ -11,7 +11,7 @@ from pulse_core.keys import KEY, keys
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.questions import make_questions, target_places
 from pulse_core.ranking.settings import RankerSettings
-from pulse_core.ranking.training import Asked, score
+from pulse_core.ranking.training import QuestionSet, score
 from workflow_scripts.shared.inputs import read_sampled, shop_of
 
 
@@ -22,7 +22,7 @@ class Split:
     name: str
     examples: pd.DataFrame
     candidates: pd.DataFrame
-    asked: Asked
+    asked: QuestionSet
 
 
 def ask(job: Any, name: str, settings: RankerSettings, rationales: str | None) -> Split:
@@ -34,7 +34,7 @@ def ask(job: Any, name: str, settings: RankerSettings, rationales: str | None) -
         selected = pd.read_parquet(rationales)
         texts = dict(zip(keys(selected), selected["rationale"], strict=True))
     questions = make_questions(examples, candidates, texts, shop_of(job), settings)
-    return Split(name, examples, candidates, Asked(questions, target_places(examples, candidates)))
+    return Split(name, examples, candidates, QuestionSet(questions, target_places(examples, candidates)))
 
 
 def predict(ranker: Ranker, splits: Sequence[Split]) -> Any:

@@ -16,22 +16,19 @@ from torch import Tensor, nn
 from pulse_core.baselines.a_llmrec.alignment import Aligner, Views, alignment_loss, alignment_terms
 from pulse_core.baselines.a_llmrec.soft_tokens import FrozenLanguageModel
 from pulse_core.baselines.domain import Domain
-from pulse_core.baselines.id_model import drawing
 from pulse_core.baselines.sasrec import SASRecBaseline
 from pulse_core.baselines.settings.a_llmrec import AlignmentSettings, ALLMRecSettings
 from pulse_core.baselines.text_tower import TextTower
 from pulse_core.checkpoints import Checkpoint
-from pulse_core.early_stopping import Figures, Schedule, fit, trained_state
 from pulse_core.encoder import Encoder, Pooling
 from pulse_core.errors import InputError
 from pulse_core.keys import Key
 from pulse_core.models import device
-from pulse_core.progress import progress
-from pulse_core.schedules import finite
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.full_ranking import ranking_metrics, ranks_by_product
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.states import states
+from pulse_core.training_loop import Figures, Schedule, descend, fit_epochs, trained_state
 
 
 @dataclass(frozen=True)
@@ -159,7 +156,7 @@ class _Alignment(nn.Module):
         return torch.where(torch.from_numpy(self.domain.popularity > 0)[:, None], by_item, by_text)
 
     @torch.no_grad()
-    def _look(self) -> Figures:
+    def _validate(self) -> Figures:
         self.eval()
         decoded = self.aligner.item_decoder(self.aligner.item_codes(self.items.to(device()))).cpu().numpy()
         held = self.domain.validation
@@ -172,27 +169,31 @@ class _Alignment(nn.Module):
             groups.append({"params": trained, "lr": settings.text_learning_rate})
         optimiser = torch.optim.Adam(groups, betas=(0.9, 0.98))
 
-        def epoch(number: int) -> float:
-            losses = []
-            self.train()
-            with drawing(self.seed, number, device()) as generator:
-                order = generator.permutation(len(self._owned))
-                for start in range(0, len(order), settings.batch_users):
-                    terms = self.terms(order[start : start + settings.batch_users], generator)
-                    loss = alignment_loss(terms, settings.item_weight, settings.text_weight)
-                    optimiser.zero_grad(set_to_none=True)
-                    loss.backward()
-                    optimiser.step()
-                    losses.append(finite(loss.item(), "A-LLMRec, stage 1", "learning_rate"))
-            return float(np.mean(losses))
+        def epoch(_number: int, generator: np.random.Generator) -> float:
+            return float(np.mean(descend(optimiser, losses(generator), "A-LLMRec, stage 1")))
+
+        def losses(generator: np.random.Generator) -> Iterator[Tensor]:
+            order = generator.permutation(len(self._owned))
+            for start in range(0, len(order), settings.batch_users):
+                terms = self.terms(order[start : start + settings.batch_users], generator)
+                yield alignment_loss(terms, settings.item_weight, settings.text_weight)
 
         schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
         with torch.no_grad():  # what the encoder says of the texts, before any step
             text = hashlib.sha256(self.texts(np.arange(len(self.items))).cpu().numpy().tobytes()).hexdigest()
         item = hashlib.sha256(self.items.numpy().tobytes()).hexdigest()
-        made_of = (self.domain.fingerprint, self.seed, settings.model_dump(), item, text, self.texts.made_of)
-        with progress("A-LLMRec: alignment", schedule.epochs, "epochs") as meter:
-            found = fit(self, optimiser, epoch, self._look, schedule, meter.advance, checkpoint, made_of).record()
+        done = fit_epochs(
+            "A-LLMRec: alignment",
+            self,
+            optimiser,
+            epoch,
+            self._validate,
+            schedule,
+            self.seed,
+            device(),
+            checkpoint,
+            determined_by=(self.domain.fingerprint, settings.model_dump(), item, text, self.texts.made_of),
+        )
         with torch.no_grad():
             terms = self.terms(np.arange(len(self._owned)), np.random.default_rng(self.seed))
-        return {**found, "losses": {name: float(value) for name, value in terms.items()}}
+        return {**done.record(), "losses": {name: float(value) for name, value in terms.items()}}

@@ -1,7 +1,7 @@
 """A-LLMRec and A-LLMRec + Reason: the three stages as one system (Kim et al. 2024)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,20 +12,18 @@ from pulse_core.baselines.a_llmrec.prompts import PromptWriter, SoftPrompt
 from pulse_core.baselines.a_llmrec.soft_tokens import Projections
 from pulse_core.baselines.a_llmrec.stages import Aligned, Shared
 from pulse_core.baselines.domain import Examples
-from pulse_core.baselines.id_model import drawing
 from pulse_core.baselines.settings.a_llmrec import ALLMRecSettings
 from pulse_core.baselines.system import Recommender
 from pulse_core.baselines.tuning import candidate_figures
 from pulse_core.checkpoints import Checkpoint
-from pulse_core.early_stopping import Figures, Schedule, fit
 from pulse_core.errors import InputError
 from pulse_core.models import device
 from pulse_core.progress import progress
 from pulse_core.ranking.batches import length_batches, shuffled_batches
 from pulse_core.ranking.likelihood import candidate_means
-from pulse_core.schedules import finite
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.states import states
+from pulse_core.training_loop import Figures, Schedule, descend, fit
 
 
 class ALLMRec(Recommender):
@@ -84,31 +82,36 @@ class ALLMRec(Recommender):
         users = self._states(train)
         held_prompts, held_users = self.prompts(held), self._states(held)
 
-        def epoch(number: int) -> float:
-            self.projections.train()
-            losses = []
-            with drawing(self._seed, number, device()) as generator:
-                for rows in shuffled_batches(packed, settings.batch_users, generator):
-                    chosen = [answered[row] for row in rows]
-                    found, _ = model.log_probabilities(chosen, users[rows], aligned.codes, self.projections)
-                    loss = -found.mean()
-                    optimiser.zero_grad(set_to_none=True)
-                    loss.backward()
-                    optimiser.step()
-                    losses.append(finite(loss.item(), "A-LLMRec", "learning_rate"))
-                    meter.advance(len(rows), f"loss {losses[-1]:.3f}")
-            return float(np.mean(losses))
+        def batches(epoch: int) -> list[list[int]]:
+            generator = np.random.default_rng(derive_seed(self._seed, "epoch", epoch))
+            return shuffled_batches(packed, settings.batch_users, generator)
 
-        def look() -> Figures:
+        def loss(rows: list[int]) -> Iterator[Tensor]:
+            chosen = [answered[row] for row in rows]
+            yield -model.log_probabilities(chosen, users[rows], aligned.codes, self.projections)[0].mean()
+
+        def validate() -> Figures:
             return candidate_figures(held, self._score(held_prompts, held_users))
 
         schedule = Schedule(settings.epochs, 1, settings.patience)
         text = hashlib.sha256(repr([(p.packed, p.slots) for p in (*answered, *held_prompts)]).encode()).hexdigest()
         made_of = (given.domain.fingerprint, aligned.digest, self._seed, settings.model_dump(), text, model.dtype)
-        with progress("A-LLMRec: projections", settings.epochs * len(train), "users") as meter:
-            found = fit(self.projections, optimiser, epoch, look, schedule, None, checkpoint, made_of)
+        done = fit(
+            "A-LLMRec: projections",
+            self.projections,
+            optimiser,
+            batches,
+            lambda _step, rows: descend(optimiser, loss(rows), "A-LLMRec"),
+            validate,
+            schedule,
+            total=settings.epochs * len(train),
+            unit="users",
+            size=len,
+            checkpoint=checkpoint,
+            determined_by=made_of,
+        )
         self._scores = {}
-        return {**aligned.record, "projections": found.record()}
+        return {**aligned.record, "projections": done.record()}
 
     def _states(self, examples: Examples) -> Tensor:
         return torch.from_numpy(states(self._aligned.model, examples.histories))

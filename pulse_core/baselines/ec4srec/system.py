@@ -68,7 +68,7 @@ class EC4SRec(PrefixModel):
 
     def __init__(self, domain: Domain, settings: EC4SRecSettings, seed: int) -> None:
         super().__init__(domain, settings, seed)
-        self.first_look = settings.explaining_epochs[0]
+        self.first_validation = settings.explaining_epochs[0]
         self._explained_at = 0
         self._importance = np.zeros(0, dtype=np.float32)
         self._retrieval: Retrieval | None = None

@@ -24,7 +24,7 @@ from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.packing import Question, pack
 
 
-class KeptTrunk:
+class CachedTrunk:
     """The trunk's states of many questions, (L_i, d) each.
 
     Processes that train together fill one file, a part each, and read all: who needs which row changes from epoch to
@@ -60,7 +60,7 @@ class KeptTrunk:
                     "room there, or set ranker.adapted_layers: null, which keeps nothing"
                 ) from error
 
-    def __enter__(self) -> "KeptTrunk":
+    def __enter__(self) -> "CachedTrunk":
         return self
 
     def __exit__(
@@ -71,7 +71,7 @@ class KeptTrunk:
 
     def _fill(self, file: BufferedRandom, what: str) -> None:
         self._ranker.eval()
-        batches = processes.own(length_batches(self.packed, self._ranker.settings.batch_users))
+        batches = processes.share(length_batches(self.packed, self._ranker.settings.batch_users))
         with progress(what, sum(map(len, batches)), "users") as meter:
             for rows in batches:
                 states = self._ranker.trunk(collate([self.packed[row] for row in rows])).to(self._dtype).cpu()

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from pulse_core.errors import InputError
-from pulse_core.ranking import kept_trunk
+from pulse_core.ranking import cached_trunk
 from pulse_core.ranking.batches import length_batches
-from pulse_core.ranking.kept_trunk import KeptTrunk
+from pulse_core.ranking.cached_trunk import CachedTrunk
 from pulse_core.ranking.layout import collate
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.training import TrainingRecord, train
+from pulse_core.training_loop import trained_state
 from tests.process_probe import asked, ranker_settings
 from tests.resume_probe import save_models
 
@@ -34,8 +35,8 @@ def test_training_through_it_equals_training_that_computes_every_layer_anew(mode
         ranker = Ranker(model, ranker_settings(**STEADY, head=head), 3)
         if anew:
             ranker.frozen_layers = 0  # the trunk is then the embedding alone, and nothing is kept
-        before = ranker.trained_state()
-        return train(ranker, asked(11), asked(5), 3), before, ranker.trained_state()
+        before = trained_state(ranker)
+        return train(ranker, asked(11), asked(5), 3), before, trained_state(ranker)
 
     (kept, before, weights), (anew, _, wanted) = trained(anew=False), trained(anew=True)
     assert kept.steps == anew.steps == 6 and kept.best_epoch == anew.best_epoch > 0
@@ -53,7 +54,7 @@ def test_it_gives_back_what_the_trunk_made(model: Path, tmp_path: Path, dtype: s
     """Every row, whatever company it is asked for in; at one user a batch to the bit."""
     ranker = Ranker(model, ranker_settings(batch_users=1, dtype=dtype), 1).eval()
     questions = asked(7).questions
-    with KeptTrunk(ranker, questions, "test", tmp_path) as kept:
+    with CachedTrunk(ranker, questions, "test", tmp_path) as kept:
         assert list(tmp_path.iterdir()) == [], "a process that is killed would leave it behind"
         for rows in ([5, 0, 3], [6], [1, 1]):
             batch, states = kept.batch(rows)
@@ -72,13 +73,13 @@ def test_memory_holds_no_more_than_a_batch(model: Path) -> None:
     ranker = Ranker(model, ranker_settings(batch_users=2), 1)
     questions = asked(100).questions
     before = held()
-    with KeptTrunk(ranker, questions, "test", None) as kept:
+    with CachedTrunk(ranker, questions, "test", None) as kept:
         batches = [kept.batch(rows) for rows in length_batches(kept.packed, 2)][-1:]
         assert 0 < held() - before < kept._starts[-1] / 10
     assert len(batches) == 1
 
 
 def test_a_full_disk_is_told_with_what_to_do(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_trunk, "_shared_file", lambda _: BufferedRandom(FileIO("/dev/full", "r+")))
+    monkeypatch.setattr(cached_trunk, "_shared_file", lambda _: BufferedRandom(FileIO("/dev/full", "r+")))
     with pytest.raises(InputError, match=r"40 users, 0\.0 GB, in .*No space left.*ranker\.adapted_layers: null"):
-        KeptTrunk(Ranker(model, ranker_settings(batch_users=50), 1), asked(40).questions, "test", tmp_path)
+        CachedTrunk(Ranker(model, ranker_settings(batch_users=50), 1), asked(40).questions, "test", tmp_path)
