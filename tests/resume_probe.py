@@ -27,7 +27,7 @@ from tests.workflow.tiny_models import save_encoder, save_language_model
 
 # They end by patience, with the weights of an epoch that is neither the first nor the last, and in mid-epoch.
 SPACE = {"batch_size": 8, "negatives": 3, "epochs": 9, "patience": 3, "learning_rate": 3e-3, "target_dropout": 0.5}
-SASREC = {"dimension": 8, "max_length": 8, "batch_size": 32, "epochs": 9, "patience": 2, "evaluate_every": 1}
+SASREC = {"dimension": 8, "max_length": 8, "batch_size": 32, "epochs": 9, "patience": 2, "validation_examples": 6}
 RANKER = {"batch_users": 2, "gradient_accumulation": 2, "epochs": 10, "patience": 2, "learning_rate": 3e-2}
 
 
@@ -77,8 +77,10 @@ def run(training: str, models: Path, folder: Path, code: str = "code", **changes
         checkpoint = Checkpoint(folder / "work", code)
         out.mkdir(exist_ok=True)
         tables = planted_cycle.made_interactions(), planted_cycle.made_examples(), planted_cycle.made_user_ids()
-        settings = SASRecSettings(**{"learning_rate": 5e-2, "cross_fit_folds": 2, **SASREC, **changes})
-        run_sasrec(*tables, planted_cycle.ITEMS, settings, 3, out, checkpoint)
+        settings = SASRecSettings(
+            **{"learning_rate": 5e-2, "evaluate_every": 1, "cross_fit_folds": 2, **SASREC, **changes}
+        )
+        run_sasrec(*tables, planted_cycle.ITEMS, SASRecSettings(**chosen), 3, out, checkpoint)
     else:
         checkpoint = Checkpoint(folder / "work", code, models / "slm")
         ranker = Ranker(models / "slm", ranker_settings(**{"lora_dropout": 0.3, **RANKER, **changes}), 2)
