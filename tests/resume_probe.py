@@ -77,9 +77,7 @@ def run(training: str, models: Path, folder: Path, code: str = "code", **changes
         checkpoint = Checkpoint(folder / "work", code)
         out.mkdir(exist_ok=True)
         tables = planted_cycle.made_interactions(), planted_cycle.made_examples(), planted_cycle.made_user_ids()
-        settings = SASRecSettings(
-            **{"learning_rate": 5e-2, "evaluate_every": 1, "cross_fit_folds": 2, **SASREC, **changes}
-        )
+        chosen = {"learning_rate": 5e-2, "evaluate_every": 1, "cross_fit_folds": 2, **SASREC, **changes}
         run_sasrec(*tables, planted_cycle.ITEMS, SASRecSettings(**chosen), 3, out, checkpoint)
     else:
         checkpoint = Checkpoint(folder / "work", code, models / "slm")
