@@ -28,10 +28,10 @@ log = logging.getLogger("pulse")
 
 
 def corpus_source(folder: Path, default: str) -> str:
-    """Where the raw files of a domain come from: what their source.json declares, else `default`.
+    """The corpus name that source.json declares beside the raw files, else `default`.
 
-    The declaration beside the files wins, so that no setting can pass generated reviews off as real ones. Raises
-    InputError if it declares nothing.
+    The declaration has priority over settings, so that generated reviews cannot pass for real ones. Raises InputError
+    if it names no corpus.
     """
     declared = folder / "source.json"
     if not declared.is_file():
@@ -75,7 +75,7 @@ def _build(reviews: Path, metadata: Path | None, settings: CorpusSettings, out: 
     if not len(chosen):
         raise InputError(_nothing_left(reviews, raw.take(single), settings.k_core))
     kept, distinct = raw.take(chosen), len(single)
-    del raw, single, chosen  # most of a large dump's memory
+    del raw, single, chosen  # frees most of the memory
     log.info("%s: %d of %d rows survive the %d-core filter", reviews, len(kept), kept.lines, settings.k_core)
 
     users, user_ids = rank_codes(*in_use(kept.users, kept.user_names))
@@ -135,7 +135,7 @@ def _interaction_table(kept: ReviewColumns, users: NDArray[Any], items: NDArray[
 
 
 def _figures(users: NDArray[Any], items: NDArray[Any], kept: ReviewColumns, order: NDArray[Any]) -> dict[str, object]:
-    """Table 2's figures and the quirks worth knowing; `users` in sequence order."""
+    """Table 2's figures and properties of times and ratings; `users` in sequence order."""
     n_users, n_items, n = int(users.max()) + 1, int(items.max()) + 1, len(users)
     times = None if kept.milliseconds is None else kept.milliseconds[order]
     starts = np.flatnonzero(np.diff(users, prepend=-1))

@@ -34,7 +34,7 @@ EXAMPLE_SCHEMA = pa.schema(
 def make_examples(
     interactions: pd.DataFrame, settings: SplitSettings, seed: int, user_ids: Sequence[str]
 ) -> pd.DataFrame:
-    """What examples_table gives, as a frame whose histories are int32 arrays."""
+    """examples_table as a data frame whose histories are int32 arrays."""
     return examples_table(interactions, settings, seed, user_ids).to_pandas()
 
 
@@ -71,7 +71,7 @@ def examples_table(interactions: pd.DataFrame, settings: SplitSettings, seed: in
     _refuse_empty(split, settings)
     cut = np.maximum(begin, row - settings.max_history)
     offsets = np.concatenate([[0], np.cumsum(row - cut)])
-    # The k-th item of a history stands k places after the history's first in the sequence of all interactions.
+    # Histories are contiguous runs of `items`.
     places = np.arange(offsets[-1]) + np.repeat(cut - offsets[:-1], row - cut)
     columns = {
         "user": users[row],
@@ -93,7 +93,7 @@ def _targets_by_date(
             "use split.kind: leave_one_out, or a dump with times"
         )
     times = interactions["timestamp"].to_numpy(np.int64)
-    # "lower" gives a date that occurs, so that the cut falls between two recorded moments and never inside one.
+    # "lower" gives a time that occurs, so that equal times are never split.
     quantiles = [settings.validation_quantile, settings.test_quantile]
     validation_date, test_date = np.quantile(times, quantiles, method="lower")
     before_validation = np.add.reduceat(times < validation_date, starts, dtype=np.int64)
@@ -118,7 +118,7 @@ def _refuse_empty(split: NDArray[Any], settings: SplitSettings) -> None:
 
 
 def user_order(user_ids: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """A random order of users that depends on the seed and each user's own id alone: (users,) rank by user code."""
+    """Each user's rank in a random order, (users,) by user code; it depends on the seed and the user ids alone."""
     draws = np.array([derive_seed(seed, "sample", user_id) for user_id in user_ids], dtype=np.int64)
     rank = np.empty(len(draws), dtype=np.int64)
     rank[np.argsort(draws, kind="stable")] = np.arange(len(draws))
@@ -128,11 +128,10 @@ def user_order(user_ids: Sequence[str], seed: int) -> NDArray[np.int64]:
 def _sampled(
     users: NDArray[Any], split: NDArray[Any], wanted: SampleUsers, seed: int, user_ids: Sequence[str]
 ) -> NDArray[np.bool_]:
-    """Which examples the language-model stages work on.
+    """Which examples the language-model stages use.
 
-    There is one order of users. Each split takes the first so many users that have an example in it, so the smaller of
-    two samples lies within the larger wherever both splits hold the same users (always, in leave-one-out after a
-    5-core filter), and a larger sample keeps the users of a smaller one.
+    Each split takes the first users, in one random order, that have an example in it. A larger sample therefore
+    contains a smaller one, also across splits with the same users (always so in leave-one-out after a 5-core filter).
     """
     sampled = np.ones(len(users), dtype=bool)
     limits = {name: getattr(wanted, name) for name in SPLITS}
@@ -148,11 +147,10 @@ def _sampled(
 
 
 def training_sequences(interactions: pd.DataFrame, examples: pd.DataFrame) -> pd.DataFrame:
-    """The interactions a model may learn from: of every user those no later than the latest training target.
+    """The interactions a model may learn from: each user's up to and including the latest training target.
 
-    Returns the rows of `interactions` with a `position` column (index in the user's whole sequence). Validation and
-    test targets, and whatever lies between them, are never among them, whichever way the split was made. A user
-    without a training example (too short, or first seen after the cut date) contributes nothing.
+    Returns rows of `interactions` with a `position` column (index in the user's whole sequence), never validation or
+    test targets or anything between them. Users without a training example contribute nothing.
     """
     users = interactions["user"].to_numpy(np.int64)
     starts = np.flatnonzero(np.diff(users, prepend=-1))
@@ -165,7 +163,7 @@ def training_sequences(interactions: pd.DataFrame, examples: pd.DataFrame) -> pd
 
 
 def sequences_by_user(interactions: pd.DataFrame) -> dict[int, NDArray[np.int32]]:
-    """Each user's items in order, by user code; for what training_sequences returns or a whole corpus."""
+    """Each user's items in order, by user code; takes a corpus or what training_sequences returns."""
     users = interactions["user"].to_numpy(np.int64)
     items = interactions["item"].to_numpy(np.int32)
     starts = np.flatnonzero(np.diff(users, prepend=-1))

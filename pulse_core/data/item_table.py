@@ -18,7 +18,7 @@ from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
 
-# Category paths of the 2018 release run over into feature bullets; the names of real categories are short.
+# Category paths of the 2018 release continue into feature bullets; real category names are short.
 MAX_CATEGORY_CHARACTERS = 40
 MIN_TITLED_SHARE = 0.9  # a smaller share of titled items is warned about
 
@@ -64,24 +64,25 @@ def _fields(record: Record, settings: CorpusSettings) -> dict[str, object]:
     }
 
 
-class _Unmatched:
-    """Why metadata rows match none of the corpus's items, and titles that are no titles."""
+class _Causes:
+    """Counts the likely causes of items without a title."""
 
     def __init__(self, item_ids: list[str]) -> None:
         self._items = set(item_ids)
         self._loose = {_loose(item_id) for item_id in item_ids}
-        self.causes: Counter[str] = Counter()
+        self.rows: Counter[str] = Counter()
 
     def add(self, item_id: str, record: Record) -> None:
-        """A row whose id is not an item's."""
-        if record.get("asin") in self._items:
-            self.causes["reviews name items by `asin`, metadata by `parent_asin`"] += 1
+        """Count a row whose id is not in the corpus."""
+        asin = record.get("asin")
+        if isinstance(asin, str) and asin in self._items:
+            self.rows["reviews name items by `asin`, metadata by `parent_asin`"] += 1
         elif _loose(item_id) in self._loose:
-            self.causes["ids differ only in case, blanks or leading zeros (lost where ids were read as numbers)"] += 1
+            self.rows["ids differ only in case, blanks or leading zeros (lost where ids were read as numbers)"] += 1
 
     def likely(self, titled: int) -> str:
-        """The most frequent cause, where it concerns as many rows as there are titled items."""
-        cause, rows = max(self.causes.items(), key=lambda entry: entry[1], default=("", 0))
+        """The most frequent cause, if it affects more rows than there are titled items; else ""."""
+        cause, rows = max(self.rows.items(), key=lambda entry: entry[1], default=("", 0))
         return f" Likely cause, in {rows} metadata rows: {cause}." if rows > titled else ""
 
 
@@ -100,7 +101,7 @@ def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings)
     wanted = {item_id: code for code, item_id in enumerate(item_ids)}
     found: dict[int, dict[str, object]] = {}
     malformed = Malformed(path or Path(), settings.quoted_lines)
-    unmatched = _Unmatched(item_ids)
+    causes = _Causes(item_ids)
     digest = hashlib.sha256()
     number = duplicates = 0
     for block in line_blocks(path, digest) if path is not None else ():
@@ -115,7 +116,7 @@ def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings)
                 malformed.add(number, line, str(error))
                 continue
             if (code := wanted.get(item_id)) is None:
-                unmatched.add(item_id, record)
+                causes.add(item_id, record)
                 continue
             if (known := found.get(code)) is not None:
                 duplicates += 1
@@ -123,15 +124,15 @@ def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings)
                     continue
             fields = _fields(record, settings)
             if not fields["title"] and record.get("title"):
-                unmatched.causes["the title is markup or page code"] += 1
+                causes.rows["the title is markup or page code"] += 1
             if known is None or fields["title"]:
                 found[code] = fields
     malformed.check(settings.max_malformed_share)
     rows = malformed.lines - malformed.count
     if rows and not found:
         raise InputError(
-            f"{path}: none of its {rows} rows is of one of the corpus's {len(item_ids)} items (the first is "
-            f"{item_ids[0]!r}).{unmatched.likely(0)} Use the same ids in reviews and metadata, or omit metadata."
+            f"{path}: none of its {rows} rows matches one of the corpus's {len(item_ids)} items (the first is "
+            f"{item_ids[0]!r}).{causes.likely(0)} Use the same ids in reviews and metadata, or omit metadata."
         )
     table, untitled = _table(item_ids, found)
     titled = len(item_ids) - untitled
@@ -144,7 +145,7 @@ def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings)
             titled,
             len(item_ids),
             100 * titled / len(item_ids),
-            unmatched.likely(titled),
+            causes.likely(titled),
         )
     return table, {
         "metadata_rows": malformed.lines,

@@ -1,4 +1,4 @@
-"""Pure, vectorised steps from coded rows to the filtered, ordered interactions."""
+"""Vectorised steps from coded rows to the filtered, ordered interactions."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def earliest_of_pairs(users: NDArray[Any], items: NDArray[Any], times: NDArray[A
     repeated = pa.array(in_order[1:][in_order[1:] == in_order[:-1]])
     del in_order
     kept = np.ones(len(pair), dtype=bool)
-    # Few pairs stand twice, so only their rows are put in an order that keeps hold of which row is which.
+    # Few pairs are repeated, so only their rows are sorted by row.
     rows = np.flatnonzero(pc.is_in(pa.array(pair), value_set=repeated).to_numpy(zero_copy_only=False))
     pair = pair[rows]
     order = np.argsort(pair, kind="stable") if times is None else np.lexsort((times[rows], pair))  # both stable
@@ -31,7 +31,7 @@ def earliest_of_pairs(users: NDArray[Any], items: NDArray[Any], times: NDArray[A
 def k_core(users: NDArray[Any], items: NDArray[Any], k: int) -> NDArray[np.bool_]:
     """Rows of the largest subset in which every user and every item has at least `k` rows (the iterated filter).
 
-    The fixed point is unique, so the order in which users and items are dropped does not matter.
+    The result does not depend on the order in which users and items are dropped.
     """
     kept = np.zeros(len(users), dtype=bool)
     rows = np.arange(len(users))
@@ -42,9 +42,9 @@ def k_core(users: NDArray[Any], items: NDArray[Any], k: int) -> NDArray[np.bool_
 
 
 def rank_codes(codes: NDArray[Any], ids: list[str]) -> tuple[NDArray[np.int32], list[str]]:
-    """Codes as ranks of their ids in sorted order, over the ids in use, and those ids.
+    """Codes replaced by the ranks of their ids in sorted order, and the ids in use in that order.
 
-    Codes given in order of first appearance would change with the order of lines in the raw file; ranks don't.
+    Unlike codes by first appearance, ranks do not depend on the order of lines in the raw file.
     """
     used = np.unique(codes)
     in_order = sorted(used.tolist(), key=ids.__getitem__)
@@ -56,7 +56,7 @@ def rank_codes(codes: NDArray[Any], ids: list[str]) -> tuple[NDArray[np.int32], 
 def sequence_order(users: NDArray[Any], times: NDArray[Any] | None, rows: NDArray[Any]) -> NDArray[np.int64]:
     """The order (user, time, original row); without times (user, original row)."""
     keys = (users,) if times is None else (times, users)
-    in_row_order = bool((rows[1:] > rows[:-1]).all())  # then the sort, which is stable, has no need of them
+    in_row_order = bool((rows[1:] > rows[:-1]).all())  # the sort is stable
     return np.lexsort(keys if in_row_order else (rows, *keys))
 
 

@@ -1,4 +1,4 @@
-"""First pass over the reviews: only integer columns are kept, so memory grows with rows, not with texts."""
+"""First pass over the reviews: keeps numeric columns only, so memory grows with rows, not with texts."""
 
 import hashlib
 import itertools
@@ -87,7 +87,7 @@ class _Rows:
 
 
 class _Columns:
-    """The columns as they grow, a block of lines at a time."""
+    """Collects the columns, one block of lines at a time."""
 
     def __init__(self, malformed: Malformed, fields: tuple[Field, ...]) -> None:
         self.fields = fields
@@ -174,12 +174,12 @@ def _usual_rows(parsed: ParsedLines) -> _Rows | None:
 def _encoded(arrays: list[pa.Array]) -> pa.Array:
     encoded = pa.concat_arrays(arrays).dictionary_encode()
     arrays.clear()
-    pa.default_memory_pool().release_unused()  # it would keep what many small arrays have freed
+    pa.default_memory_pool().release_unused()  # else the pool keeps the freed small arrays
     return encoded
 
 
 class _Codes:
-    """Codes of ids in order of first appearance; ids wait as they stand until there are enough for a dictionary."""
+    """Codes of ids in order of first appearance, encoded in batches of ROWS_PER_DICTIONARY."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, "codes")  # encoding frees the GIL
@@ -206,7 +206,7 @@ class _Codes:
         self._thread.shutdown()
         if not parts:
             return np.empty(0, np.int32), pa.array([], pa.string())
-        names = pa.chunked_array([part.dictionary for part in parts], pa.string()).dictionary_encode()  # one for all
+        names = pa.chunked_array([part.dictionary for part in parts], pa.string()).dictionary_encode()
         codes = [
             known.indices.to_numpy()[part.indices.to_numpy()] for known, part in zip(names.chunks, parts, strict=True)
         ]
@@ -216,9 +216,8 @@ class _Codes:
 def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     """Read who reviewed what, when and with how many stars.
 
-    Raises InputError for a missing or damaged file, for times under a key that is not read, or when more than
-    settings.max_malformed_share of its lines cannot be used. A row without a time is malformed in a dump that has
-    times, and fine in one that has none.
+    Raises InputError for a missing or damaged file, for times under a key that is not read, or when the share of
+    malformed lines exceeds settings.max_malformed_share. Rows without a time are malformed if other rows have one.
     """
     malformed = Malformed(path, settings.quoted_lines)
     found = _Columns(malformed, fields_of(("user", "item", "rating", "time"), settings))
@@ -250,7 +249,7 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
 
 
 def in_use(codes: NDArray[np.int32], names: pa.Array) -> tuple[NDArray[np.int32], list[str]]:
-    """Codes of the ids in use alone, in the order they had, and those ids: the rest never become Python objects."""
+    """Codes renumbered over the ids in use, in their order, and those ids; other ids never become Python objects."""
     used = np.flatnonzero(np.bincount(codes, minlength=len(names)))
     new = np.full(len(names), -1, dtype=np.int32)
     new[used] = np.arange(len(used), dtype=np.int32)
@@ -258,7 +257,7 @@ def in_use(codes: NDArray[np.int32], names: pa.Array) -> tuple[NDArray[np.int32]
 
 
 def _settle_times(columns: ReviewColumns, found: _Columns, malformed: Malformed) -> ReviewColumns:
-    """Rows without a time are malformed where others have one; where none has, the order of lines is the order."""
+    """Drop rows without a time as malformed; if no row has one, the order of lines is the order in time."""
     assert columns.milliseconds is not None
     has_time = columns.milliseconds != NO_TIME
     if has_time.all():

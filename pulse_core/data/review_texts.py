@@ -1,4 +1,4 @@
-"""Second pass over the reviews: headlines and texts of the rows that survived, as plain text, streamed to disk."""
+"""Second pass over the reviews: headlines and texts of the surviving rows as plain text, streamed to disk."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,22 +20,20 @@ from pulse_core.data.text import as_text, cut_at_word, plain_text
 from pulse_core.errors import InputError
 
 REVIEW_SCHEMA = pa.schema([("user", pa.int32()), ("item", pa.int32()), ("summary", pa.string()), ("text", pa.string())])
-# Bytes that plain_text may have something to do about: whatever is not ASCII or no printable, and what begins an
-# entity, a tag or one of the shop's marks.
+# Bytes that plain_text may change: all but printable ASCII, and the start of an entity, a tag or one of Amazon's marks.
 _TO_CLEAN = np.ones(256, dtype=bool)
 _TO_CLEAN[ord(" ") : ord("~") + 1] = False
 _TO_CLEAN[list(b"&<[")] = True
 
 
 def clean_column(raw: pa.Array, limit: int) -> pa.Array:
-    """Each text as `cut_at_word(plain_text(text), limit)`, "" for null. Those that stay as they are, by the look of
-    their bytes, are never taken out one by one."""
+    """`cut_at_word(plain_text(text), limit)` of each text, "" for null; texts that need no change are not touched."""
     column = raw.fill_null("")
     offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset : column.offset + len(column) + 1]
     content = np.frombuffer(column.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
     begins, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
     spaces = content == ord(" ")
-    double = spaces[1:] & spaces[:-1]  # of two texts, now and then: they are looked at for nothing
+    double = spaces[1:] & spaces[:-1]  # may span two texts, which is harmless
     touched = np.concatenate([np.flatnonzero(_TO_CLEAN[content]), np.flatnonzero(double)])
     dirty = np.zeros(len(column), dtype=bool)
     dirty[np.searchsorted(begins, touched, side="right") - 1] = True

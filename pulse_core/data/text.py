@@ -1,19 +1,19 @@
-"""Plain text from what product pages hold: entities decoded, markup and scripts stripped."""
+"""Plain text from product pages: entities decoded, markup and scripts removed."""
 
 import html
 import re
 
-# Blocks whose content is code or style, not words; an unclosed one runs to the end.
+# Blocks of script or style; an unclosed one runs to the end of the text.
 _CODE_BLOCK = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|$)|<!--.*?(?:-->|$)", re.DOTALL | re.IGNORECASE)
-# A letter, "/" or "!" must follow "<": "I <3 it" and "5 < 6" are words, not markup.
+# A tag starts with "<" and a letter, "/" or "!": "I <3 it" and "5 < 6" are text.
 _TAG = re.compile(r"</?[a-zA-Z][a-zA-Z0-9-]*(?:[\s/][^<>]*)?>|<!\w[^<>]*>")
-# A tag that a cut-off page left open: only with an attribute, so that "width <height" stays.
+# An unclosed tag at the end of a truncated page; it must have an attribute, so that "width <height" stays.
 _OPEN_TAG_AT_END = re.compile(r"<[a-zA-Z][a-zA-Z0-9-]*\s+[\w-]+\s*=[^<>]*$")
-# The shop's own marks in review texts: [[VIDEOID:...]] says nothing, [[ASIN:B0001 Name]] holds a name.
+# Amazon's markers in review texts: [[VIDEOID:...]] has no text, [[ASIN:B0001 Name]] has a name.
 _VIDEO = re.compile(r"\[\[VIDEOID:[^\]]*\]\]")
 _PRODUCT = re.compile(r"\[\[ASIN:\w+\s*([^\]]*)\]\]")
-# The shape of code that real 2018 metadata holds in place of titles: a call or an assignment that ends in ";", a block
-# after a condition or a function's head, a CSS rule. A word of code alone ("Learn C: function (x) basics") is a title.
+# Page code that real 2018 metadata has instead of titles: a call or an assignment that ends in ";", a block after a
+# condition or a function's head, a CSS rule. A mere word of code ("Learn C: function (x) basics") is no such thing.
 _CODE = re.compile(
     r"""\w\([^()]*\)\s*;                                                # getTime();
     | \b(?:var|let|const)\s+\w+\s*=\s*(?:\(?\s*new\b | [^;]*;)          # var start = new Date
@@ -35,17 +35,17 @@ _EITHER = re.compile(r"[1-9]\d{0,2}\.\d{3}")  # 1.299 may be 1299 or 1.299
 
 
 def as_text(raw: object) -> str:
-    """The words of a JSON value (string, list of strings or nothing) as they stand; "" where there are none."""
+    """The text of a JSON value (a string or a list of strings), unchanged; "" for any other value."""
     if isinstance(raw, list):
         raw = " ".join(part for part in raw if isinstance(part, str))
     return raw if isinstance(raw, str) else ""
 
 
 def plain_text(raw: object) -> str:
-    """Clean one-line text of a JSON value (string, list of strings or nothing); "" where there is none."""
+    """The text of a JSON value (a string or a list of strings) on one line, without markup; "" for any other value."""
     text = as_text(raw)
     if "&" in text:
-        # Twice, because some dumps escape what was escaped already: "&amp;quot;" -> "&quot;" -> '"'.
+        # Twice: some dumps are escaped twice ("&amp;quot;").
         text = html.unescape(text)
         if "&" in text:
             text = html.unescape(text)
@@ -58,7 +58,7 @@ def plain_text(raw: object) -> str:
 
 
 def cut_at_word(text: str, limit: int) -> str:
-    """At most `limit` characters, ending at a word where one ends in the last quarter; marked with an ellipsis."""
+    """Cut to `limit` characters with an ellipsis, at the end of a word if one ends in the last quarter."""
     if len(text) <= limit:
         return text
     if limit < 2:
@@ -71,7 +71,7 @@ def cut_at_word(text: str, limit: int) -> str:
 
 
 def clean_title(raw: object, max_characters: int) -> str:
-    """The title as plain text, cut at `max_characters`; "" when it holds no word, or page code. Numbers are titles."""
+    """The title (text or number) as plain text, cut at `max_characters`; "" if it has no word or is page code."""
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         raw = str(raw)
     title = plain_text(raw)
@@ -81,7 +81,7 @@ def clean_title(raw: object, max_characters: int) -> str:
 
 
 def price_of(raw: object) -> float | None:
-    """The price as a number (the lower end of a range); None for anything else, or where "1.299" may be two prices."""
+    """The price as a number (the lower end of a range); None for anything else and for an ambiguous "1.299"."""
     if isinstance(raw, bool):
         return None
     if isinstance(raw, int | float):

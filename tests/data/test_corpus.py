@@ -242,3 +242,9 @@ def test_titles_as_numbers_and_categories_as_text_are_read(tmp_path, caplog):
     assert items["title"].tolist() == ["1980", "1981", "1982", "1983", "1984"] and not warnings
     assert items["category"].tolist() == ["Skin Care", "B", "Main", "Skin Care", "Skin Care"]
     assert items["price"].tolist() == [1299] * 5
+
+
+def test_ids_of_any_type_in_metadata_that_do_not_match(tmp_path, caplog):
+    rows = [{"asin": f"I{n}", "title": "T"} for n in range(5)]
+    build(tmp_path, grid(5, 5), [*rows, {"parent_asin": "P1", "asin": ["I1"]}, {"parent_asin": 7, "asin": {}}])
+    assert not caplog.text
