@@ -5,6 +5,7 @@ The names are those of the PULSE paper's Table 3. Imports no torch: every Snakem
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 SEQUENTIAL, TEXT, LANGUAGE_MODEL, OURS, FLOOR = (
     "sequential, by item id",
@@ -48,42 +49,22 @@ class System:
         return self.encoder or self.slm
 
 
-_ENCODING = {"thought_space": ("pooling", "dtype")}
+_ENCODER: dict[str, Any] = {"encoder": True, "reads": {"thought_space": ("pooling", "dtype")}}
+_A_LLMREC: dict[str, Any] = {"slm": True, "section": "a_llmrec", **_ENCODER}
+_RANKER: dict[str, Any] = {"slm": True, "reviews": True, "reads": {"ranker": ()}, "section": "ranker"}
 _ZERO_SHOT = ("history_items", "title_chars", "max_tokens", "batch_users", "dtype", "attention", "load_in_4bit")
 
 SYSTEMS = (
     System("sasrec", "SASRec", SEQUENTIAL, section="sasrec"),
     System("duorec", "DuoRec", SEQUENTIAL, section="duorec"),
     System("ec4srec", "EC4SRec", SEQUENTIAL, section="ec4srec"),
-    System("morec", "MoRec", TEXT, encoder=True, reads=_ENCODING, section="morec"),
-    System("ctrl", "CTRL", TEXT, encoder=True, reads=_ENCODING, section="ctrl"),
-    System("a_llmrec", "A-LLMRec", LANGUAGE_MODEL, encoder=True, slm=True, reads=_ENCODING, section="a_llmrec"),
-    System(
-        *("a_llmrec_reason", "A-LLMRec + Reason", LANGUAGE_MODEL),
-        encoder=True,
-        slm=True,
-        rationales=True,
-        reads=_ENCODING,
-        section="a_llmrec",
-    ),
+    System("morec", "MoRec", TEXT, section="morec", **_ENCODER),
+    System("ctrl", "CTRL", TEXT, section="ctrl", **_ENCODER),
+    System("a_llmrec", "A-LLMRec", LANGUAGE_MODEL, **_A_LLMREC),
+    System("a_llmrec_reason", "A-LLMRec + Reason", LANGUAGE_MODEL, rationales=True, **_A_LLMREC),
     System("llm_zero_shot", "LLM zero-shot", LANGUAGE_MODEL, slm=True, reviews=True, reads={"ranker": _ZERO_SHOT}),
-    System(
-        *("slm_sft", "SLM + SFT", LANGUAGE_MODEL),
-        slm=True,
-        reviews=True,
-        variant="slm_sft",
-        reads={"ranker": ()},
-        section="ranker",
-    ),
-    System(
-        *("pulse", "PULSE", OURS),
-        slm=True,
-        reviews=True,
-        rationales=True,
-        variant="thought_space",
-        reads={"ranker": ()},
-        section="ranker",
-    ),
+    System("slm_sft", "SLM + SFT", LANGUAGE_MODEL, variant="slm_sft", **_RANKER),
+    System("pulse", "PULSE", OURS, rationales=True, variant="thought_space", **_RANKER),
     System("popularity", "popularity", FLOOR),
     System("item_knn", "item-kNN", FLOOR, section="item_knn"),
     System("brand_repeat", "brand repeat", FLOOR),

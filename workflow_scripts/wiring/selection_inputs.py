@@ -1,9 +1,10 @@
 """What the rules are given for each scorer, the wildcard that names what selects a rationale."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pulse_core.config import Config
+from pulse_core.selection.settings import ScorerName
 from pulse_core.systems import BY_NAME
 from workflow_scripts.wiring.layout import HISTORY_ENCODER, RATIONALE_ENCODER, SELECTED, fill
 from workflow_scripts.wiring.locations import or_exit
@@ -11,7 +12,7 @@ from workflow_scripts.wiring.prepared_models import PreparedModels
 
 ORACLE = "_oracle"
 FROZEN = ("distilbert", "sbert")  # scorers that use the frozen model of the same role
-SCORERS = ("thought_space", *FROZEN, "likelihood")
+SCORERS = get_args(ScorerName)
 NO_RATIONALES = str(BY_NAME["slm_sft"].variant)  # the one variant that is not named after a scorer
 SCORER_PATTERN = "|".join([*SCORERS, f"thought_space{ORACLE}"])
 VARIANT_PATTERN = "|".join([*SCORERS, NO_RATIONALES])
