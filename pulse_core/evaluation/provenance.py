@@ -13,7 +13,7 @@ from pulse_core.errors import InputError
 from pulse_core.evaluation.schema import StageTime
 
 PACKAGES = (
-    *("torch", "transformers", "peft", "sentence-transformers", "accelerate", "tokenizers", "safetensors", "gguf"),
+    *("torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors", "gguf"),
     *("vllm", "snakemake", "numpy", "pandas", "pyarrow", "scipy", "pydantic"),
 )
 log = logging.getLogger("pulse")
