@@ -1,4 +1,4 @@
-"""Raw reviews to corpus, against reading the same file's lines and against pandas; peak memory at tenfold rows."""
+"""The corpus stage against reading the file's lines and against pandas; peak memory at ten times the rows."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.raw_domain import write_domain
 
 ROOT = Path(__file__).resolve().parents[1]
-# Each side runs in a process of its own: ru_maxrss never falls within one. Imports are not timed on any side.
+# A process per side, as ru_maxrss never falls. Imports are not timed.
 _MEASURED = """
 import json, resource, sys, time
 from pathlib import Path
@@ -26,14 +26,14 @@ print(json.dumps({{"seconds": seconds, "peak_mb": peak, "rows": rows}}))
 
 
 def measure_side(side: str, folder: Path) -> dict[str, float]:
-    """One function of corpus_sides on `folder` in a fresh process: seconds, peak memory in MiB, rows it made."""
+    """Run a function of corpus_sides on `folder` in a fresh process: seconds, peak memory in MiB, rows written."""
     command = [sys.executable, "-c", _MEASURED.format(side=side), str(folder)]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return json.loads(done.stdout)
 
 
 def kept_pairs(folder: Path, side: str) -> pd.DataFrame:
-    """Who bought what and when, by id, of what a side has written."""
+    """The interactions that a side has written, by user and item id."""
     out = folder / side
     table = pd.read_parquet(out / "interactions.parquet")
     if side == "corpus":
@@ -46,8 +46,8 @@ def kept_pairs(folder: Path, side: str) -> pd.DataFrame:
 def measure_corpus(rows: int = 200_000, seed: int = 1) -> dict[str, float]:
     """The corpus stage on a file of `rows` reviews and on one of ten times as many rows, users and items.
 
-    Against the floor (`gzip.open` and a loop over the lines, of the larger file) and against pandas doing the same
-    clean-up of the larger file; both sides' interactions must be the same. `_isal` is the floor with our own inflater.
+    On the larger file, against the floor (`gzip.open` and a loop over its lines; `_isal`: isal in place of zlib) and
+    against pandas doing the same clean-up. Both sides' interactions must be equal.
     """
     with tempfile.TemporaryDirectory() as place:
         small, large = Path(place) / "1x", Path(place) / "10x"

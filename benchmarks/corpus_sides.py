@@ -1,4 +1,4 @@
-"""What the benchmark of the corpus stage compares: the stage, the floor, and pandas doing the same clean-up."""
+"""Sides of the corpus benchmark: the stage, the floor, and pandas doing the same clean-up."""
 
 import gzip
 import html
@@ -16,7 +16,7 @@ COLUMNS = {"reviewerID": "user_id", "asin": "item_id", "overall": "rating", "uni
 
 
 def corpus(folder: Path) -> int:
-    """The stage; returns the interactions kept."""
+    """The corpus stage; returns the number of interactions kept."""
     raw = folder / "reviews.jsonl.gz", folder / "metadata.jsonl.gz"
     return int(build_corpus(*raw, CorpusSettings(k_core=K_CORE), folder / "corpus", "synthetic")["interactions"])
 
@@ -29,13 +29,13 @@ def _count(lines: Iterable[bytes]) -> int:
 
 
 def floor(folder: Path) -> int:
-    """What anyone pays who reads the file in Python: unpack it and take it line by line."""
+    """The least a Python reader does: unpack the file and iterate over its lines."""
     with gzip.open(folder / "reviews.jsonl.gz", "rb") as lines:
         return _count(lines)
 
 
 def floor_isal(folder: Path) -> int:
-    """The floor with the inflater that the stage uses."""
+    """The floor with isal, as the stage unpacks."""
     with igzip.open(folder / "reviews.jsonl.gz", "rb") as lines:
         return _count(lines)
 
@@ -47,8 +47,8 @@ def _plain(texts: pd.Series) -> pd.Series:
 
 
 def pandas_clean_up(folder: Path) -> int:
-    """As someone at home in pandas writes it: one table of all reviews, the earliest of each pair, 5-core until it is
-    stable, plain texts of what survives, in order of time; the items' titles. Returns the interactions kept."""
+    """Idiomatic pandas: all reviews in one table, the earliest of each pair, iterated 5-core, plain texts of the
+    survivors in order of time, the items' titles. Returns the number of interactions kept."""
     chunks = pd.read_json(folder / "reviews.jsonl.gz", lines=True, chunksize=100_000, convert_dates=False)
     reviews = pd.concat(chunk[[*COLUMNS, "summary", "reviewText"]] for chunk in chunks).rename(columns=COLUMNS)
     reviews = reviews.dropna(subset=["user_id", "item_id", "timestamp"])

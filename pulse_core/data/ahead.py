@@ -1,4 +1,4 @@
-"""Work done by a thread beside whoever uses it, a bounded number of results ahead; pays where it frees the GIL."""
+"""Runs an iterator in a thread, a bounded number of results ahead; pays where its work releases the GIL."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,16 +10,16 @@ _END: Any = object()
 
 
 def ahead(source: Iterable[T], depth: int) -> Iterator[T]:
-    """What `source` yields, made by one thread at most `depth` results ahead.
+    """The results of `source`, in order, computed in one thread at most `depth` ahead.
 
-    An exception of the source is raised where its result would have come.
+    An exception of the source is raised in place of its result.
     """
     iterator = iter(source)
     with ThreadPoolExecutor(1, "ahead") as thread:
-        coming = deque(thread.submit(next, iterator, _END) for _ in range(depth))
+        pending = deque(thread.submit(next, iterator, _END) for _ in range(depth))
         try:
-            while (result := coming.popleft().result()) is not _END:
-                coming.append(thread.submit(next, iterator, _END))
+            while (result := pending.popleft().result()) is not _END:
+                pending.append(thread.submit(next, iterator, _END))
                 yield result
         finally:
-            thread.shutdown(cancel_futures=True)  # whoever left early wants nothing more
+            thread.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Streams McAuley JSON lines: gzip or plain, names of the 2018 and the 2023 release, bad lines counted and quoted."""
+"""Fields of raw records under the names of every release, their values, and the count of malformed records."""
 
 import logging
 import math
@@ -22,7 +22,7 @@ log = logging.getLogger("pulse")
 FIRST_MILLISECONDS = 100_000_000_000
 LAST_MILLISECONDS = 4_102_444_800_000  # the year 2100
 # The names of each field in order of preference: the 2018 release, the 2023 release and its quick start, others.
-# Fields of metadata with one name alone stand here for `corpus.fields`.
+# Metadata fields are listed for `corpus.fields`.
 NAMES: dict[str, tuple[str, ...]] = {
     "user": ("reviewerID", "user_id"),
     "item": ("parent_asin", "asin", "item_id"),
@@ -43,7 +43,7 @@ TIME_VALUE = re.compile(r"\d{8}|\b(?:19|20)\d\d\b|\d+[/.-]\d+[/.-]\d+")
 
 @dataclass
 class Malformed:
-    """Counts the records of one file that cannot be used and quotes the first few in the log."""
+    """Counts the malformed records of a file and quotes the first in the log."""
 
     path: Path
     quoted_lines: int

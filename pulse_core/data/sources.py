@@ -35,7 +35,7 @@ _PUBLISHED = {
 
 @dataclass(frozen=True)
 class RawFile:
-    """One published file: its addresses in order of preference, its name there and its name under raw_dir."""
+    """A published file: its addresses in order of preference, its published name and its name under raw_dir."""
 
     urls: tuple[str, ...]
     published: str

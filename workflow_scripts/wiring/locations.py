@@ -59,8 +59,8 @@ class RawFiles:
         return {**{name: str(file) for name, file in found.items() if file.is_file()}, **beside}
 
     def digests(self, wildcards: Any) -> dict[str, str]:
-        """Digests of a domain's raw files, so that another file makes the corpus stale whatever its date. None for a
-        synthetic domain, whose files a rule makes."""
+        """Digests of a domain's raw files, so that a replaced file makes the corpus stale whatever its date; none for
+        a synthetic domain, whose files a rule makes."""
         synthetic = self._settings.domains[wildcards.domain].source == "synthetic"
         return {} if synthetic else digests(self.files(wildcards))
 
