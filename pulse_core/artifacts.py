@@ -1,5 +1,6 @@
 """Artifacts appear whole or not at all (write beside the target, fsync, rename), and say which corpus they are of."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -115,6 +116,12 @@ def write_json(path: str | Path, value: object) -> None:
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
     with whole_file(path) as partial:
         partial.write_bytes(orjson.dumps(value, option=options))
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_json(path: str | Path) -> dict:

@@ -31,6 +31,7 @@ def job(**resources: int) -> SimpleNamespace:
         rule="tree",
         threads=64,
         input=[],
+        output=[],
         log=["logs/luxury/tree.log"],
         wildcards={"domain": "luxury"},
         resources=resources,
@@ -78,7 +79,7 @@ CHILD = """
 import sys, time
 from types import SimpleNamespace
 from workflow_scripts.job.stage import stage
-job = SimpleNamespace(rule='tree', threads=1, input=[], log=['logs/tree.log'], wildcards={}, resources={})
+job = SimpleNamespace(rule='tree', threads=1, input=[], output=[], log=['logs/tree.log'], wildcards={}, resources={})
 with stage(job):
     open('started', 'w').close()
     time.sleep(30)

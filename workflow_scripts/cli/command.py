@@ -134,6 +134,10 @@ def main() -> None:
     except InputError as error:
         raise SystemExit(f"snakemake: {error}") from None
     sys.argv[1:] = nested_values(sys.argv[1:])
+    if Path("results").is_dir():
+        from workflow_scripts.cli.verify import warn
+
+        warn(Path("results"))
     snakemake_main()
 
 

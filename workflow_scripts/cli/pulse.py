@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from workflow_scripts.cli import plan
+from workflow_scripts.cli import plan, verify
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -11,6 +11,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="pulse", description="PULSE beside its workflow (`snakemake` runs that).")
     commands = parser.add_subparsers(required=True, metavar="command")
     plan.add_command(commands)
+    verify.add_command(commands)
     given = parser.parse_args(arguments)
     return int(given.run(given))
 

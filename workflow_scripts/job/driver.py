@@ -14,6 +14,7 @@ from typing import IO
 
 from pulse_core.errors import InputError
 from workflow_scripts.job.locks import open_lock
+from workflow_scripts.job.records import pass_on_options
 
 LOCK = Path(".snakemake/driver.lock")
 VARIABLE = "PULSE_DRIVER"
@@ -31,6 +32,7 @@ def take_working_directory() -> IO[str]:
     except BlockingIOError:
         raise InputError(f"process {current()} is running this workflow in {Path.cwd()}: let it end first") from None
     started = datetime.datetime.now(datetime.UTC).isoformat()
+    pass_on_options()
     os.environ[VARIABLE] = f"{os.getpid()} on {socket.gethostname()} since {started}"
     # A job that reads the file meanwhile belongs to an earlier driver and ends anyway.
     lock.truncate(0)

@@ -16,6 +16,7 @@ from pulse_core.errors import InputError
 from workflow_scripts.job import driver
 from workflow_scripts.job.devices import job_devices
 from workflow_scripts.job.locks import open_lock
+from workflow_scripts.job.records import recorded
 
 log = logging.getLogger("pulse")
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -165,7 +166,7 @@ def stage(job: Any) -> Iterator[None]:
                 quiet_bars()
                 from pulse_core.artifacts import of_corpus
 
-                with job_devices(job), of_corpus(corpus_of_inputs(job.input)):
+                with recorded(job), job_devices(job), of_corpus(corpus_of_inputs(job.input)):
                     yield
                 log.info("rule %s done", job.rule)
             except (InputError, ChildProcessError) as error:

@@ -1,0 +1,87 @@
+"""Checks a job's inputs against the records of the stages that wrote them, and records its outputs."""
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pulse_core.errors import InputError
+
+VARIABLE = "PULSE_OPTIONS"  # how the driver's jobs know which configuration to name in commands
+OPTIONS = {"--configfile", "--configfiles", "--config", "-C", "--profile", "--directory", "-d"}
+MADE_BY_STAGES = ("results/", "resources/models/", "resources/synthetic/")
+
+
+def configuration_options(arguments: Sequence[str]) -> list[str]:
+    """The arguments that choose configuration, profile and working directory."""
+    kept, keep = [], False
+    for argument in arguments:
+        keep = argument.partition("=")[0] in OPTIONS if argument.startswith("-") else keep
+        kept += [argument] * keep
+    return kept
+
+
+def pass_on_options() -> None:
+    """In the driver: let its jobs know its configuration options."""
+    os.environ[VARIABLE] = shlex.join(configuration_options(sys.argv[1:]))
+
+
+def command(target: str) -> str:
+    """The command that makes a stage's output again, even if Snakemake takes it for up to date."""
+    return f"snakemake {shlex.quote(target)} --cores all --force {os.environ.get(VARIABLE, '')}".rstrip()
+
+
+@contextmanager
+def recorded(job: Any) -> Iterator[None]:
+    """Check the job's inputs, run the block, record the job's outputs.
+
+    Raises:
+        InputError: an input is not what its stage wrote, or cannot be read.
+    """
+    from pulse_core.verification import delete_records, write_records
+
+    outputs = [Path(name) for name in job.output]
+    unrecorded = check_inputs(map(str, job.input))
+    delete_records(outputs)
+    started = time.monotonic()
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception:
+        check_readable(unrecorded)
+        raise
+    if outputs:
+        seconds = time.monotonic() - started
+        write_records(job.rule, outputs, [str(name) for name in job.input], seconds, command(str(outputs[0])))
+
+
+def check_inputs(inputs: Iterable[str]) -> list[Path]:
+    """Compare inputs with their records; those without one are returned.
+
+    Raises:
+        InputError: an input is not what its stage wrote.
+    """
+    from pulse_core.verification import difference, message, read_record, with_companions
+
+    unrecorded = []
+    for path in (file for name in inputs for file in with_companions(Path(name))):
+        record = read_record(path)
+        if record is None:
+            unrecorded.append(path)
+        elif problem := difference(path, record):
+            raise InputError(message(path, problem, record))
+    return unrecorded
+
+
+def check_readable(files: Iterable[Path]) -> None:
+    """Raise InputError for the first artifact that cannot be read."""
+    from pulse_core.verification import unreadable
+
+    for path in files:
+        if path.as_posix().startswith(MADE_BY_STAGES) and (reason := unreadable(path)):
+            raise InputError(f"{path} cannot be read ({reason}): run `{command(str(path))}`") from None
