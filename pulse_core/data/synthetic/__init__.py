@@ -1,4 +1,4 @@
-"""Synthetic corpora with planted reasons: raw files that the pipeline cannot tell from a download."""
+"""Synthetic corpora with planted reasons, as raw files in the format of a published dump."""
 
 from pulse_core.data.synthetic.writer import generate_domain
 

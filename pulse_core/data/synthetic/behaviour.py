@@ -10,20 +10,20 @@ from pulse_core.data.synthetic_settings import SyntheticSettings
 from pulse_core.seeding import derive_seed
 
 BLOCK = 4096
-"""Users simulated together. Part of the corpus' identity: another size gives other users from the same seed."""
+"""Users simulated together. Changing it changes the users drawn from a seed."""
 STRONG = (1.0, 0.7, 0.4)
-"""How much a user's first, second and third driver matter."""
+"""Weights of a user's first, second and third driver."""
 COUNTS = 0.3
-"""A further driver counts when preference times strength is above this."""
+"""Preference times strength above which a second driver counts."""
 KEEPS_PROMISE = 0.85
-"""Share of purchases whose driver is met."""
+"""Share of purchases whose item meets the driver."""
 FIRST_DAY, LAST_DAY = 16_071, 17_800  # 2014-01-01 to 2018-09-26 in days since 1970
 DAYS_BETWEEN = 20
-"""Mean days between two purchases that are not of one day."""
+"""Mean days between two purchases on different days."""
 MOST_PURCHASES = 60
 
 Watch = Callable[[int, np.ndarray, np.ndarray, np.ndarray], None]
-"""Called before each purchase with (step, users (n,), items weighed (m,), utilities (n, m)): a test's oracle."""
+"""Called before each purchase with (step, users (n,), items considered (m,), utilities (n, m)); used by tests."""
 
 
 @dataclass(frozen=True)
@@ -31,35 +31,35 @@ class Purchases:
     """Purchases of one block of users, by (user, step). P rows."""
 
     user: np.ndarray
-    """(P,) int64: number of the user in the whole domain."""
+    """(P,) int64: the user's number in the domain."""
     step: np.ndarray
-    """(P,) int: place in the user's own sequence."""
+    """(P,) int: position in the user's sequence."""
     item: np.ndarray
-    """(P,) int: place in the catalogue."""
+    """(P,) int: index in the catalogue."""
     driver: np.ndarray
-    """(P,) int: the driver with the largest part in this purchase's utility."""
+    """(P,) int: the driver that contributed most to the purchase's utility."""
     second: np.ndarray
     """(P,) int: another driver that mattered, or -1."""
     met: np.ndarray
-    """(P,) bool: whether the item kept the driver's promise."""
+    """(P,) bool: whether the item met the driver."""
     day: np.ndarray
     """(P,) int: days since 1970."""
 
 
 @dataclass
 class Tastes:
-    """What a block of n users wants at the present step; changed in place as tastes drift."""
+    """Preferences of a block of n users at the current step; updated in place as they drift."""
 
     driver: np.ndarray
     """(n, K) float32 weights over drivers."""
     slots: np.ndarray
-    """(n, 3) int: the drivers that matter most, in the order of STRONG."""
+    """(n, 3) int: the strongest drivers, in the order of STRONG."""
     brand: np.ndarray
     """(n, B) float32 weights over brands."""
     kind: np.ndarray
     """(n, kinds) float32 weights over kinds."""
     price_level: np.ndarray
-    """(n,) float32: the price level each user is at home with."""
+    """(n,) float32: preferred price level."""
 
     def of(self, rows: np.ndarray) -> "Tastes":
         """A copy for some of the users."""
@@ -83,13 +83,13 @@ def first_tastes(catalogue: Catalogue, count: int, rng: np.random.Generator) -> 
 
 
 def _distinct(weights: np.ndarray, rows: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """(rows, count) distinct choices a row, drawn by weight without replacement (exponential race)."""
+    """(rows, count) distinct choices per row, drawn by weight without replacement (exponential race)."""
     race = rng.standard_exponential((rows, len(weights))) / np.maximum(weights, 1e-9)
     return np.argsort(race, axis=1, kind="stable")[:, :count]
 
 
 def utility(catalogue: Catalogue, tastes: Tastes, settings: SyntheticSettings, items: np.ndarray) -> np.ndarray:
-    """(n, items) utilities in logits: what the softmax of a purchase is taken over."""
+    """(n, items) logits of the softmax that draws a purchase."""
     value = settings.driver_weight * (tastes.driver @ catalogue.strength[items].T)
     value += settings.brand_weight * tastes.brand[:, catalogue.brand[items]]
     value += settings.kind_weight * tastes.kind[:, catalogue.kind[items]]
@@ -100,7 +100,7 @@ def utility(catalogue: Catalogue, tastes: Tastes, settings: SyntheticSettings, i
 
 
 def drift(tastes: Tastes, catalogue: Catalogue, share: float, rng: np.random.Generator) -> None:
-    """Each user, with chance `share`, swaps one of the strong drivers, and on another draw the favourite brand."""
+    """With probability `share` each, replace one of a user's strong drivers and the favourite brand."""
     count: int = len(tastes.driver)
     drivers: int = tastes.driver.shape[1]
     common = (catalogue.strength > 0).sum(axis=0) ** 0.5
@@ -121,7 +121,7 @@ def drift(tastes: Tastes, catalogue: Catalogue, share: float, rng: np.random.Gen
 
 
 def _lengths(settings: SyntheticSettings, first: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Purchases a user makes: five or more for regular customers (those numbered below `users`), else one to four."""
+    """Purchases per user: five or more for regular customers (numbers below `users`), else one to four."""
     regular = 5 + np.minimum(rng.geometric(1 / (settings.mean_purchases - 4), size=count) - 1, MOST_PURCHASES - 5)
     light = rng.integers(1, 5, size=count)
     longest = max(1, settings.items // 2)
@@ -131,7 +131,7 @@ def _lengths(settings: SyntheticSettings, first: int, count: int, rng: np.random
 def _choose(
     value: np.ndarray, considered: np.ndarray, bought: np.ndarray, items: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """(n,) places in `considered`: a softmax draw a row of `value` (n, m), items already bought left out."""
+    """(n,) indices in `considered`: one softmax draw per row of `value` (n, m), without items already bought."""
     place = np.full(items, -1, dtype=np.int64)
     place[considered] = np.arange(len(considered))
     past = place[bought]
@@ -142,7 +142,7 @@ def _choose(
 
 
 def _reasons(parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """From (n, K) parts of the utility: the driver with the largest one, and the next if it counted, else -1."""
+    """From (n, K) contributions to the utility: the largest driver, and the second if it exceeds COUNTS, else -1."""
     order = np.argsort(-parts, axis=1, kind="stable")[:, :2]
     second = np.take_along_axis(parts, order[:, 1:], axis=1)[:, 0]
     return order[:, 0], np.where(second > COUNTS, order[:, 1], -1)
@@ -157,9 +157,9 @@ def simulate_block(
     total: int,
     watch: Watch | None = None,
 ) -> Purchases:
-    """All purchases of the users of one block, from a seed of (seed, domain, block); `total` users in all.
+    """All purchases of one block's users, seeded by (seed, domain, block); `total` users overall.
 
-    Nobody buys an item twice (the dirt adds repeated rows). Memory: BLOCK x settings.consideration floats.
+    Nobody buys an item twice (repeated rows are added as dirt). Memory: BLOCK x settings.consideration floats.
     """
     rng = np.random.default_rng(derive_seed(seed, "synthetic", domain, "users", block))
     first = block * BLOCK

@@ -1,4 +1,4 @@
-"""The synthetic catalogue: items with brand, kind, price and drivers, and the titles and texts that show them."""
+"""The synthetic catalogue: items with brand, kind, price and drivers, and titles and descriptions that name them."""
 
 import html
 from collections.abc import Sequence
@@ -25,9 +25,9 @@ from pulse_core.seeding import derive_seed
 HEADLINE = 1.0
 """Strength of a driver that the title names."""
 BACKGROUND = 0.6
-"""Strength of one that only the description names: it weighs less in a choice made from a list of titles."""
+"""Strength of a driver that only the description names."""
 SIGNATURES = 4
-"""Drivers a brand stands for: its items carry them four times as often."""
+"""Drivers per brand that its items carry four times as often."""
 _BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -43,9 +43,9 @@ class Catalogue:
     """Plain titles, before any dirt."""
     descriptions: tuple[str, ...]
     brand: np.ndarray
-    """(N,) int: place in `brands`."""
+    """(N,) int: index in `brands`."""
     kind: np.ndarray
-    """(N,) int: place in `kinds`."""
+    """(N,) int: index in `kinds`."""
     price: np.ndarray
     """(N,) dollars."""
     price_level: np.ndarray
@@ -59,7 +59,7 @@ class Catalogue:
 
 
 def domain_drivers(domain: str) -> tuple[Driver, ...]:
-    """The drivers that at least one group of the domain can carry."""
+    """Drivers that fit at least one group of the domain."""
     return tuple(driver for driver in DRIVERS if driver.fits & set(GROUPS[domain]))
 
 
@@ -75,7 +75,7 @@ def synthetic_id(prefix: str, number: int, length: int) -> str:
 
 
 def _brands(domain: str, count: int, rng: np.random.Generator) -> tuple[str, ...]:
-    """Invented brands, each with a first word of its own as far as the syllables reach."""
+    """Invented brands with distinct first words while the syllables last."""
     names = [start + end for start in BRAND_STARTS[domain] for end in BRAND_ENDS[domain]]
     tails = BRAND_TAILS[domain]
     order = rng.permutation(len(names))
@@ -89,7 +89,7 @@ def _brands(domain: str, count: int, rng: np.random.Generator) -> tuple[str, ...
 
 
 def _pick_drivers(kind: Kind, lean: np.ndarray, drivers: tuple[Driver, ...], rng: np.random.Generator) -> np.ndarray:
-    """Two to four drivers that fit the kind, more often those the brand leans to."""
+    """Two to four drivers that fit the kind, weighted by the brand."""
     weights = lean * np.array([kind.group in driver.fits for driver in drivers], dtype=float)
     count = int(rng.choice([2, 3, 4], p=[0.35, 0.45, 0.2]))
     return rng.choice(len(drivers), size=count, replace=False, p=weights / weights.sum())
@@ -100,7 +100,7 @@ def _one(words: Sequence[str], rng: np.random.Generator) -> str:
 
 
 def _title(brand: str, kind: Kind, named: list[Driver], rng: np.random.Generator) -> str:
-    """Brand, variant, drivers, kind and size in one of the orders that sellers use; twelve words at most."""
+    """Brand, variant, drivers, kind and size in an order that sellers use; at most twelve words."""
     variant = _one(VARIANTS[kind.group], rng)
     words = [_one(driver.titles_for(kind.group), rng) for driver in named]
     size = _one(kind.sizes, rng)
@@ -116,7 +116,7 @@ def _title(brand: str, kind: Kind, named: list[Driver], rng: np.random.Generator
 
 
 def _description(brand: str, kind: Kind, carried: list[Driver], rng: np.random.Generator) -> str:
-    """One or two sentences that name every driver the item carries, short enough to survive the corpus' cut."""
+    """A sentence that names every driver of the item, short enough not to be cut by the corpus stage."""
     words = [_one(driver.describe, rng) for driver in carried]
     listed = ", ".join(words[:-1]) + f" and {words[-1]}" if len(words) > 1 else words[0]
     frames = (
@@ -129,7 +129,7 @@ def _description(brand: str, kind: Kind, carried: list[Driver], rng: np.random.G
 
 
 def make_catalogue(settings: SyntheticSettings, domain: str, seed: int) -> Catalogue:
-    """The items of `domain`, drawn from a seed of (seed, domain) alone."""
+    """The items of `domain`, seeded by (seed, domain) alone."""
     rng = np.random.default_rng(derive_seed(seed, "synthetic", domain, "catalogue"))
     drivers, kinds, count = domain_drivers(domain), KINDS[domain], settings.items
     brands = _brands(domain, max(8, round(count**0.4)), rng)
@@ -150,7 +150,7 @@ def make_catalogue(settings: SyntheticSettings, domain: str, seed: int) -> Catal
     for item in range(count):
         carried = _pick_drivers(kinds[kind[item]], lean[brand[item]], drivers, rng)
         named = carried[: named_counts[item]]
-        for _ in range(20):  # titles repeat in real catalogues too, but a candidate set may not hold one twice
+        for _ in range(20):  # a candidate set may not contain a title twice
             title = _title(brands[brand[item]], kinds[kind[item]], [drivers[d] for d in named], rng)
             if title not in seen:
                 break
@@ -168,7 +168,7 @@ def make_catalogue(settings: SyntheticSettings, domain: str, seed: int) -> Catal
 
 
 def metadata_row(catalogue: Catalogue, item: int, domain: str) -> dict[str, object]:
-    """One item as the 2018 metadata has it: every key, entities in the texts, the price as a string."""
+    """One item as a record of the 2018 metadata: every key, HTML entities in texts, the price as a string."""
     kind, group = catalogue.kinds[catalogue.kind[item]], catalogue.kinds[catalogue.kind[item]].group
     return {
         "category": [html.escape(CATEGORIES[domain]), html.escape(GROUP_CATEGORIES[group]), kind.name],

@@ -1,4 +1,4 @@
-"""The dirt of real dumps: rows of the two raw files with entities, gaps, repeats and broken lines."""
+"""Lines of the two raw files with the dirt of real dumps: entities, gaps, repeats and malformed lines."""
 
 import html
 import time
@@ -21,12 +21,12 @@ USER_ID_DIGITS = 9
 
 
 def user_id(domain: str, number: int) -> str:
-    """Amazon's "A..." with a visible SYN and the domain's letter: no one may take it for a customer's."""
+    """An id like Amazon's "A...", marked as synthetic by "SYN" and the domain's letter."""
     return synthetic_id(f"ASYN{domain[0].upper()}", number, USER_ID_DIGITS)
 
 
 def _break(line: bytes, how: int) -> bytes:
-    """A malformed copy of a line: cut short, no JSON, or a row without item or time."""
+    """A malformed copy of a line: truncated, not JSON, or without item or time."""
     if how == 0:
         return line[: len(line) // 2] + b"\n"
     if how == 1:
@@ -38,10 +38,7 @@ def _break(line: bytes, how: int) -> bytes:
 
 
 def break_lines(lines: list[bytes], share: float, rng: np.random.Generator) -> list[bytes]:
-    """The lines with malformed ones put between them: `share` of their number, rounded by chance below one.
-
-    Every broken line is an extra, so that no purchase is lost with it.
-    """
+    """The lines with malformed ones inserted (`share` of their number), so that no purchase is lost."""
     count = int(len(lines) * share)
     out = list(lines)
     for place in sorted(rng.integers(0, len(lines), size=count).tolist(), reverse=True):
@@ -50,7 +47,7 @@ def break_lines(lines: list[bytes], share: float, rng: np.random.Generator) -> l
 
 
 def metadata_lines(catalogue: Catalogue, domain: str, dirt: DirtSettings, rng: np.random.Generator) -> list[bytes]:
-    """Lines of metadata.jsonl: titles missing, empty or markup only; rows twice; a malformed one in large files."""
+    """Lines of metadata.jsonl; some have no title, an empty one or only markup, are repeated or malformed."""
     count = len(catalogue.item_ids)
     fate = rng.random(count)
     lines = []
@@ -80,10 +77,7 @@ def _day_text(day: int) -> str:
 def review_lines(
     catalogue: Catalogue, purchases: Purchases, domain: str, dirt: DirtSettings, rng: np.random.Generator
 ) -> Iterator[bytes]:
-    """Lines of reviews.jsonl for one block of users, in no order, as a dump has them.
-
-    Repeated rows carry a later day (some the same) and a text of their own.
-    """
+    """Lines of reviews.jsonl for one block of users in random order; repeated rows differ in day and text."""
     rows = len(purchases.user)
     again = np.flatnonzero(rng.random(rows) < dirt.duplicates)
     source = np.concatenate([np.arange(rows), again])

@@ -1,4 +1,4 @@
-"""What synthetic customers write: varied texts that speak of the driver met or missed, as the rating does."""
+"""Synthetic reviews: varied texts about the driver that was met or missed, in agreement with the rating."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from pulse_core.data.synthetic.vocabulary import Driver
 RATINGS_MET = np.array([5, 5, 5, 5, 5, 5, 5, 4, 4, 4], dtype=np.int64)
 RATINGS_MISSED = np.array([3, 3, 3, 3, 2, 2, 2, 1, 1, 1], dtype=np.int64)
 SILENT = 0.06
-"""Share of reviews that give no reason at all."""
+"""Share of reviews that give no reason."""
 DRAWS = 12
-"""Random numbers a review is made from: one row of `draw_choices`."""
+"""Random numbers per review (a row of `draw_choices`)."""
 
 MET_FRAMES = (
     "{Met}.", "{Met}!", "What I like most is that {met}.", "Best of all, {met}.", "I can confirm that {met}.",
@@ -67,7 +67,7 @@ SUMMARIES_MISSED = (
 
 @dataclass(frozen=True)
 class Subject:
-    """What a review is about: the item's brand and kind, the driver of the purchase, perhaps a second one."""
+    """Subject of a review: the item's brand and kind, the driver of the purchase, and perhaps a second one."""
 
     brand: str
     kind: str
@@ -77,12 +77,12 @@ class Subject:
 
 
 def draw_choices(rows: int, rng: np.random.Generator) -> list[list[int]]:
-    """(rows, DRAWS) non-negative numbers that settle every choice of wording: drawn at once, read row by row."""
+    """(rows, DRAWS) non-negative random numbers that determine rating and wording."""
     return rng.integers(0, 1 << 30, size=(rows, DRAWS)).tolist()
 
 
 def rating(met: bool, draws: list[int]) -> float:
-    """Four or five stars when the promise was kept, one to three when it was not."""
+    """Four or five stars if the driver was met, else one to three."""
     table = RATINGS_MET if met else RATINGS_MISSED
     return float(table[draws[0] % len(table)])
 
@@ -92,7 +92,7 @@ def _upper(text: str) -> str:
 
 
 def write_review(subject: Subject, draws: list[int]) -> tuple[str, str]:
-    """(summary, text) of one review in plain text. `draws`: one row of `draw_choices`, the rating's included."""
+    """(summary, text) of one review in plain text; `draws`: one row of `draw_choices`."""
     met, driver = subject.met, subject.driver
 
     def say(frames: tuple[str, ...], draw: int, clause: str = "") -> str:
