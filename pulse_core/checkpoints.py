@@ -1,8 +1,7 @@
-"""The state of a training, kept on the disk as it goes, so that a killed one goes on and ends with the same bytes.
+"""Checkpoints of a training: a killed run resumes from the last one and ends with the same bytes.
 
-One file holds all of it: tensors (weights, the best ones so far, the optimiser's moments) and, in the header, numbers
-and a key, the hash of everything that determines the training. No generator's state is kept: a step's draws must come
-from a seed of its own.
+One file holds the tensors (current and best weights, optimiser moments) and, in its header, numbers and a key: the
+hash of everything that determines the training.
 """
 
 import copy
@@ -29,8 +28,7 @@ from pulse_core.artifacts import whole_file
 from pulse_core.data.recorded import fingerprint
 
 log = logging.getLogger("pulse")
-# A state is written so often, or as seldom as it takes to spend no more than this share of the time on it: large states
-# and slow disks get fewer.
+# Seconds between two checkpoints, or more where writing them would take more than this share of the time.
 SECONDS = 60.0
 SHARE = 0.02
 LIBRARIES = ("torch", "transformers", "peft")
@@ -39,19 +37,19 @@ Tensors = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class State:
-    """Where a training stood."""
+    """What a checkpoint holds."""
 
     numbers: dict[str, Any]
     tensors: dict[str, dict[str, Tensor]]  # by group and name, on the CPU
 
 
 class Checkpoint:
-    """The state of the one training that works in a directory.
+    """The checkpoint of the one training that works in a directory.
 
-    Of processes that train together the first one writes; all go on from what it wrote.
+    Of processes that train together, the first one writes and all resume from what it wrote.
 
     Args:
-        directory: a directory of its own, for what a training needs until it is done; without one nothing is kept.
+        directory: used by this training alone and removed when it is done; None: nothing is saved.
         code: the version of the code that trains.
         model: the directory of the model that training starts from.
     """
@@ -66,7 +64,7 @@ class Checkpoint:
         self._next = 0.0
 
     def part(self, name: str) -> "Checkpoint":
-        """Of a training in several stages: the checkpoint of one, in a directory of that name below."""
+        """The checkpoint of one stage of a training, in a subdirectory of this name."""
         part = copy.copy(self)
         part.directory = self.directory / name if self.directory else None
         return part
@@ -76,7 +74,7 @@ class Checkpoint:
         return self.directory / "training.safetensors" if self.directory else None
 
     def resume(self, *determined_by: object) -> State | None:
-        """Where a killed run of the same training stood; None if there was none.
+        """The state of a killed run of the same training; None if there is none.
 
         Args:
             determined_by: what the training depends on beside code and model, as values that JSON has or dataclasses.
@@ -84,21 +82,21 @@ class Checkpoint:
         content = orjson.dumps([*self._made_of, *determined_by], option=orjson.OPT_SERIALIZE_NUMPY)
         self._key = hashlib.sha256(content).hexdigest()
         state = self._read()
-        # All from one place, or all anew; and none writes before the last one has read.
-        found = processes.total(np.array([float(state is not None)]))
+        # All processes resume or none does; and none writes before the last one has read.
+        readers = processes.total(np.array([float(state is not None)]))
         self._next = time.monotonic() + SECONDS
-        return state if found == processes.count() else None
+        return state if readers == processes.count() else None
 
     def _read(self) -> State | None:
         if self._file is None or not self._file.exists():
             return None
         try:
             with safe_open(self._file, "pt") as opened:
-                told = opened.metadata() or {}
-                if told.get("key") != self._key:
+                metadata = opened.metadata() or {}
+                if metadata.get("key") != self._key:
                     log.info("%s is of other settings, data, model or code: the training starts anew", self._file)
                     return None
-            # Copies: what is loaded is the file itself, mapped, and that is to be replaced.
+            # Cloned, because loaded tensors are mapped to the file, which will be replaced.
             flat = {path: tensor.clone() for path, tensor in load_file(self._file).items()}
         except (OSError, SafetensorError) as error:
             log.warning("%s cannot be read (%s): the training starts anew", self._file, error)
@@ -108,17 +106,14 @@ class Checkpoint:
             group, name = path.split("/", 1)
             tensors.setdefault(group, {})[name] = tensor
         log.info("the training goes on from %s", self._file)
-        return State(json.loads(told["numbers"]), tensors)
+        return State(json.loads(metadata["numbers"]), tensors)
 
     def due(self) -> bool:
-        """Is it time to `write`? Only ever in the first of several processes."""
+        """Whether it is time to `write`; always False in all processes but the first."""
         return self.directory is not None and processes.rank() == 0 and time.monotonic() >= self._next
 
     def write(self, numbers: Mapping[str, Any], **groups: Tensors) -> None:
-        """Put this state in the place of the one before, whole or not at all.
-
-        Where there is no room for it the training goes on, and the log says so.
-        """
+        """Replace the saved state, whole or not at all. If the disk is full, training continues and the log says so."""
         assert self.directory is not None and self._file is not None
         started = time.monotonic()
         tensors = {
@@ -126,7 +121,7 @@ class Checkpoint:
             for group, named in groups.items()
             for name, tensor in named.items()
         }
-        # safetensors writes a file of its own making beside the one it is told, and killed leaves it there.
+        # safetensors leaves a temporary file behind when it is killed: give it a directory to clean.
         scratch = self.directory / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         try:
@@ -140,7 +135,7 @@ class Checkpoint:
         self._next = ended + max(SECONDS, (ended - started) / SHARE)
 
     def remove(self) -> None:
-        """Delete the directory: what the training was for is written, and what cannot be deleted does no harm."""
+        """Delete the directory, once the artifacts are written; leftovers do no harm."""
         if self.directory is not None:
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -164,7 +159,7 @@ def optimiser_tensors(optimiser: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimiser(optimiser: Optimizer, tensors: Tensors) -> None:
-    """Put `optimiser_tensors` back; the groups' settings stay the optimiser's own."""
+    """Restore `optimiser_tensors`; the settings of the parameter groups stay as they are."""
     state: dict[int, dict[str, Tensor]] = {}
     for path, value in tensors.items():
         number, name = path.split("/")

@@ -1,4 +1,4 @@
-"""A text encoder: a transformer's token states pooled into one unit-norm vector a text."""
+"""A text encoder: a transformer's token states pooled into one unit-norm vector per text."""
 
 import json
 import logging
@@ -72,7 +72,7 @@ class Encoder:
         from transformers import AutoModel, AutoTokenizer
 
         path, self.device = Path(path), device()
-        # On a CPU torch has no fused attention with dropout, and what it does instead takes twice as long as this.
+        # On a CPU torch has no fused attention with dropout; its fallback takes twice as long as eager attention.
         attention = "eager" if self.device.type == "cpu" else None
         if not (path / "config.json").is_file():
             raise InputError(f"encoder: {path} holds no config.json; give a directory in Hugging Face layout")
@@ -113,9 +113,9 @@ class Encoder:
     def encode(self, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
         """Embeddings of the texts in evaluation mode, (n, dim) float32 unit-norm.
 
-        Each distinct text is read once, in batches of similar length (little padding). The batches depend on the set
-        of texts, not on their order or number of repeats: neither do the embeddings. Processes that train together
-        share the batches out, and all of them get all embeddings.
+        Each distinct text is encoded once, in batches of similar length. Batches, and so embeddings, depend on the
+        set of texts, not on their order or repeats. Processes that train together divide the batches, and all of them
+        get all embeddings.
         """
         distinct = sorted(set(texts))
         if not distinct:
@@ -166,5 +166,5 @@ def load_encoder(path: str | Path, dtype: str = "bfloat16") -> Encoder:
         pooling = json.loads((path / "1_Pooling/config.json").read_text(encoding="utf-8"))
         max_tokens = json.loads((path / "sentence_bert_config.json").read_text(encoding="utf-8"))["max_seq_length"]
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"encoder: {path} is no saved encoder ({error}); rerun the Thought Space stage") from error
+        raise InputError(f"encoder: {path} is not a saved encoder ({error}); rerun the Thought Space stage") from error
     return Encoder(path, max_tokens, "cls" if pooling.get("pooling_mode_cls_token") else "mean", dtype)

@@ -1,4 +1,4 @@
-"""The precision of arithmetic that `dtype: auto` means on this machine. Imports no torch."""
+"""The precision that `dtype: auto` stands for on this machine. Does not import torch."""
 
 from pathlib import Path
 
@@ -24,6 +24,6 @@ def fast_bfloat16(cpu_info: Path) -> bool:
     if not cpu_info.is_file():
         return False
     lines = (line.partition(":") for line in cpu_info.read_text(encoding="utf-8", errors="replace").splitlines())
-    told = {name.strip(): value.split() for name, _, value in lines}
-    flags = told.get("flags", [])
-    return "amx_bf16" in flags or (told.get("vendor_id") == ["AuthenticAMD"] and "avx512_bf16" in flags)
+    fields = {name.strip(): value.split() for name, _, value in lines}
+    flags = fields.get("flags", [])
+    return "amx_bf16" in flags or (fields.get("vendor_id") == ["AuthenticAMD"] and "avx512_bf16" in flags)

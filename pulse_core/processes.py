@@ -1,9 +1,9 @@
-"""Several processes that train one model together: who does which part, and how the parts become one again.
+"""Data-parallel training in several processes: dividing the work and combining the results.
 
-Every process runs the same program over the same data with the same seeds; only the costly passes through a model are
-divided. What comes out is the training of one process, not an approximation of it: sums are over the same batches, and
-decisions are taken from numbers that are the same bits everywhere. In one process (nothing has called
-`torch.distributed.init_process_group`) every function here hands back what it was given.
+Every process runs the same program on the same data with the same seeds; only the expensive forward and backward passes
+are divided. The result equals that of one process up to rounding: sums run over the same batches, and every decision
+uses numbers that are identical in all processes. Without `torch.distributed.init_process_group` there is one process,
+and every function here returns its input.
 
 Tensors travel on their own device (NCCL between GPUs, gloo on the CPU), arrays and objects through the CPU (gloo).
 """
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def count() -> int:
-    """How many processes train together."""
+    """Number of processes that train together."""
     return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
 
 
@@ -32,22 +32,22 @@ def rank() -> int:
 
 
 def owner(number: int) -> int:
-    """The process that does the `number`th of a list of independent pieces of work."""
+    """Rank of the process that does piece `number` of a list of independent work."""
     return number % count()
 
 
 def share(pieces: Sequence[T]) -> list[T]:
-    """Those of independent pieces of work that this process does."""
+    """The pieces of independent work that this process does."""
     return [piece for number, piece in enumerate(pieces) if owner(number) == rank()]
 
 
 def row_slice(size: int) -> slice:
-    """This process's rows of a batch of `size`: contiguous, as even as can be, in the order of the processes."""
+    """This process's rows of a batch of `size`: contiguous, evenly divided, in order of rank."""
     return slice(rank() * size // count(), (rank() + 1) * size // count())
 
 
 def total(array: np.ndarray) -> np.ndarray:
-    """The sum of every process's `array`: of partial sums, or of arrays each filled where its process did the work."""
+    """Sum of `array` over all processes."""
     if count() == 1:
         return array
     summed = torch.from_numpy(array.copy())
@@ -56,24 +56,24 @@ def total(array: np.ndarray) -> np.ndarray:
 
 
 def from_owner(value: T, number: int) -> T:
-    """The `value` that the process `number` holds."""
+    """The `value` of the process with rank `number`."""
     if count() == 1:
         return value
-    held = [value]
-    distributed.broadcast_object_list(held, src=number)
-    return held[0]
+    values = [value]
+    distributed.broadcast_object_list(values, src=number)
+    return values[0]
 
 
 def meet() -> None:
-    """Wait until every process has come here."""
+    """Wait for all processes (barrier)."""
     total(np.zeros(1))
 
 
 def whole_batch(mine: Tensor, size: int) -> Tensor:
     """A batch's rows, (size, d), of which this process computed `row_slice(size)`, (b, d).
 
-    Gradients flow into `mine` alone. Every process computes the loss over all rows, so what each derives for its own
-    is exact, and the processes' parameter gradients are to be added up (`sum_gradients`), not averaged.
+    Gradients flow into `mine` alone. Every process computes the loss over all rows, so its gradients for its rows are
+    exact: sum the parameter gradients of the processes (`sum_gradients`), don't average them.
     """
     if count() == 1:
         return mine
@@ -85,16 +85,16 @@ def whole_batch(mine: Tensor, size: int) -> Tensor:
 
 
 def sum_gradients(parameters: Sequence[nn.Parameter]) -> None:
-    """Every parameter's gradient becomes the sum of all processes' gradients.
+    """Replace every parameter's gradient by its sum over all processes.
 
-    A gradient that no process has stays None, so that an optimiser goes on leaving that parameter alone.
+    A gradient that no process has stays None, so that the optimiser skips that parameter.
     """
     if count() == 1:
         return
     device = parameters[0].device
     present = torch.tensor([float(p.grad is not None) for p in parameters], device=device)
     parts = [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in parameters]
-    # One message: the cost of many small ones is their number.
+    # One message: many small ones cost more.
     flat = torch.cat([present, *parts])
     distributed.all_reduce(flat)
     present, *summed = flat.split([len(parameters), *(p.numel() for p in parameters)])
@@ -104,7 +104,7 @@ def sum_gradients(parameters: Sequence[nn.Parameter]) -> None:
 
 @contextmanager
 def seeded_dropout(seed: int, device: torch.device) -> Iterator[None]:
-    """Lend torch's global generators, which dropout draws from, a seed of this process's own; give them back after."""
+    """Seed torch's global generators, which dropout draws from, per process; restore them afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(derive_seed(seed, "process", rank()) if rank() else seed)
         yield

@@ -13,7 +13,7 @@ log = logging.getLogger("pulse")
 
 
 class Progress:
-    """Counts finished units; shows them on a terminal and writes a log line now and then."""
+    """Counts finished units; shows them on a terminal and logs a line at intervals."""
 
     def __init__(self, what: str, total: int, unit: str) -> None:
         self.what, self.total, self.unit = what, total, unit
@@ -26,7 +26,7 @@ class Progress:
         self.done += count
         if skipped:
             self.skipped += count
-            # tqdm leaves what was there at the start out of its rate; a disabled bar has no start.
+            # tqdm's rate excludes `initial`; a disabled bar has none.
             self._bar.initial = getattr(self._bar, "initial", 0) + count
         if note:
             self._bar.set_postfix_str(note, refresh=False)

@@ -1,4 +1,4 @@
-"""HR, MRR and NDCG with one relevant item: functions of its rank, 1 = best. The ranks are found elsewhere."""
+"""HR, MRR and NDCG with one relevant item: functions of its rank, 1 = best."""
 
 import numpy as np
 from numpy.typing import NDArray

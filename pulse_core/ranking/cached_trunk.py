@@ -1,7 +1,7 @@
-"""What the frozen layers make of each question, computed once for all epochs and kept in a file.
+"""The frozen layers' states of each question, computed once for all epochs and cached in a file.
 
-It would not fit into memory: a user of 500 tokens is half a megabyte with SmolLM2 and three with Phi-4-mini. What was
-read or written lately the system holds in memory as long as nobody wants it for more.
+They need not fit in memory: a user of 500 tokens takes half a megabyte with SmolLM2 and three with Phi-4-mini. Recent
+pages stay in the OS page cache while memory is free.
 """
 
 import os
@@ -27,12 +27,12 @@ from pulse_core.ranking.packing import Question, pack
 class CachedTrunk:
     """The trunk's states of many questions, (L_i, d) each.
 
-    Processes that train together fill one file, a part each, and read all: who needs which row changes from epoch to
-    epoch. The file has no name, so it is gone with the last of them, however they end. With no frozen layer there is
-    nothing to keep: the states are then made anew for every batch.
+    Processes that train together each fill a part of one file and read all of it. The file is unlinked at once, so it
+    disappears with the last process, however that ends. Without frozen layers nothing is cached, and states are
+    recomputed for every batch.
 
     Args:
-        directory: where the file lies; None: where temporary files do.
+        directory: where to put the file; None: the temporary directory.
 
     Raises:
         InputError: the file system has no room for it.
@@ -43,21 +43,21 @@ class CachedTrunk:
         self._ranker = ranker
         self._dtype: torch.dtype = getattr(torch, ranker.dtype)
         self._width = ranker.linear.in_features
-        # Where each question's states start in the file; the last one is its size.
-        bytes_each = [length(question) * self._width * self._dtype.itemsize for question in self.packed]
-        self._starts = np.cumsum([0, *bytes_each]).tolist()
+        # Offset of each question's states in the file, and the file's size.
+        sizes = [length(question) * self._width * self._dtype.itemsize for question in self.packed]
+        self._starts = np.cumsum([0, *sizes]).tolist()
         self._file: BufferedRandom | None = None
         if ranker.frozen_layers:
             self._file = _shared_file(directory)
             try:
                 self._fill(self._file, what)
             except OSError as error:
-                with suppress(OSError):  # it has the same to say of what it could not write
+                with suppress(OSError):  # closing reports the failed write once more
                     self._file.close()
                 raise InputError(
-                    f"the ranker keeps what its frozen layers make of {len(self.packed)} users, "
+                    f"the ranker caches the states of its frozen layers for {len(self.packed)} users, "
                     f"{self._starts[-1] / 1e9:.1f} GB, in {directory or tempfile.gettempdir()}: {error.strerror}. Make "
-                    "room there, or set ranker.adapted_layers: null, which keeps nothing"
+                    "room there, or set ranker.adapted_layers: null, which caches nothing"
                 ) from error
 
     def __enter__(self) -> "CachedTrunk":
@@ -80,10 +80,10 @@ class CachedTrunk:
                     file.write(_bytes(state[: length(self.packed[row])]))
                 meter.advance(len(rows))
         file.flush()
-        processes.meet()  # nobody reads before all have written
+        processes.meet()  # no process reads before all have written
 
     def batch(self, rows: Sequence[int]) -> tuple[Batch, torch.Tensor]:
-        """The rows' batch and their states, (B, L, d)."""
+        """These rows as a batch, and their states (B, L, d)."""
         batch = collate([self.packed[row] for row in rows])
         if self._file is None:
             return batch, self._ranker.trunk(batch)
@@ -95,12 +95,12 @@ class CachedTrunk:
 
 
 def _bytes(states: torch.Tensor) -> memoryview:
-    """The memory of contiguous states."""
+    """The bytes of contiguous states."""
     return states.view(torch.uint8).numpy().reshape(-1).data
 
 
 def _shared_file(directory: Path | None) -> BufferedRandom:
-    """An empty file that every process has open, and nobody can see."""
+    """An empty, unlinked file that every process has open."""
     name = ""
     if processes.rank() == 0:
         if directory:
@@ -109,7 +109,7 @@ def _shared_file(directory: Path | None) -> BufferedRandom:
         os.close(descriptor)
     name = processes.from_owner(name, 0)
     file = BufferedRandom(FileIO(name, "r+"))
-    processes.meet()  # nobody unlinks it before all have opened it
+    processes.meet()  # not unlinked before all have opened it
     if processes.rank() == 0:
         Path(name).unlink()
     return file

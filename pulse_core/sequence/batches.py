@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 PARTS = (0.7, 0.93)
-"""A batch is run in parts, split at these shares of its users by length: most histories are short, and padding all of
-them to the longest costs more than twice the time."""
+"""A batch is run in parts, split at these shares of its users sorted by length: padding all histories to the longest
+takes more than twice the time."""
 
 
-REDRAWS = 20  # of a negative that is one of the user's own items
+REDRAWS = 20  # attempts to replace a negative that is one of the user's items
 
 
 def pad(sequences: Sequence[np.ndarray]) -> Tensor:
@@ -50,10 +50,9 @@ def training_batches(
 def draw_negatives(
     parts: Sequence[tuple[Tensor, Tensor]], item_count: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """An item for each position with a target, in the order of the parts' positions: uniform, none of its own row.
+    """One negative per position with a target, in the order of the parts' positions: uniform over items not in the row.
 
-    So in the SASRec paper (3.5): a negative is no item of the user's sequence. Where a row holds nearly the whole
-    catalogue a last draw may be one all the same.
+    As in section 3.5 of the SASRec paper. After REDRAWS attempts a draw may still be an item of the user's.
     """
     found = []
     for inputs, targets in parts:

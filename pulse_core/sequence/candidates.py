@@ -27,7 +27,7 @@ def stream(seeds: np.ndarray, count: int) -> np.ndarray:
 def example_seeds(
     seed: int, user_ids: Sequence[str], splits: Sequence[str], positions: Sequence[int], purpose: str
 ) -> np.ndarray:
-    """One seed an example, (n,) uint64. The position counts for train alone, where a user may have several examples."""
+    """One seed per example, (n,) uint64. Only train examples use the position: there a user may have several."""
     found = [
         derive_seed(seed, purpose, user_id, split, *([position] if split == "train" else []))
         for user_id, split, position in zip(user_ids, splits, positions, strict=True)

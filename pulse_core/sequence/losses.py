@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 
 def softmax_loss(states: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
-    """-log softmax(state . items)[target], mean over positions: the whole catalogue is the negatives.
+    """-log softmax(state . items)[target], mean over positions: all other items are negatives.
 
     states (positions, dim), item_vectors (items, dim), targets (positions,) item codes.
     """

@@ -1,4 +1,4 @@
-"""The neighbours stage over tables, and the measure of the quieter leak: how often the items hold the target."""
+"""The neighbours stage over tables, and its leak figures: how often the neighbours' items contain the target."""
 
 from collections.abc import Iterable, Sequence
 

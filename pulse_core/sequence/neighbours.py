@@ -1,8 +1,7 @@
-"""The users of nearest taste by cosine of SASRec states, and their items that tell most about the next purchase.
+"""The users with the nearest SASRec states by cosine, and their items that best predict the next purchase.
 
-A pool user is met at every moment of its training sequence: the state after each item, and what it bought around it. An
-example is compared with all those moments; each pool user counts with its most alike one, and passes on what it bought
-after it.
+A pool user has one state per moment of its training sequence: after each item. An example is compared with all moments;
+each pool user contributes only its most similar one and the items bought around it.
 """
 
 from collections.abc import Sequence
@@ -16,8 +15,8 @@ from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import NeighbourSettings
 from pulse_core.sequence.states import prefix_states
 
-LEAST_WEIGHT = 1e-3  # a purchase so far after the moment that it weighs less is left out
-BLOCK_CELLS = 40_000_000  # similarities (examples x moments) held at a time
+LEAST_WEIGHT = 1e-3  # purchases with a smaller weight are left out
+BLOCK_CELLS = 40_000_000  # similarities (examples x moments) in memory at once
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a trained model says of histories: states, scores of candidates, ranks among all items."""
+"""A trained model applied to histories: states, scores of candidates, ranks among all items."""
 
 from collections.abc import Sequence
 
