@@ -45,10 +45,10 @@ def test_the_manual_holds_every_key_with_its_default() -> None:
     given, defaults = load_configfile(str(ROOT / "config.yaml")), Config().model_dump(mode="json")
     missing = [key for key in _keys(Config()) if not _has(given, key)]
     assert not missing, f"config.yaml leaves out {missing}"
-    told = load_config(given).model_dump(mode="json")
-    changed = {".".join(key) for key in _keys(Config()) if _at(told, key) != _at(defaults, key)}
+    loaded = load_config(given).model_dump(mode="json")
+    changed = {".".join(key) for key in _keys(Config()) if _at(loaded, key) != _at(defaults, key)}
     assert changed == EMBEDDED_ONLY
-    assert (told["models"], told["domains"]) == (defaults["models"], defaults["domains"])
+    assert (loaded["models"], loaded["domains"]) == (defaults["models"], defaults["domains"])
 
 
 def test_the_comments_of_the_manual_are_current() -> None:
@@ -148,7 +148,7 @@ def layered_over_default(values: dict[str, Any]) -> dict[str, Any]:
     return base
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     with pytest.raises(InputError) as caught:
         load_config({"ranker": {"learning_rat": 1}, "sead": 3, "corpus": {"k_core": 0}})
     assert len(str(caught.value).splitlines()) == 4

@@ -122,7 +122,7 @@ def test_a_gpu_under_wsl2_is_known_by_its_driver(tmp_path: Path) -> None:
     assert machine_devices(tmp_path, tmp_path / "libcuda.so.1") == ["0"]
 
 
-def held(job: SimpleNamespace) -> str | None:
+def visible_devices(job: SimpleNamespace) -> str | None:
     """CUDA_VISIBLE_DEVICES of a job."""
     with job_devices(job):
         return os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -144,20 +144,20 @@ def test_gpus_that_slurm_only_counts_are_refused(unset: pytest.MonkeyPatch, gave
     unset.setenv("SLURM_JOB_ID", "17")
     unset.setenv(gave, "1")
     with pytest.raises(InputError, match=r"unset in Slurm job 17.*gres\.conf \(such as `Name=gpu File=/dev/nvidia"):
-        held(GPU_JOB)
+        visible_devices(GPU_JOB)
     unset.setenv("CUDA_VISIBLE_DEVICES", "1")  # named after all
-    assert held(GPU_JOB) == "1"
+    assert visible_devices(GPU_JOB) == "1"
 
 
 def test_gpus_that_slurm_did_not_give_are_not_taken(unset: pytest.MonkeyPatch) -> None:
     """An allocation without a GPU on a node that has some; where the node has none, `gpu` is a token as anywhere."""
     unset.setenv("SLURM_JOB_ID", "17")
-    assert held(GPU_JOB) is None
+    assert visible_devices(GPU_JOB) is None
     unset.setattr(accelerators, "machine_devices", lambda: ["0", "1"])
     with pytest.raises(InputError, match=r"request one \(`--gpus=1`\), or set CUDA_VISIBLE_DEVICES to nothing"):
-        held(GPU_JOB)
+        visible_devices(GPU_JOB)
     unset.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert held(GPU_JOB) == ""
+    assert visible_devices(GPU_JOB) == ""
 
 
 @pytest.mark.parametrize(("built", "reason"), [(False, "is a CPU build.*TORCH=cuda"), (True, "driver is missing")])
@@ -186,12 +186,12 @@ def test_devices_are_pretended_in_tests_alone(unset: pytest.MonkeyPatch) -> None
 
 def wiring(values: dict[str, Any], *, gpu: int | None = None, **settings: int) -> Wiring:
     """The wiring of a call with `--resources gpu=` and other settings of resources."""
-    asked = ResourceSettings(resources={} if gpu is None else {"gpu": gpu}, **settings)
+    limits = ResourceSettings(resources={} if gpu is None else {"gpu": gpu}, **settings)
     workflow = SimpleNamespace(
         basedir=str(ROOT),
         config_settings=ConfigSettings(),
-        resource_settings=asked,
-        global_resources=asked._parsed_resources,
+        resource_settings=limits,
+        global_resources=limits._parsed_resources,
         is_main_process=True,
     )
     return Wiring(values, workflow)

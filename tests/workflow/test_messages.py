@@ -31,17 +31,17 @@ def test_a_preset_resolves_where_its_raw_files_are(plain: Workspace, tmp_path: P
 
 
 def test_missing_raw_files_are_named_with_page_and_place(plain: Workspace) -> None:
-    told = plain.run("-n", "--configfile", "config/amazon-small.yaml", fails=True)
+    output = plain.run("-n", "--configfile", "config/amazon-small.yaml", fails=True)
     place = str(plain.root / "resources/raw/luxury/reviews.jsonl.gz")
     for part in ("Luxury_Beauty", "https://", place, "snakemake --cores 1 download"):
-        assert part in told
-    assert "MissingInputException" not in told
+        assert part in output
+    assert "MissingInputException" not in output
 
 
 def test_a_target_of_an_unknown_domain_is_told_which_there_are(plain: Workspace) -> None:
-    told = plain.run("-n", target="results/gift_cards/hr1.json", fails=True)
-    assert "no domain 'gift_cards' is configured, there are luxury" in told
-    assert "MissingRuleException" not in told
+    output = plain.run("-n", target="results/gift_cards/hr1.json", fails=True)
+    assert "no domain 'gift_cards' is configured, there are luxury" in output
+    assert "MissingRuleException" not in output
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_what_is_missing_is_named_without_a_traceback(plain: Workspace, target: 
 @pytest.mark.parametrize("domain", ["shop", "luxury"])
 def test_a_domain_of_your_own_is_told_where_to_put_its_files(plain: Workspace, domain: str) -> None:
     own = ["--config", f"domains={{{domain}: {{source: files}}}}"]
-    told = plain.run("-n", *own, target=f"results/{domain}/hr1.json", fails=True)
-    assert str(plain.root / f"resources/raw/{domain}/reviews.jsonl.gz") in told
-    assert "https://" not in told and "download" not in told.lower()
+    output = plain.run("-n", *own, target=f"results/{domain}/hr1.json", fails=True)
+    assert str(plain.root / f"resources/raw/{domain}/reviews.jsonl.gz") in output
+    assert "https://" not in output and "download" not in output.lower()
 
 
 def test_raw_files_of_the_checkout_are_found_from_another_working_directory(plain: Workspace, tmp_path: Path) -> None:
@@ -91,14 +91,14 @@ def test_raw_files_of_the_checkout_are_found_from_another_working_directory(plai
 
 def test_values_on_the_command_line_are_typed_as_in_a_file(plain: Workspace) -> None:
     plain.run("-n", "--config", "ranker={epochs: 1, learning_rate: 1e-4, adapted_layers: null}", "testing=true")
-    told = plain.run("-n", "--config", "ranker.epochs=one", "ranker.lora_r=two", fails=True)
-    assert "ranker.epochs: got 'one', wants a whole number" in told
-    assert "ranker.lora_r: got 'two', wants a whole number" in told
+    output = plain.run("-n", "--config", "ranker.epochs=one", "ranker.lora_r=two", fails=True)
+    assert "ranker.epochs: got 'one', wants a whole number" in output
+    assert "ranker.lora_r: got 'two', wants a whole number" in output
 
 
 def test_a_misspelt_key_ends_the_call_before_any_job(plain: Workspace) -> None:
-    told = plain.run("--config", "ranker={learning_rat: 1}", fails=True)
-    assert "did you mean ranker.learning_rate?" in told and "Traceback (most recent call last)" not in told
+    output = plain.run("--config", "ranker={learning_rat: 1}", fails=True)
+    assert "did you mean ranker.learning_rate?" in output and "Traceback (most recent call last)" not in output
 
 
 def test_the_fake_engine_is_refused_outside_tests(plain: Workspace) -> None:
@@ -110,8 +110,8 @@ def test_a_bad_raw_file_ends_in_one_line_that_names_it(plain: Workspace, tmp_pat
     for name in ("reviews", "metadata"):
         (tmp_path / "shop" / f"{name}.jsonl").write_text("not json\n" * 20)
     values = ["--config", "domains={shop: {source: files}}", f"raw_dir={tmp_path}"]
-    told = plain.run(*values, target="results/shop/corpus/statistics.json", fails=True)
-    assert "ERROR corpus:" in told and "reviews.jsonl" in told and "Traceback" not in told
+    output = plain.run(*values, target="results/shop/corpus/statistics.json", fails=True)
+    assert "ERROR corpus:" in output and "reviews.jsonl" in output and "Traceback" not in output
     assert not list((plain.root / "results/shop").rglob("*.parquet"))
 
 
@@ -120,12 +120,12 @@ def test_only_one_driver_at_a_time(plain: Workspace) -> None:
     lock.parent.mkdir(exist_ok=True)
     import fcntl
 
-    with lock.open("w") as held:
-        held.write(f"{os.getpid()}\n")
-        held.flush()
-        fcntl.flock(held, fcntl.LOCK_EX)
-        told = plain.run(target="resources/synthetic/luxury/truth.parquet", fails=True)
-    assert f"process {os.getpid()} is running this workflow" in told
+    with lock.open("w") as lock_file:
+        lock_file.write(f"{os.getpid()}\n")
+        lock_file.flush()
+        fcntl.flock(lock_file, fcntl.LOCK_EX)
+        output = plain.run(target="resources/synthetic/luxury/truth.parquet", fails=True)
+    assert f"process {os.getpid()} is running this workflow" in output
     plain.run(target="resources/synthetic/luxury/truth.parquet")
 
 

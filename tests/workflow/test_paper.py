@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.test_profiles import GPU_RULES, Job, asked, jobs_of
+from tests.workflow.test_profiles import GPU_RULES, Job, jobs_of, requested
 from tests.workflow.workspace import Workspace
 from workflow_scripts.cli.pulse import main
 
@@ -46,7 +46,7 @@ def test_every_job_on_slurm_has_time_and_memory_for_what_is_planned(paper: Works
     assert main(["plan", "--configfile", str(paper.root / PRESET), "--json", str(file)]) == 0
     stages = json.loads(file.read_text())["stages"]
     assert {rule_of(stage["stage"]) for stage in stages} == {*GPU_RULES, "model", "corpus", "sasrec"}
-    limits = asked(paper, *LAID_OVER, target="all")
+    limits = requested(paper, *LAID_OVER, target="all")
     for stage in stages:
         limit, name = limits[rule_of(stage["stage"])], (stage["domain"], stage["stage"])
         assert float(limit["runtime"]) * 60 >= HEADROOM * stage["seconds"] / stage["jobs"], name

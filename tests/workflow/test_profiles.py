@@ -22,9 +22,9 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return Workspace.create(tmp_path_factory.mktemp("plain"), {})
 
 
-def jobs_of(told: str) -> list[Job]:
+def jobs_of(output: str) -> list[Job]:
     """The jobs of a dry run."""
-    found = re.findall(r"^rule (\w+):\n((?: +\S.*\n)+)", told, re.MULTILINE)
+    found = re.findall(r"^rule (\w+):\n((?: +\S.*\n)+)", output, re.MULTILINE)
     listed = [(rule, dict(re.findall(r"^ +(\w+): (.*)$", lines, re.MULTILINE))) for rule, lines in found]
     return [(rule, _pairs(job.get("wildcards", "")), _pairs(job["resources"])) for rule, job in listed]
 
@@ -34,14 +34,14 @@ def _pairs(text: str) -> dict[str, str]:
     return dict(item.split("=", 1) for item in text.split(", ") if item)
 
 
-def asked(workspace: Workspace, *arguments: str, target: str = TARGET) -> dict[str, dict[str, str]]:
+def requested(workspace: Workspace, *arguments: str, target: str = TARGET) -> dict[str, dict[str, str]]:
     """Rule -> the resources of its jobs."""
-    told = workspace.run("-n", "--profile", "profiles/slurm", *arguments, target=target)
-    return {rule: resources for rule, _, resources in jobs_of(told)}
+    output = workspace.run("-n", "--profile", "profiles/slurm", *arguments, target=target)
+    return {rule: resources for rule, _, resources in jobs_of(output)}
 
 
 def test_generation_encoders_and_rankers_ask_for_a_gpu_and_nothing_else_does(plain: Workspace) -> None:
-    rules = asked(plain)
+    rules = requested(plain)
     assert {rule for rule, resources in rules.items() if "gpu" in resources} == GPU_RULES
     assert rules.keys() >= {"corpus", "sasrec", "neighbours", "gather_tree", "hr1"}
     for rule, resources in rules.items():
@@ -50,7 +50,7 @@ def test_generation_encoders_and_rankers_ask_for_a_gpu_and_nothing_else_does(pla
 
 
 def test_every_system_of_the_overall_table_that_runs_a_model_asks_for_a_gpu(plain: Workspace) -> None:
-    rules = asked(plain, target="results/tables/overall.csv")
+    rules = requested(plain, target="results/tables/overall.csv")
     for system in SYSTEMS:
         resources = rules[f"baseline_{system.name}"]
         assert ("gpu" in resources) == system.gpu, system.name
@@ -65,7 +65,7 @@ def test_what_is_set_for_the_site_reaches_its_jobs(plain: Workspace) -> None:
         text, count = re.subn(rf"# ({key}:)", r"\1", text)
         assert count
     profile.write_text(text)
-    for rule, resources in asked(plain).items():
+    for rule, resources in requested(plain).items():
         assert resources["slurm_account"] == "your-account" and resources["qos"] == "normal", rule
         kind = [resources.get(key) for key in ("gpu_model", "constraint")]
         assert kind == (["a100", "gpu80gb"] if rule in GPU_RULES else [None, None]), rule
