@@ -151,7 +151,14 @@ def _paper_row(figure: PaperFigure, system: System) -> dict[str, Any]:
 def full_ranking_table(domains: Sequence[DomainResults], systems: Sequence[System]) -> pd.DataFrame:
     """HR@1, HR@10, NDCG@10 and MRR over the whole catalogue, of the systems whose metrics.json has `full_ranking`."""
     rows = [
-        [results.domain, results.corpus, system.name, system.label, split, *map(figures.get, FULL_RANKING_METRICS)]
+        [
+            results.domain,
+            results.corpus,
+            system.name,
+            system.label,
+            split,
+            *map(figures.__getitem__, FULL_RANKING_METRICS),
+        ]
         for results in domains
         for system in systems
         for split, figures in sorted(results.metrics.get(system.name, {}).get("full_ranking", {}).items(), reverse=True)
