@@ -52,11 +52,14 @@ def _surviving_lines(path: Path, rows: NDArray[np.int64]) -> Iterator[tuple[list
     """The lines at `rows` (0-based, increasing) and their numbers (1-based), many at a time."""
     before = position = 0
     for block in line_blocks(path):
-        lines = block.split(b"\n")
-        end = int(np.searchsorted(rows, before + len(lines)))
+        ends = np.append(np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")), len(block))
+        end = int(np.searchsorted(rows, before + len(ends)))
         if end > position:
-            yield [lines[row] for row in (rows[position:end] - before).tolist()], rows[position:end] + 1
-        before, position = before + len(lines), end
+            chosen = rows[position:end] - before
+            starts = np.append(0, ends + 1)[chosen]
+            lines = [block[a:b] for a, b in zip(starts.tolist(), ends[chosen].tolist(), strict=True)]
+            yield lines, rows[position:end] + 1
+        before, position = before + len(ends), end
 
 
 def _words(
