@@ -24,8 +24,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from pulse_core import processes
-from pulse_core.artifacts import whole_file
-from pulse_core.data.recorded import fingerprint
+from pulse_core.artifacts import sha256_of, whole_file
 
 log = logging.getLogger("pulse")
 # Seconds between two checkpoints, or more where writing them would take more than this share of the time.
@@ -59,7 +58,7 @@ class Checkpoint:
         self._made_of: list[Any] = [code, [f"{name} {version(name)}" for name in LIBRARIES]]
         if model is not None:
             files = sorted(file for file in model.rglob("*") if file.is_file())
-            self._made_of.append([[file.name, fingerprint(file).sha256] for file in files])
+            self._made_of.append([[file.name, sha256_of(file)] for file in files])
         self._key = ""
         self._next = 0.0
 

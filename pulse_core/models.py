@@ -12,8 +12,7 @@ from typing import Any
 import torch
 
 from pulse_core.accelerators import VARIABLE, devices_to_use
-from pulse_core.artifacts import whole_directory, write_json
-from pulse_core.data.recorded import fingerprint
+from pulse_core.artifacts import sha256_of, whole_directory, write_json
 from pulse_core.errors import InputError
 from pulse_core.model_settings import ModelSettings
 
@@ -112,7 +111,7 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
     with whole_directory(out) as partial:
         model.save_pretrained(partial)
         tokenizer.save_pretrained(partial)
-        weights = [fingerprint(file).sha256 for file in sorted(partial.glob("*.safetensors"))]
+        weights = [sha256_of(file) for file in sorted(partial.glob("*.safetensors"))]
         write_json(partial / "origin.json", {"name": settings.name, "kind": kind, "sha256": weights})
     log.info(
         "%s: %.0f M parameters, %s", settings.name, sum(p.numel() for p in model.parameters()) / 1e6, settings.dtype

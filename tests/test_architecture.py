@@ -49,3 +49,10 @@ def test_a_package_imports_only_those_above_it(package: str) -> None:
         reached = {package_of(other) for other in code_files(file, ROOT) if other.is_relative_to(ROOT / "pulse_core")}
         assert reached & set(ORDER) <= {*above, package}, file
         assert package == "planning" or "config" not in reached, file
+
+
+def test_modules_beside_the_packages_import_no_package() -> None:
+    for file in (ROOT / "pulse_core").glob("*.py"):
+        if file.stem != "config":
+            reached = {package_of(other) for other in code_files(file, ROOT)}
+            assert not reached & set(ORDER), file

@@ -1,11 +1,10 @@
 """Size and SHA-256 of raw files, recorded at first sight beside them (`sha256sum -c` reads the record) and enforced."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pulse_core.artifacts import whole_file
+from pulse_core.artifacts import sha256_of, whole_file
 from pulse_core.errors import InputError
 
 _SIZE = re.compile(r"^# (\d+) bytes", re.MULTILINE)
@@ -59,11 +58,7 @@ def write_record(path: Path, record: Record, origin: str) -> None:
 
 def fingerprint(path: Path) -> Record:
     """Size and SHA-256 of a file, read in blocks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return Record(digest.hexdigest(), path.stat().st_size)
+    return Record(sha256_of(path), path.stat().st_size)
 
 
 def check_recorded(path: Path, sha256: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pulse_core.data.recorded import fingerprint
+from pulse_core.artifacts import sha256_of
 from pulse_core.systems import HR1_SYSTEMS, System
 from workflow_scripts.wiring import layout
 from workflow_scripts.wiring.prepared_models import PreparedModels
@@ -67,8 +67,7 @@ class EvaluationInputs:
             "settings": {section: self._params.plain(section) for section in SETTINGS}
             | {"baselines": self._params.part("baselines", "trials", "sasrec")},
             "prompts": {
-                name: fingerprint(Path(self._params.template(name))).sha256
-                for name in type(settings.prompts).model_fields
+                name: sha256_of(Path(self._params.template(name))) for name in type(settings.prompts).model_fields
             },
         }
 
