@@ -150,17 +150,11 @@ def _paper_row(figure: PaperFigure, system: System) -> dict[str, Any]:
 
 def full_ranking_table(domains: Sequence[DomainResults], systems: Sequence[System]) -> pd.DataFrame:
     """HR@1, HR@10, NDCG@10 and MRR over the whole catalogue, of the systems whose metrics.json has `full_ranking`."""
-    rows = [
-        [
-            results.domain,
-            results.corpus,
-            system.name,
-            system.label,
-            split,
-            *map(figures.__getitem__, FULL_RANKING_METRICS),
-        ]
-        for results in domains
-        for system in systems
-        for split, figures in sorted(results.metrics.get(system.name, {}).get("full_ranking", {}).items(), reverse=True)
-    ]
+    rows = []
+    for results in domains:
+        for system in systems:
+            full = results.metrics.get(system.name, {}).get("full_ranking", {})
+            for split, figures in sorted(full.items(), reverse=True):
+                values = [figures[metric] for metric in FULL_RANKING_METRICS]
+                rows.append([results.domain, results.corpus, system.name, system.label, split, *values])
     return pd.DataFrame(rows, columns=["domain", "corpus", "system", "label", "split", *FULL_RANKING_METRICS])
