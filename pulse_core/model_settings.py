@@ -1,10 +1,13 @@
 """Which pre-trained model. Separate from pulse_core.models, which imports torch, so that reading a configuration is
 fast."""
 
+import importlib.util
+from pathlib import Path
 from typing import Literal
 
 from pydantic import model_validator
 
+from pulse_core.errors import InputError
 from pulse_core.settings import PathText, Settings
 
 PATHS = ("/", ".")  # first character of the name of a model given by path
@@ -53,3 +56,35 @@ class ModelSettings(Settings):
         hub, _, revision = origin.rpartition("@")
         given = {"hub": hub, "revision": revision} if hub else {"package": origin}
         return cls.model_validate({**({"path": origin} if origin.startswith(PATHS) else given), "dtype": dtype})
+
+
+def package_directory(package: str) -> Path:
+    """The directory of an installed weights package, without importing it (its dependencies may be missing).
+
+    Raises:
+        InputError: the package is not installed.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"the weights package {package!r} is not installed: run `make setup`, or name another model")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def local_directory(settings: ModelSettings) -> Path:
+    """The directory that `path` or `package` names.
+
+    Raises:
+        InputError: there is none.
+    """
+    directory = Path(settings.path) if settings.path else package_directory(settings.package or "")
+    if not directory.is_dir():
+        raise InputError(
+            f"models: no directory {directory}: give `path` a model directory, or name a `package` or `hub` id"
+        )
+    return directory
+
+
+def config_directory(directory: Path) -> Path | None:
+    """The topmost directory with a config.json (a package may have a pooling configuration further down)."""
+    configs = sorted(directory.rglob("config.json"), key=lambda file: len(file.parts))
+    return configs[0].parent if configs else None

@@ -3,7 +3,6 @@
 `prepare_model` writes any of them as a directory of safetensors and tokenizer files, which later stages load.
 """
 
-import importlib.util
 import logging
 import os
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from pulse_core.accelerators import VARIABLE, devices_to_use
 from pulse_core.artifacts import sha256_of, whole_directory, write_json
 from pulse_core.errors import InputError
-from pulse_core.model_settings import ModelSettings
+from pulse_core.model_settings import ModelSettings, config_directory, local_directory
 
 log = logging.getLogger("pulse")
 # Model types whose scores and texts are tested against transformers' plain computation.
@@ -26,18 +25,6 @@ LANGUAGE_MODELS = {
     "qwen2": "Qwen 2.5",
     "qwen3": "Qwen 3",
 }
-
-
-def package_directory(package: str) -> Path:
-    """The directory of an installed weights package, without importing it (its dependencies may be missing).
-
-    Raises:
-        InputError: the package is not installed.
-    """
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise InputError(f"the weights package {package!r} is not installed: run `make setup`, or name another model")
-    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _from_gguf(file: Path, dtype: torch.dtype) -> tuple[Any, Any]:
@@ -81,21 +68,11 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
 
     dtype: torch.dtype = getattr(torch, settings.dtype)
     auto = AutoModelForCausalLM if kind == "causal" else AutoModel
-    source: str | Path
-    if settings.hub:
-        source = settings.hub
-    else:
-        source = Path(settings.path) if settings.path else package_directory(settings.package or "")
-        if not source.is_dir():
-            raise InputError(
-                f"models: no directory {source}: give `path` a model directory, or name a `package` or `hub` id"
-            )
-    ggufs = [] if isinstance(source, str) else sorted(source.rglob("*.gguf"))
-    # The topmost: a package may have a pooling configuration in a subdirectory.
-    configs = [] if isinstance(source, str) else sorted(source.rglob("config.json"), key=lambda file: len(file.parts))
+    source, ggufs = settings.hub or local_directory(settings), []
+    if isinstance(source, Path):
+        config = config_directory(source)
+        source, ggufs = config or source, [] if config else sorted(source.rglob("*.gguf"))
     try:
-        if configs:
-            source, ggufs = configs[0].parent, []
         if kind == "causal" and not ggufs:
             _require_tested(AutoConfig.from_pretrained(source, revision=settings.revision), settings.name)
         if ggufs:
@@ -103,9 +80,10 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
         else:
             model = auto.from_pretrained(source, revision=settings.revision, dtype=dtype)
             tokenizer = AutoTokenizer.from_pretrained(source, revision=settings.revision)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a missing file, or an architecture unknown to transformers
         offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
-        raise InputError(f"models: cannot load {settings.name}{offline}: {error}") from error
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"models: cannot load {settings.name}{offline}: {reason}") from error
     if kind == "causal":
         _require_tested(model.config, settings.name)
     with whole_directory(out) as partial:

@@ -34,3 +34,9 @@ def test_an_untested_language_model_is_refused(
     with pytest.raises(InputError, match=message):
         prepare_model(ModelSettings(path=str(tmp_path / "model"), package=None), "causal", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_architecture_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "perceptron9"}')
+    with pytest.raises(InputError, match=r"models: cannot load .*perceptron9"):
+        prepare_model(ModelSettings(path=str(tmp_path), package=None), "causal", tmp_path / "out")

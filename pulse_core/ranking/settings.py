@@ -17,7 +17,7 @@ class RankerSettings(Settings):
     history_items: int = Field(default=6, ge=1)
     """Number of latest purchases in the prompt."""
     title_chars: int = Field(default=48, ge=8)
-    """Maximum title length in characters, cut at a word, in the history and the candidates."""
+    """Maximum title length in characters, cut at a word. Candidates of a set that would become equal are cut later."""
     max_tokens: int = Field(default=512, ge=64)
     """Maximum tokens of prefix plus candidate. The oldest purchases are dropped first; rationale and candidate are
     never cut."""

@@ -1,8 +1,8 @@
 """What `pulse plan` finds on the disk: finished tables, prepared models, and a finished run to measure by."""
 
 import copy
-import importlib.util
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from snakemake.utils import update_config
 from pulse_core.artifacts import read_json
 from pulse_core.config import Config, load_config
 from pulse_core.errors import InputError
-from pulse_core.model_settings import ModelSettings
+from pulse_core.model_settings import ModelSettings, config_directory, local_directory
 from pulse_core.plan_settings import PlanSettings, ShapeSettings, SizeSettings
 from pulse_core.planning.counting import Lengths
 from pulse_core.planning.domain import DomainData, made_up_corpus, make_domain
@@ -46,15 +46,12 @@ WRITTEN = {
 def model_directory(models: PreparedModels, role: str, root: Path) -> Path | None:
     """A directory with the role's config.json and tokenizer: prepared, given by path or inside a package."""
     settings = models.roles[role]
-    places = [root / Path(models.weights(role)).parent]
-    if settings.path:
-        places.append(Path(settings.path))
-    if settings.package:
-        spec = importlib.util.find_spec(settings.package)
-        folder = Path(next(iter(spec.submodule_search_locations or [""]))) if spec else None
-        configs = sorted(folder.rglob("config.json"), key=lambda file: len(file.parts)) if folder else []
-        places += [file.parent for file in configs]
-    return next((place for place in places if (place / "config.json").is_file()), None)
+    prepared = root / Path(models.weights(role)).parent
+    if (prepared / "config.json").is_file():
+        return prepared
+    with suppress(InputError):  # not installed, or not there: plan.models may know its shape
+        return None if settings.hub else config_directory(local_directory(settings))
+    return None
 
 
 def model_shape(settings: ModelSettings, directory: Path | None, plan: PlanSettings) -> ShapeSettings:
