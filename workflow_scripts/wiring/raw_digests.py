@@ -1,12 +1,11 @@
 """Digests of raw files, remembered by path, size and times, so that a file is read once however often it is touched."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pulse_core.artifacts import whole_file
+from pulse_core.artifacts import sha256_of, whole_file
 
 CACHE = Path(".snakemake/raw-digests.json")
 
@@ -25,12 +24,11 @@ def digests(files: Mapping[str, str]) -> dict[str, str]:
 
 def _digest(file: Path, known: dict[str, Any] | None) -> dict[str, Any]:
     status = file.stat()
-    # The time of change tells a replacement that keeps size and date; it cannot be set by a user.
+    # ctime, which users cannot set, reveals a replacement with the same size and mtime.
     state = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     if known and known["state"] == state:
         return known
-    with file.open("rb") as opened:
-        return {"state": state, "sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
+    return {"state": state, "sha256": sha256_of(file)}
 
 
 def _read_cache() -> dict[str, Any]:
