@@ -1,4 +1,4 @@
-"""Artifacts appear whole or not at all (write beside the target, fsync, rename), and say which corpus they are of."""
+"""Atomic writes (write beside the target, fsync, rename), and the name of the corpus in each artifact."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ def _fsync(path: Path) -> None:
 
 
 def _sweep(path: Path) -> None:
-    """Delete what killed writers of `path` left behind: at most one writes it at a time, each job's lock sees to that.
+    """Delete what killed writers of `path` left behind; the job's lock ensures that nothing else writes it now.
 
     `.a.json.x.<random>.part` belongs to `a.json.x`, not to `a.json`.
     """
@@ -61,7 +61,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_directory(path: str | Path) -> Iterator[Path]:
-    """A temporary directory beside `path` that takes its place when the block ends without an error."""
+    """A temporary directory beside `path` that replaces it when the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
@@ -82,7 +82,7 @@ def whole_directory(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def of_corpus(name: str | None) -> Iterator[None]:
-    """Every table and JSON object written in the block says `corpus: <name>`; None leaves them unmarked."""
+    """Mark every table and JSON object written in the block with `corpus: <name>`; None leaves them unmarked."""
     token = _corpus.set(name)
     try:
         yield
@@ -91,13 +91,13 @@ def of_corpus(name: str | None) -> Iterator[None]:
 
 
 def corpus_of(path: str | Path) -> str | None:
-    """The corpus that a Parquet file says it comes from."""
+    """The corpus named in a Parquet file's metadata, if any."""
     name = (pq.read_schema(path).metadata or {}).get(CORPUS.encode())
     return name.decode() if name else None
 
 
 def marked(schema: pa.Schema) -> pa.Schema:
-    """`schema` with the corpus of the surrounding `of_corpus` in its metadata."""
+    """`schema` with the name given to the enclosing `of_corpus` in its metadata."""
     name = _corpus.get()
     return schema.with_metadata({**(schema.metadata or {}), CORPUS: name}) if name else schema
 

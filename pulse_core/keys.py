@@ -1,4 +1,4 @@
-"""The key of an example in every table: user, split, position of the target in the user's sequence."""
+"""The key of an example in every table: user, split, and position of the target in the user's sequence."""
 
 import pandas as pd
 
