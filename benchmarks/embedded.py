@@ -1,4 +1,4 @@
-"""The embedded default: its settings, its language model, prepared once for all measurements, and titles."""
+"""Settings and language model of the embedded default, and sample titles."""
 
 from pathlib import Path
 
@@ -29,5 +29,5 @@ def prepared_model() -> Path:
 
 
 def titles(start: int, count: int) -> list[str]:
-    """`count` titles, other ones for another start."""
+    """`count` titles, which differ for each `start`."""
     return [f"{TITLES[(start + i) % len(TITLES)]} No. {start + i}" for i in range(count)]

@@ -1,5 +1,5 @@
-"""Speed of the encoders: texts a second when selecting, users a second when the Thought Space is trained, and that
-training step against the same step in sentence-transformers' own trainer."""
+"""Encoders: texts per second in inference, users per second in training the Thought Space, and its training step
+against sentence-transformers' trainer."""
 
 import random
 import tempfile
@@ -44,7 +44,7 @@ def _text(draw: random.Random, words: int) -> str:
 
 
 def _examples(count: int, words: int) -> list[TrainingExample]:
-    """Behaviour texts that fill an encoder, rationales of forty words."""
+    """Behaviour texts as long as the encoder reads, rationales of forty words."""
     draw = random.Random(0)
     texts = [(_text(draw, words), _text(draw, 40)) for _ in range(count)]
     return [TrainingExample(str(user), behaviour, behaviour, why) for user, (behaviour, why) in enumerate(texts)]
@@ -52,7 +52,7 @@ def _examples(count: int, words: int) -> list[TrainingExample]:
 
 @contextmanager
 def step_seconds(into: list[float]) -> Iterator[None]:
-    """Adds the seconds between one optimiser step and the next, whoever trains, but for the first steps (warm-up)."""
+    """Appends the seconds between consecutive optimiser steps, without those of the warm-up, to `into`."""
     ends: list[float] = []
     hook = register_optimizer_step_post_hook(lambda *_: ends.append(time.perf_counter()))
     try:
@@ -66,8 +66,8 @@ def train_their_way(
     examples: list[TrainingExample], settings: ThoughtSpaceSettings, model: Path, attention: str
 ) -> None:
     """`SentenceTransformerTrainer`: two towers from one checkpoint behind a router, in-batch InfoNCE, the same batch,
-    lengths, precision, rate, decay, clipping and schedule; `attention` as the library calls its own ("sdpa": what it
-    takes by itself)."""
+    lengths, precision, learning rate, weight decay, clipping and schedule. `attention`: the library's name; "sdpa" is
+    its default."""
 
     def tower() -> list[Any]:
         chosen = {"attn_implementation": attention}
@@ -106,12 +106,12 @@ def train_their_way(
 
 
 def measure_encoder() -> dict[str, float]:
-    """Figures for MiniLM at the settings of the embedded default, a minute or two on two CPU cores.
+    """Measure MiniLM with the settings of the embedded default; a minute or two on two CPU cores.
 
     Returns:
         `encoder_texts_per_second` (inference), `encoder_users_per_second` (training, both towers) and
-        `encoder_vs_sentence_transformers`, steps a second over those of sentence-transformers' trainer as it comes;
-        with `_eager` over the same trainer told to take the plain attention, which ours takes on a CPU.
+        `encoder_vs_sentence_transformers`, steps per second over those of sentence-transformers' trainer with its
+        defaults; `_eager`: with eager attention, which ours uses on a CPU.
     """
     settings = embedded_config().thought_space.model_copy(
         update={"validation_share": 0.0, "epochs": 1, "target_dropout": 0.0, "max_steps": STEPS}
@@ -126,7 +126,7 @@ def measure_encoder() -> dict[str, float]:
     examples = _examples(STEPS * settings.batch_size, settings.max_tokens)
     ours: list[float] = []
     theirs: dict[str, list[float]] = {"sdpa": [], "eager": []}
-    for _ in range(ROUNDS):  # by turns, and by the median: what else a machine does must not decide
+    for _ in range(ROUNDS):  # alternating, and the median: robust to other load
         with step_seconds(ours):
             train_thought_space(examples, settings, 0, model)
         for attention, seconds in theirs.items():

@@ -1,11 +1,11 @@
-"""Generation on transformers: our stage against the bare library, and what sharing prefixes alone is worth.
+"""Generation on transformers: our stage against `model.generate`, and the effect of sharing prefixes.
 
-`generation_vs_engine`: new tokens a second of the stage of base rationales over those of `model.generate` on the same
-prompts, all in one batch, padded on the left, with the same sampling (but for the ban on repeated runs, which only
-ours pays for), stops, precision and limit of tokens, and with the library's own attention, the faster of two.
+`generation_vs_engine`: new tokens per second of the base rationales' stage over those of `model.generate` on the same
+prompts in one left-padded batch, with the same sampling (without `no_repeat`, whose cost only ours has), stops,
+precision and token limit, and the faster of the library's two attentions.
 
-`tree_prefix_sharing`: new tokens a second of trees of three children and three of each over those of the same engine
-with sharing off: every child a request of its own, and no beginning kept for all prompts.
+`tree_prefix_sharing`: new tokens per second of trees of [3, 3] over those of the same engine without sharing: one
+request per child, and no cached common prefix.
 """
 
 import time
@@ -29,7 +29,7 @@ TRIAL = 8
 
 
 class Apart:
-    """The same engine, asked for each sample by a request of its own, with no beginning kept for all prompts."""
+    """The same engine with one request per sample and no cached common prefix."""
 
     def __init__(self, engine: TransformersGenerator) -> None:
         self.engine, self.identity = engine, f"{engine.identity}:apart"
@@ -48,20 +48,20 @@ class Apart:
 
 
 class Bare:
-    """`model.generate`, all prompts in one batch; token ids are given, texts are not made."""
+    """`model.generate` on the token ids of all prompts in one batch, without decoding."""
 
     def __init__(self, engine: TransformersGenerator, requests: Sequence[Request]) -> None:
         self.prompts = [engine.chat.prompt(request) for request in requests]
         self.sampling, self.stops = requests[0].sampling, engine.chat.stops()
         self.model = AutoModelForCausalLM.from_pretrained(prepared_model(), dtype=engine.model.dtype)
         self.model.eval().to(engine.model.device)
-        # The faster of the library's own two on this machine, by a short trial.
+        # The faster of the library's attentions on this machine, by a short trial.
         rates = {name: self.rate(name, self.prompts[:TRIAL], TRIAL) for name in ("sdpa", "eager")}
         self.attention = max(rates, key=lambda name: rates[name])
 
     @torch.inference_mode()
     def rate(self, attention: str, prompts: Sequence[list[int]], limit: int) -> float:
-        """New tokens a second."""
+        """New tokens per second."""
         self.model.set_attn_implementation(attention)
         tokens, mask = (each.to(self.model.device) for each in transformers_engine._left_padded(prompts))
         started = time.perf_counter()
@@ -71,17 +71,17 @@ class Bare:
             pad_token_id=self.stops[0],
         )[:, tokens.shape[1] :]  # fmt: skip
         seconds = time.perf_counter() - started
-        # A text's tokens up to its stop, the stop included, as ours are counted.
+        # Tokens up to and including the stop, as in our count.
         stopped = torch.isin(written, torch.tensor(self.stops, device=written.device)).cumsum(1)
         return float(((stopped == 0).sum() + (stopped > 0).any(1).sum()) / seconds)
 
     def whole(self) -> float:
-        """New tokens a second on all prompts, to the stage's limit of tokens."""
+        """New tokens per second on all prompts, up to the stage's token limit."""
         return self.rate(self.attention, self.prompts, self.sampling.max_new_tokens)
 
 
 def measure_generation() -> dict[str, float]:
-    """The two ratios and the four rates behind them, two minutes on two cores."""
+    """Both ratios and their four rates; two minutes on two cores."""
     settings = embedded_config().generation
     engine = TransformersGenerator(prepared_model(), settings.dtype, settings.batch_size)
     tokens_per_second(partial(write_base, engine, users(4, first=USERS)))  # warm-up

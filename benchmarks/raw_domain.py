@@ -1,4 +1,4 @@
-"""A raw domain in the shape of Amazon's 2018 Video Games, for benchmarks: written fast, read as any other."""
+"""A raw domain shaped like Amazon's 2018 Video Games, for benchmarks."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +13,9 @@ WORDS = ("great", "lovely", "dry", "scent", "hold", "light", "rich", "buy again"
 
 
 def write_domain(folder: Path, rows: int, seed: int) -> None:
-    """`rows` reviews of about 550 bytes a line, in no order of time, and their items' metadata.
+    """Write `rows` reviews of about 550 bytes per line, not sorted by time, and metadata of their items.
 
-    No line is broken: pandas would stop at one.
+    No line is malformed, because pandas would stop there.
     """
     rng = np.random.default_rng(seed)
     items = max(int(rows * ITEMS_A_ROW), 20)

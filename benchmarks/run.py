@@ -1,8 +1,8 @@
-"""`make bench`: every measurement of this directory, as one table and as benchmarks/results.json.
+"""`make bench`: runs all benchmarks, prints one table and writes benchmarks/results.json.
 
-A module `benchmarks/<name>.py` takes part by having a function `measure_<name>() -> dict[str, float]`. They run one
-after the other, each in a process of its own: two at once on the same cores would measure each other.
-`python -m benchmarks.run corpus sasrec` runs only those. A missed bar is told, it fails nothing: machines differ.
+A module `benchmarks/<name>.py` is a benchmark if it has a function `measure_<name>() -> dict[str, float]`. Benchmarks
+run in turn, each in a fresh process. `python -m benchmarks.run corpus sasrec` runs only those. A missed target is
+printed but fails nothing, because machines differ.
 """
 
 import json
@@ -18,7 +18,7 @@ from workflow_scripts.job.stage import usable_cpus
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.json"
-# What a figure must reach: at least (>=) or at most (<=) so much.
+# Targets: at least (>=) or at most (<=).
 BARS: dict[str, tuple[str, float]] = {
     "corpus_memory_x10": ("<=", 2),
     "corpus_vs_floor": ("<=", 3),
@@ -35,7 +35,7 @@ BARS: dict[str, tuple[str, float]] = {
 
 
 def names() -> list[str]:
-    """The modules that measure something."""
+    """Names of the benchmarks."""
     files = sorted(HERE.glob("*.py"))
     return [file.stem for file in files if f"def measure_{file.stem}(" in file.read_text(encoding="utf-8")]
 
@@ -48,7 +48,7 @@ def measure(name: str) -> dict[str, float]:
 
 
 def machine() -> dict[str, str | int]:
-    """What was measured on: processor, usable cores, accelerators, the precision that `dtype: auto` chooses."""
+    """The machine: processor, usable cores, accelerators, the precision of `dtype: auto`."""
     lines = CPU_INFO.read_text(encoding="utf-8").splitlines() if CPU_INFO.is_file() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
@@ -61,13 +61,13 @@ def machine() -> dict[str, str | int]:
 
 
 def met(name: str, figure: float) -> bool:
-    """Whether a figure that has a bar reaches it."""
+    """Whether a figure with a target reaches it."""
     sign, bar = BARS[name]
     return figure >= bar if sign == ">=" else figure <= bar
 
 
 def table(figures: dict[str, float]) -> str:
-    """One line a figure: its value, and where it has one its bar and whether that is met."""
+    """One line per figure: its value, its target if it has one, and whether that is met."""
     lines = [f"{'figure':<40} {'measured':>12}   bar"]
     for name, figure in sorted(figures.items()):
         sign, bar = BARS.get(name, ("", 0.0))
@@ -77,18 +77,18 @@ def table(figures: dict[str, float]) -> str:
 
 
 def main(chosen: list[str]) -> None:
-    """Measure, print, and add the figures to those of earlier calls, with the machine of this one."""
+    """Measure, print, and add the figures to those of earlier calls on this machine."""
     here = machine()
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if known.pop("machine", here) != here:
-        known = {}  # of another machine
+        known = {}  # from another machine
     measured: dict[str, float] = {}
     failed = []
     for name in chosen or names():
         started = time.monotonic()
         try:
             measured |= measure(name)
-        except subprocess.CalledProcessError:  # its own words are above; the others are worth having
+        except subprocess.CalledProcessError:  # its message is above; go on with the others
             failed.append(name)
         print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
         figures = dict(sorted((known | measured).items()))

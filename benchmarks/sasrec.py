@@ -1,4 +1,4 @@
-"""Seconds an epoch of SASRec on a corpus of Luxury Beauty's size and shape."""
+"""Seconds per epoch of SASRec on a corpus shaped like Luxury Beauty."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ USERS, ITEMS, EPOCHS = 2028, 936, 6
 
 
 def luxury_like(seed: int) -> list[np.ndarray]:
-    """Training sequences as long as Luxury Beauty's (3 items at least, 8 in the mean), with a skewed popularity."""
+    """Training sequences as long as Luxury Beauty's (at least 3 items, 8 on average), with skewed popularity."""
     generator = np.random.default_rng(seed)
     popularity = 1.0 / np.arange(1, ITEMS + 1) ** 0.8
     lengths = np.minimum(3 + generator.geometric(1 / 6, size=USERS) - 1, 200)
@@ -20,7 +20,7 @@ def luxury_like(seed: int) -> list[np.ndarray]:
 
 
 def measure_sasrec() -> dict[str, float]:
-    """Train with the default settings but for the number of epochs; nothing is evaluated."""
+    """Train with default settings except the number of epochs, without evaluation."""
     settings = SASRecSettings(epochs=EPOCHS)
     trained = train(luxury_like(0), None, ITEMS, settings, 0)
     return {"sasrec_epoch_seconds": trained.epoch_seconds}

@@ -1,5 +1,5 @@
-"""The work that the generation benchmarks give to an engine: base rationales and trees of a small shop, as the stages
-write them (prompts, journal, sampling, tidying, Parquet) with the settings of the embedded default."""
+"""The workload of the generation benchmarks: base rationales and trees of a small shop, as the stages write them
+(prompts, journal, sampling, cleaning, Parquet) with the settings of the embedded default."""
 
 import tempfile
 import time
@@ -28,7 +28,7 @@ ITEMS, HISTORY, NEIGHBOURS = 200, 5, 6
 
 @dataclass(frozen=True)
 class Users:
-    """Examples, what their neighbours bought, and the shop."""
+    """Examples, items of their neighbours, and the shop."""
 
     examples: pd.DataFrame
     neighbour_items: dict[Key, list[int]]
@@ -36,7 +36,7 @@ class Users:
 
 
 def users(count: int, first: int = 0) -> Users:
-    """`count` users with five rated purchases, two words on each; others for another `first`."""
+    """`count` users, numbered from `first`, with five rated purchases and two-word reviews."""
     numbers = range(first, first + count)
     histories = [[(7 * user + 3 * i) % ITEMS for i in range(HISTORY)] for user in numbers]
     bought = pd.DataFrame({"user": list(numbers), "item": histories}).explode("item", ignore_index=True)
@@ -50,7 +50,7 @@ def users(count: int, first: int = 0) -> Users:
 
 
 def write_base(generator: TextGenerator, chosen: Users, work: Path) -> pa.Table:
-    """The stage of base rationales, with its journal and its table in `work`."""
+    """The base rationales' stage, with journal and table in `work`."""
     config = embedded_config()
     writer = Writer(generator, Journal(work / "journal"), config.generation.chunk_prompts)
     table = base_rationales(
@@ -62,7 +62,7 @@ def write_base(generator: TextGenerator, chosen: Users, work: Path) -> pa.Table:
 
 
 def write_trees(generator: TextGenerator, chosen: Users, branching: list[int], work: Path) -> pa.Table:
-    """The stage of trees over one sentence a user; the roots are no work of the engine and count no token."""
+    """The stage of trees over one sentence per user; roots are not generated, so their tokens do not count."""
     config = embedded_config()
     settings: TreeSettings = config.tree.model_copy(update={"branching": branching})
     writer = Writer(generator, Journal(work / "journal"), config.generation.chunk_prompts)
@@ -78,7 +78,7 @@ def write_trees(generator: TextGenerator, chosen: Users, branching: list[int], w
 
 
 def tokens_per_second(write: Callable[[Path], pa.Table]) -> float:
-    """New tokens a second of one stage that has nothing journalled."""
+    """New tokens per second of a stage with an empty journal."""
     with tempfile.TemporaryDirectory() as place:
         started = time.perf_counter()
         table = write(Path(place))
@@ -87,7 +87,7 @@ def tokens_per_second(write: Callable[[Path], pa.Table]) -> float:
 
 
 def base_requests(chosen: Users) -> list[Request]:
-    """What `write_base` asks its engine."""
+    """The requests of `write_base`."""
     config = embedded_config()
     return requests_for(
         chosen.examples, chosen.neighbour_items, chosen.shop, PromptTemplate(PROMPTS / "base.j2"), config.rationales,

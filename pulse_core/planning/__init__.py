@@ -1,1 +1,1 @@
-"""What a run will cost, before anything runs: prompts, tokens, time, disk, and whether each stage fits its card."""
+"""What a run takes, before anything runs: prompts, tokens, time, disk, and whether each stage fits in memory."""

@@ -1,4 +1,4 @@
-"""Parameters, caches and arithmetic of a transformer, from its shape alone."""
+"""Number of parameters and size of the cache of a transformer, from its dimensions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,16 +6,14 @@ from typing import Any
 from pulse_core.errors import InputError
 from pulse_core.plan_settings import ShapeSettings
 
-# Model types whose queries, keys and values (and gate and up projection) are one linear layer each.
-FUSED = {"phi3"}
 ENCODERS = {"bert", "distilbert", "roberta", "mpnet"}
 
 
 def shape_of_config(config: Mapping[str, Any], source: str) -> ShapeSettings:
-    """The shape that a model's config.json describes; `source` names it in errors.
+    """The dimensions in a model's config.json; `source` names the file in errors.
 
     Raises:
-        InputError: a size is missing (another family of models).
+        InputError: a dimension is missing (an unknown family of models).
     """
 
     def size(*names: str) -> int:
@@ -35,60 +33,27 @@ def shape_of_config(config: Mapping[str, Any], source: str) -> ShapeSettings:
         head_dim=int(config.get("head_dim") or hidden // heads),
         intermediate=size("intermediate_size", "hidden_dim"),
         vocabulary=size("vocab_size"),
-        positions=size("max_position_embeddings") + int(config.get("type_vocab_size") or 0) if encoder else 0,
         tied=bool(config.get("tie_word_embeddings", encoder)),
-        fused=config.get("model_type") in FUSED,
     )
 
 
-def linear_layers(shape: ShapeSettings) -> list[tuple[int, int]]:
-    """(inputs, outputs) of every linear map of one layer."""
-    queries, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    if shape.kind == "encoder":
-        feed_forward = [(shape.hidden, shape.intermediate), (shape.intermediate, shape.hidden)]
-        return [(shape.hidden, queries)] + 2 * [(shape.hidden, keys)] + [(queries, shape.hidden), *feed_forward]
-    if shape.fused:
-        into = [(shape.hidden, queries + 2 * keys), (shape.hidden, 2 * shape.intermediate)]
-    else:
-        into = [(shape.hidden, queries), *2 * [(shape.hidden, keys)], *2 * [(shape.hidden, shape.intermediate)]]
-    return [*into, (queries, shape.hidden), (shape.intermediate, shape.hidden)]
-
-
 def layer_parameters(shape: ShapeSettings) -> int:
-    """Parameters of one layer; encoders have biases and two norms of two vectors, language models two of one."""
-    matrices = sum(inputs * outputs for inputs, outputs in linear_layers(shape))
-    if shape.kind == "encoder":
-        return matrices + sum(outputs for _, outputs in linear_layers(shape)) + 4 * shape.hidden
-    return matrices + 2 * shape.hidden
+    """Weights of all layers' matrices, without embeddings, biases and norms (the latter two are below 1 %)."""
+    attention = 2 * shape.hidden * shape.head_dim * (shape.heads + shape.kv_heads)
+    matrices = 2 if shape.kind == "encoder" else 3  # up, down and gate
+    return shape.layers * (attention + matrices * shape.hidden * shape.intermediate)
 
 
 def embedding_parameters(shape: ShapeSettings) -> int:
-    """Token and position embeddings, the last (or first) norm, and the output layer where it is one of its own."""
-    tables = shape.vocabulary + shape.positions
-    if shape.kind == "encoder":
-        return (tables + 2) * shape.hidden
-    return (tables + (0 if shape.tied else shape.vocabulary) + 1) * shape.hidden
+    """Parameters of input and output embeddings."""
+    return (1 if shape.tied else 2) * shape.vocabulary * shape.hidden
 
 
 def parameters(shape: ShapeSettings) -> int:
-    """All parameters. An unused pooling layer of an encoder is not counted."""
-    return shape.layers * layer_parameters(shape) + embedding_parameters(shape)
-
-
-def lora_parameters(shape: ShapeSettings, rank: int, layers: int) -> int:
-    """Parameters of adapters of this rank on every linear map of so many layers."""
-    return layers * rank * sum(inputs + outputs for inputs, outputs in linear_layers(shape))
+    """All parameters."""
+    return layer_parameters(shape) + embedding_parameters(shape)
 
 
 def cache_bytes(shape: ShapeSettings, width: int) -> int:
-    """Keys and values of one token over all layers, of numbers of `width` bytes."""
+    """Bytes of the KV cache per token, at `width` bytes per number."""
     return 2 * shape.layers * shape.kv_heads * shape.head_dim * width
-
-
-def forward_operations(shape: ShapeSettings, tokens: float, seen: float, layers: int | None = None) -> float:
-    """Operations of a pass over `tokens` tokens that attend to `seen` tokens each; without the output layer.
-
-    Two a weight and token, and four a width of attention and pair of tokens (scores and weighted sum).
-    """
-    chosen = shape.layers if layers is None else layers
-    return chosen * tokens * (2 * layer_parameters(shape) + 4 * shape.heads * shape.head_dim * seen)

@@ -16,7 +16,7 @@ import pytest
 from pulse_core.config import load_config
 from pulse_core.generation.chat_tokens import ChatTokens
 from pulse_core.keys import keys
-from pulse_core.planning import calibrate
+from pulse_core.planning import plan as planning
 from pulse_core.rationales.prompts import PromptTemplate
 from pulse_core.texts import history_lines, shorten
 from tests.workflow.workspace import ROOT, Workspace
@@ -117,7 +117,7 @@ def test_without_tables_the_same_size_gives_the_same_counts(there: Workspace, tm
 def test_the_plan_of_a_finished_run_corrected_by_itself_is_what_it_took(
     there: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(calibrate, "PLAUSIBLE", 1e15)  # models this small are nothing but overhead
+    monkeypatch.setattr(planning, "PLAUSIBLE", 1e15)  # models this small are nothing but overhead
     real = json.loads((there.root / "results/luxury/hr1.json").read_text())["stages"]
     start = ["--config", "plan.hardware.start_seconds=0.01"]
     rows = plan("--measured", "results/luxury", *start, file=tmp_path / "plan.json")["rows"]
@@ -130,7 +130,7 @@ def test_the_plan_of_a_finished_run_corrected_by_itself_is_what_it_took(
 def test_a_stage_that_does_not_fit_ends_with_status_1(there: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--configfile", "tiny.yaml", "--config", "plan.hardware.memory_gb=0.5"]) == 1
     told = capsys.readouterr().out
-    assert "Does not fit: tree wants" in told and "lower generation.batch_size" in told
+    assert "Does not fit: tree needs" in told and "lower generation.batch_size" in told
     assert max(map(len, told.split("Does not fit")[0].splitlines())) <= 120
 
 
@@ -142,7 +142,7 @@ def test_a_stage_that_does_not_fit_ends_with_status_1(there: Workspace, capsys: 
         (["--config", "ranker.epochs=one"], "ranker.epochs: got 'one', wants a whole number"),
         (["--config", "seed"], "--config: got 'seed', wants key=value"),
         (["--configfile", "nowhere.yaml"], "--configfile: nowhere.yaml is not there"),
-        (["--measured", "results/luxury"], "--measured: results/luxury/hr1.json is not there"),
+        (["--measured", "results/luxury"], "--measured: results/luxury/hr1.json does not exist"),
         (["--config", "models.slm={package: null, hub: a/b, revision: c}"], "the shape of a/b is not known"),
     ],
 )
@@ -182,7 +182,7 @@ def test_the_papers_plan_needs_no_data_no_model_and_no_torch(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     told = json.loads((tmp_path / "plan.json").read_text())
     assert {row["domain"] for row in told["stages"]} == {"models", "luxury", "pantry", "games"}
-    assert all(row["fits"] for row in told["stages"]) and told["card_bytes"] == 24 * 2**30
+    assert all(row["fits"] for row in told["stages"]) and told["capacity_bytes"] == 24 * 2**30
     trees = {row["domain"]: row["texts"] for row in told["stages"] if row["stage"] == "tree"}
     assert trees["luxury"] == 3 * 2028 * (3 + 9)  # every user's three examples
     assert any(note.startswith("prompt tokens: assumed") for note in told["notes"])
@@ -194,24 +194,19 @@ def test_the_installed_command_is_this_one() -> None:
     assert getattr(importlib.import_module(module), function) is main
 
 
-def test_finished_corpora_are_counted_and_the_rest_is_said(built: Workspace, tmp_path: Path) -> None:
-    """Corpus and candidates alone: the examples that the stage would make; items of similar users are drawn."""
+def test_finished_corpora_are_counted(built: Workspace, tmp_path: Path) -> None:
+    """Only the corpus: the examples that the stage would make."""
     finished, results = built.root / "results/luxury", tmp_path / "luxury"
     shutil.copytree(finished / "corpus", results / "corpus")
-    shutil.copy(finished / "candidates.parquet", results)
     config, _ = finished_run(finished, {})
     data = domain_data("luxury", config, results)
     examples = read_sampled(str(finished / "examples.parquet"))
     assert data.total == len(examples) and keys(data.sample) == keys(examples)
-    assert [note.split()[1] for note in data.notes if "drawn for the plan" in note] == ["neighbours"]
-    assert not data.answers
+    assert not data.answer_tokens
     # What the configuration samples is planned from the corpus, whatever examples.parquet holds.
     everyone = load_config({"split": {"sample_users": {"train": None, "validation": None, "test": 9}}})
     rows = pd.read_parquet(finished / "examples.parquet")["split"].value_counts()
     planned = domain_data("luxury", everyone, results)
     assert planned.examples == {"train": rows["train"], "validation": rows["validation"], "test": 9}
-    # Split by date it has other examples, for which no candidates were drawn.
     by_date = domain_data("luxury", load_config({"split": {"kind": "global_time"}}), results)
     assert by_date.examples["test"] < rows["test"]
-    drawn = [note.split()[1] for note in by_date.notes if "drawn for the plan" in note]
-    assert drawn == ["candidates", "neighbours"]
