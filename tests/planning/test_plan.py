@@ -24,7 +24,8 @@ from tests.planning.test_shapes import paper_shape
 ROOT = Path(__file__).resolve().parents[2]
 PHI = paper_shape("microsoft/Phi-4-mini-instruct")
 DISTILBERT = paper_shape("distilbert/distilbert-base-uncased")
-GPUS = {"gpus": 2, "memory_gb": 24.0, "prompt_rate": 16000.0, "generation_rate": 5000.0}
+GPUS = {"gpus": 2, "memory_gb": 24.0, "prompt_rate": 16000.0, "generation_rate": 5000.0, "training_rate": 8000.0}
+GPUS |= {"encoding_rate": 8000.0, "encoder_training_rate": 2700.0}
 SIZE = SizeSettings(users=1000, items=300, interactions=9000)
 
 
@@ -102,7 +103,7 @@ def test_seconds_are_tokens_over_rates() -> None:
 
 def test_training_takes_every_epoch_of_the_adapted_layers() -> None:
     def seconds(**ranker: Any) -> float:
-        rates = {**GPUS, "prompt_rate": 1e9, "training_rate": 8000.0}
+        rates = {**GPUS, "prompt_rate": 1e9}
         plan = make_plan(planner(plan={"hardware": rates, "sample": 20}, ranker=ranker))
         return row(plan, "ranker-thought_space").work_seconds
 
@@ -122,7 +123,7 @@ def test_a_gpu_too_small_is_named_with_what_to_lower() -> None:
 
 
 def test_four_bits_and_checkpointing_make_the_ranker_fit_a_smaller_gpu() -> None:
-    ranker = {"adapted_layers": None, "batch_users": 4, "dtype": "bfloat16", "history_items": 50}
+    ranker = {"head": "scalar", "adapted_layers": None, "batch_users": 4, "dtype": "bfloat16", "history_items": 50}
     small = {"hardware": {**GPUS, "memory_gb": 8.0}, "sample": 5}
     stages = {line.split()[0] for line in make_plan(planner(plan=small, ranker=ranker)).misfits}
     assert {"ranker-thought_space", "baseline-llm_zero_shot"} <= stages
