@@ -143,11 +143,11 @@ class Config(Settings):
         generated = any(domain.source == "synthetic" for domain in self.domains.values())
         if generated and self.synthetic.items < 2 * self.candidates.count:
             raise ValueError(
-                f"synthetic.items: got {self.synthetic.items}, wants at least twice candidates.count "
+                f"synthetic.items: got {self.synthetic.items}, expected at least twice candidates.count "
                 f"({self.candidates.count}): a user may buy half of the items, and candidates come from the rest"
             )
         if len(set(self.thought_space.domains)) < len(self.thought_space.domains):
-            raise ValueError(f"thought_space.domains: got {self.thought_space.domains}, wants each domain once")
+            raise ValueError(f"thought_space.domains: got {self.thought_space.domains}, expected each domain once")
         unknown = sorted(set(self.thought_space.domains) - set(self.domains))
         if unknown:
             raise ValueError(f"thought_space.domains names {unknown}, but `domains` has only {sorted(self.domains)}")
@@ -174,7 +174,7 @@ def load_config(values: Mapping[str, Any]) -> Config:
 
 
 # Expected types in plain words; other errors use pydantic's messages.
-WANTED = {
+EXPECTED = {
     "int_type": "a whole number",
     "float_type": "a number",
     "string_type": "text (in quotation marks, if it looks like something else)",
@@ -201,10 +201,10 @@ def _problem(details: Any) -> str:
     message = details["msg"].removeprefix("Value error, ")
     if details["type"] == "value_error":
         return message if message.startswith(key) else f"{key}: {message}"
-    wanted = WANTED.get(details["type"]) or re.sub(
+    wanted = EXPECTED.get(details["type"]) or re.sub(
         "^(greater|less)", r"a number \1", message.removeprefix("Input should be ")
     )
-    return f"{key}: got {_as_written(details['input'])}, wants {wanted}"
+    return f"{key}: got {_as_written(details['input'])}, expected {wanted}"
 
 
 def _as_written(value: Any) -> str:

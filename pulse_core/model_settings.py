@@ -32,11 +32,11 @@ class ModelSettings(Settings):
         named = [name for name in ("path", "package", "hub") if getattr(self, name)]
         if len(named) != 1:
             raise ValueError(
-                f"wants exactly one of path, package, hub; got {' and '.join(named) or 'none'}"
+                f"expected exactly one of path, package, hub; got {' and '.join(named) or 'none'}"
                 + (": set what does not apply to null" if named else "")
             )
         if self.hub and not self.revision:
-            raise ValueError("hub wants a revision, too")
+            raise ValueError("hub also needs a revision")
         return self
 
     @property

@@ -19,8 +19,8 @@ def main(job: Any) -> None:
             if not settings.hub:
                 raise
             raise InputError(
-                f"{error}\nWhere jobs have no network: `snakemake --cores 2 models`, with the same --configfile, "
-                "--config and --directory, prepares the models on a machine that has"
+                f"{error}\nIf jobs have no network, run `snakemake --cores 2 models` on a machine with one, with the "
+                "same --configfile, --config and --directory"
             ) from None
 
 

@@ -6,7 +6,7 @@ from workflow_scripts.job.stage import stage
 
 
 def main(job: Any) -> None:
-    """Write the tables, each whole or not at all."""
+    """Write each table atomically."""
     with stage(job):
         from pulse_core.artifacts import whole_file
         from pulse_core.evaluation.settings import EvaluationSettings

@@ -16,15 +16,15 @@ def work(job: Any) -> None:
     from pulse_core.ranking.model import Ranker
     from pulse_core.ranking.settings import RankerSettings
     from pulse_core.ranking.training import save_ranker, train
-    from workflow_scripts.shared.ranker_io import ask, predict
+    from workflow_scripts.shared.ranker_io import predict, read_split
 
     settings = RankerSettings.model_validate(job.params.settings)
     rationales = job.input.get("rationales")
-    splits = {name: ask(job, name, settings, rationales) for name in ("train", "validation", "test")}
+    splits = {name: read_split(job, name, settings, rationales) for name in ("train", "validation", "test")}
     model = Path(job.input.model).parent
     checkpoint = Checkpoint(Path(job.params.work), job.params.code, model)
     ranker = Ranker(model, settings, job.params.seed)
-    record = train(ranker, splits["train"].asked, splits["validation"].asked, job.params.seed, checkpoint)
+    record = train(ranker, splits["train"].question_set, splits["validation"].question_set, job.params.seed, checkpoint)
     predictions = predict(ranker, [splits["validation"], splits["test"]])
     if processes.rank() == 0:
         with whole_directory(Path(job.output.adapter).parent) as partial:

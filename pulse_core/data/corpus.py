@@ -41,7 +41,7 @@ def corpus_source(folder: Path, default: str) -> str:
     except (orjson.JSONDecodeError, KeyError, TypeError):
         name = ""
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise InputError(f'{declared} does not name the corpus in one line: it wants {{"corpus": "my-shop"}}')
+        raise InputError(f'{declared} does not name the corpus in one line: expected {{"corpus": "my-shop"}}')
     return name
 
 

@@ -27,8 +27,8 @@ class DirtSettings(Settings):
     def _shares_of_titles(self) -> "DirtSettings":
         if self.missing_titles + self.junk_titles > 1:
             raise ValueError(
-                f"synthetic.dirt.missing_titles + junk_titles: got {self.missing_titles} + {self.junk_titles}, wants 1 "
-                "at most: no item has both"
+                f"synthetic.dirt.missing_titles + junk_titles: got {self.missing_titles} + {self.junk_titles}, "
+                "expected at most 1: no item has both"
             )
         return self
 

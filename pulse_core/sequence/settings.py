@@ -74,7 +74,7 @@ class CandidateSettings(Settings):
     def _deep_enough(self) -> "CandidateSettings":
         if self.kind == "sasrec_hard" and self.hard_depth < self.count:
             raise ValueError(
-                f"candidates.hard_depth: got {self.hard_depth}, wants at least candidates.count ({self.count})"
+                f"candidates.hard_depth: got {self.hard_depth}, expected at least candidates.count ({self.count})"
             )
         return self
 

@@ -22,5 +22,5 @@ class TreeSettings(Settings):
     @classmethod
     def _positive(cls, value: list[int]) -> list[int]:
         if not value or min(value) < 1:
-            raise ValueError(f"got {value}, wants one positive number a level, such as [3, 3]")
+            raise ValueError(f"got {value}, expected one positive number per level, such as [3, 3]")
         return value

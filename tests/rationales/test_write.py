@@ -110,5 +110,5 @@ def test_neighbour_titles_keep_their_order_and_say_nothing_twice() -> None:
 
 
 def test_branching_must_be_positive() -> None:
-    with pytest.raises(ValueError, match=r"wants one positive number a level"):
+    with pytest.raises(ValueError, match=r"expected one positive number per level"):
         TreeSettings(branching=[3, 0])

@@ -41,7 +41,7 @@ def test_a_bad_file_is_named_with_the_line(content: bytes, parts: list[str], tmp
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"nowhere\.yaml is not there"):
+    with pytest.raises(InputError, match=r"nowhere\.yaml does not exist"):
         check_file(tmp_path / "nowhere.yaml")
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         check_file(tmp_path)
@@ -58,8 +58,8 @@ def test_good_files_pass(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pair", "part"),
     [
-        ("ranker.epochs", "wants key=value"),
-        ("=3", "wants key=value"),
+        ("ranker.epochs", "expected key=value"),
+        ("=3", "expected key=value"),
         ("ranker={epochs: 1", "ranker: not valid YAML"),
         ("seed=0300", "octal"),
         ("seed=" + "9" * 5000, "5,000 digits"),
@@ -72,7 +72,7 @@ def test_a_bad_pair_is_refused(pair: str, part: str) -> None:
 
 @pytest.mark.parametrize("arguments", [["--cores", "0"], ["-c0"], ["--cores=-1"], ["--jobs", "0"]])
 def test_a_call_without_cores_is_refused(arguments: list[str]) -> None:
-    with pytest.raises(InputError, match="wants at least 1"):
+    with pytest.raises(InputError, match="expected at least 1"):
         check(arguments)
 
 

@@ -61,8 +61,8 @@ def test_an_unknown_target_is_answered_with_the_nearest(plain: Workspace, target
 @pytest.mark.parametrize(
     ("target", "value", "line"),
     [
-        ("results/luxury/selected/distilbert.parquet", "seed=1", "models.distilbert is null, but this call needs it"),
-        ("results/luxury/hr1.json", "prompts.base=nowhere.j2", "prompts.base: nowhere.j2 is not there"),
+        ("results/luxury/selected/distilbert.parquet", "seed=1", "models.distilbert is null, but this run needs it"),
+        ("results/luxury/hr1.json", "prompts.base=nowhere.j2", "prompts.base: nowhere.j2 does not exist"),
         ("results/mine/hr1.json", "domains={mine: null}", "domains.mine is null, which removes the domain"),
     ],
 )
@@ -92,8 +92,8 @@ def test_raw_files_of_the_checkout_are_found_from_another_working_directory(plai
 def test_values_on_the_command_line_are_typed_as_in_a_file(plain: Workspace) -> None:
     plain.run("-n", "--config", "ranker={epochs: 1, learning_rate: 1e-4, adapted_layers: null}", "testing=true")
     output = plain.run("-n", "--config", "ranker.epochs=one", "ranker.lora_r=two", fails=True)
-    assert "ranker.epochs: got 'one', wants a whole number" in output
-    assert "ranker.lora_r: got 'two', wants a whole number" in output
+    assert "ranker.epochs: got 'one', expected a whole number" in output
+    assert "ranker.lora_r: got 'two', expected a whole number" in output
 
 
 def test_a_misspelt_key_ends_the_call_before_any_job(plain: Workspace) -> None:

@@ -139,9 +139,9 @@ def test_a_stage_that_does_not_fit_ends_with_status_1(there: Workspace, capsys: 
     [
         (["--config", "domains={mine: {source: files}}"], "how large is 'mine'? Build its corpus"),
         (["--config", "domains={mine: {source: files}}"], "plan.domains.mine: {users: ..., items: ..."),
-        (["--config", "ranker.epochs=one"], "ranker.epochs: got 'one', wants a whole number"),
-        (["--config", "seed"], "--config: got 'seed', wants key=value"),
-        (["--configfile", "nowhere.yaml"], "--configfile: nowhere.yaml is not there"),
+        (["--config", "ranker.epochs=one"], "ranker.epochs: got 'one', expected a whole number"),
+        (["--config", "seed"], "--config: got 'seed', expected key=value"),
+        (["--configfile", "nowhere.yaml"], "--configfile: nowhere.yaml does not exist"),
         (["--measured", "results/luxury"], "--measured: results/luxury/hr1.json does not exist"),
         (["--config", "models.slm={package: null, hub: a/b, revision: c}"], "the shape of a/b is not known"),
     ],

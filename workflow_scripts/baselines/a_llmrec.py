@@ -19,7 +19,7 @@ def work(job: Any) -> None:
     domain = domain_of(job, sampled=True)
     items = pd.read_parquet(job.input.catalogue).sort_values("item")
     texts = [
-        ", ".join(filter(None, told)) for told in zip(items["title"], items["description"].fillna(""), strict=True)
+        ", ".join(filter(None, parts)) for parts in zip(items["title"], items["description"].fillna(""), strict=True)
     ]
     rationales = None
     if file := job.input.get("rationales"):
@@ -31,7 +31,7 @@ def work(job: Any) -> None:
     )
     shared = Shared(given, seed_of(job))
     settings = ALLMRecSettings.model_validate(job.params.settings)
-    run_tuned(job, domain, lambda tried: ALLMRec(shared, tried), settings, slm)
+    run_tuned(job, domain, lambda trial: ALLMRec(shared, trial), settings, slm)
 
 
 def main(job: Any) -> None:

@@ -16,7 +16,7 @@ def main(job: Any) -> None:
         domain, titles, seed = domain_of(job), titles_of(job), seed_of(job)
         encoder, reading = Path(job.input.encoder).parent, job.params.thought_space
         settings = CTRLSettings.model_validate(job.params.settings)
-        run_tuned(job, domain, lambda tried: CTRL(domain, titles, tried, seed, encoder, **reading), settings, encoder)
+        run_tuned(job, domain, lambda trial: CTRL(domain, titles, trial, seed, encoder, **reading), settings, encoder)
 
 
 if "snakemake" in globals():

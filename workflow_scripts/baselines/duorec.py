@@ -14,7 +14,7 @@ def main(job: Any) -> None:
 
         domain, seed = domain_of(job), seed_of(job)
         settings = DuoRecSettings.model_validate(job.params.settings)
-        run_tuned(job, domain, lambda tried: DuoRec(domain, tried, seed), settings)
+        run_tuned(job, domain, lambda trial: DuoRec(domain, trial, seed), settings)
 
 
 if "snakemake" in globals():

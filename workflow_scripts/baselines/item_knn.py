@@ -14,7 +14,7 @@ def main(job: Any) -> None:
 
         domain = domain_of(job)
         settings = ItemKNNSettings.model_validate(job.params.settings)
-        run_tuned(job, domain, lambda tried: ItemKNN(domain, tried), settings)
+        run_tuned(job, domain, lambda trial: ItemKNN(domain, trial), settings)
 
 
 if "snakemake" in globals():

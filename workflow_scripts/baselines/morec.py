@@ -16,7 +16,7 @@ def main(job: Any) -> None:
         domain, titles, seed = domain_of(job), titles_of(job), seed_of(job)
         encoder, reading = Path(job.input.encoder).parent, job.params.thought_space
         settings = MoRecSettings.model_validate(job.params.settings)
-        run_tuned(job, domain, lambda tried: MoRec(domain, titles, tried, seed, encoder, **reading), settings, encoder)
+        run_tuned(job, domain, lambda trial: MoRec(domain, titles, trial, seed, encoder, **reading), settings, encoder)
 
 
 if "snakemake" in globals():

@@ -14,7 +14,7 @@ def main(job: Any) -> None:
 
         domain, seed = domain_of(job), seed_of(job)
         settings = SASRecBaselineSettings.model_validate(job.params.settings)
-        run_tuned(job, domain, lambda tried: SASRecBaseline(domain, tried, seed), settings)
+        run_tuned(job, domain, lambda trial: SASRecBaseline(domain, trial, seed), settings)
 
 
 if "snakemake" in globals():

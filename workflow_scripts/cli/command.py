@@ -1,4 +1,4 @@
-"""The `snakemake` command of this project's environment: Snakemake's own, with traps of its command line removed.
+"""The `snakemake` command of this project's environment: Snakemake's own, with pitfalls of its command line removed.
 
 Options with several values (`--resources NAME=INT [NAME=INT ...]`, `--configfile FILE [FILE ...]`) consume a target
 that follows them, so `snakemake --cores 8 --resources gpu=2 results/luxury/hr1.json` ends in a traceback; here targets
@@ -30,7 +30,7 @@ ARTIFACTS = ("results/", "resources/", "logs/")  # files below these are targets
 
 
 def targets_first(arguments: Sequence[str]) -> list[str]:
-    """The same arguments, with targets that would be read as values of an option moved to the front."""
+    """Move targets that would be read as values of an option to the front."""
     kept: list[str] = []
     targets: list[str] = []
     option = ""
@@ -58,7 +58,7 @@ def _is_target(argument: str, option: str) -> bool:
 
 
 def joined_options(arguments: Sequence[str]) -> list[str]:
-    """The same arguments, with all values of an option that takes several behind one occurrence of it."""
+    """Join all values of a repeated option behind one occurrence of it."""
     others: list[str] = []
     values: dict[str, list[str]] = {}
     rest: list[str] = []
@@ -88,7 +88,7 @@ def joined_options(arguments: Sequence[str]) -> list[str]:
 
 
 def nested_values(arguments: Sequence[str]) -> list[str]:
-    """The same arguments, with `--config section.key=value` written as `section={key: value}`."""
+    """Rewrite `--config section.key=value` as `section={key: value}`."""
     option = ""
     written = []
     for argument in arguments:
@@ -107,7 +107,7 @@ def check(arguments: Sequence[str]) -> None:
     """Check the configuration and the number of cores of a repaired command line.
 
     Raises:
-        InputError: Snakemake would misread them, hang or end in a traceback.
+        InputError: Snakemake would misread them, hang or print a traceback.
     """
     from snakemake.cli import get_argument_parser
     from snakemake_interface_common.exceptions import WorkflowError
@@ -118,7 +118,7 @@ def check(arguments: Sequence[str]) -> None:
         return  # Snakemake reports it in a line
     for number, option in ((given.cores, "--cores"), (given.jobs, "--jobs")):
         if number is not None and number < 1:
-            raise InputError(f"{option}: got {number}, wants at least 1")
+            raise InputError(f"{option}: got {number}, expected at least 1")
     for file in (REPOSITORY / "config.yaml", *given.configfile):
         check_file(file)
     check_pairs(given.config or [])

@@ -1,4 +1,4 @@
-"""The ending of `make demo`: `python -m workflow_scripts.cli.demo_summary results/luxury`."""
+"""Prints the summary that ends `make demo`: `python -m workflow_scripts.cli.demo_summary results/luxury`."""
 
 import sys
 from pathlib import Path
@@ -21,11 +21,13 @@ PULSE = {"scorer": "thought_space", "variant": "thought_space"}
 
 
 def finished(folder: str, artifact: str) -> Path:
-    """The folder of one domain's results; exits with the command to run where `artifact` is not in it."""
+    """The folder of one domain's results; exits with the command to run if it lacks `artifact`."""
     root = Path(folder)
     if not (root / artifact).is_file():
         target = root / of_domain(HR1)
-        raise SystemExit(f"{root / artifact} is not there: run `snakemake --cores 8 --resources gpu=2 {target}` first")
+        raise SystemExit(
+            f"{root / artifact} does not exist: run `snakemake --cores 8 --resources gpu=2 {target}` first"
+        )
     return root
 
 
@@ -50,11 +52,11 @@ def main(folder: str) -> None:
         predictions=pd.read_parquet(path(RANKER_PREDICTIONS)),
     )
     files = {
-        HR1: "every figure with all it depends on",
-        TREE: "all rationales, base to leaves",
-        SELECTED: "the selected ones with their runners-up",
+        HR1: "all figures, with settings, versions and hashes",
+        TREE: "all rationales, from base to leaves",
+        SELECTED: "selected rationales with their runners-up",
         RANKERS: "each ranker's training curve and predictions",
-        STATISTICS: "what the corpus is",
+        STATISTICS: "corpus statistics",
     }
     print(render(read_json(path(HR1)), shown, {str(path(file)): what for file, what in files.items()}))
 

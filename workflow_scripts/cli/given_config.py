@@ -1,5 +1,4 @@
-"""Checks of the configuration on a command line: one clear line for what Snakemake would misread or answer with a
-traceback."""
+"""Checks a command line's configuration, with one clear line for input that Snakemake would misread or crash on."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -28,7 +27,7 @@ def check_file(path: Path) -> None:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"--configfile: {path} is not there") from None
+        raise InputError(f"--configfile: {path} does not exist") from None
     except OSError as error:
         raise InputError(f"--configfile: {path} cannot be read: {error.strerror}") from None
     if content.startswith(BYTE_ORDER_MARKS):
@@ -54,12 +53,12 @@ def check_pairs(pairs: Sequence[str]) -> None:
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign or not KEY.fullmatch(name):
-            raise InputError(f"--config: got {pair!r}, wants key=value, such as ranker.epochs=1")
+            raise InputError(f"--config: got {pair!r}, expected key=value, such as ranker.epochs=1")
         _check_yaml(value, f"--config {name}", lines=False)
 
 
 def _check_yaml(text: str, source: str, *, lines: bool = True) -> yaml.Node | None:
-    """The root node of `text`; None for an empty one. Messages start with its `source` and, with `lines`, the line."""
+    """The root node of `text`; None if it is empty. Messages start with `source` and, with `lines`, the line number."""
 
     def error(line: int, problem: str) -> InputError:
         return InputError(f"{source}:{line}: {problem}" if lines else f"{source}: {problem}")
@@ -81,7 +80,7 @@ def _check_yaml(text: str, source: str, *, lines: bool = True) -> yaml.Node | No
 
 
 def _problems(node: yaml.Node, visited: set[int]) -> Iterator[tuple[int, str]]:
-    """Line and description of what YAML accepts and a reader does not expect."""
+    """Line and description of valid YAML whose meaning would surprise its author."""
     if id(node) in visited:  # an alias
         return
     visited.add(id(node))
@@ -98,7 +97,7 @@ def _problems(node: yaml.Node, visited: set[int]) -> Iterator[tuple[int, str]]:
             yield from _problems(item, visited)
     elif node.tag == INTEGER:
         if len(node.value) > MAX_DIGITS:
-            yield _line(node), f"a number of {len(node.value):,} digits, which no key takes"
+            yield _line(node), f"a number of {len(node.value):,} digits: no setting takes one"
         elif OCTAL.fullmatch(node.value):
             yield _line(node), f"YAML reads {node.value} as octal: write it without the leading 0"
         elif ":" in node.value:

@@ -32,19 +32,19 @@ from workflow_scripts.wiring.wiring import typed_values
 
 def add_command(commands: Any) -> None:
     """Add `plan` to the subcommands of `pulse`."""
-    parser = commands.add_parser("plan", help="what a run will take, before anything runs", description=__doc__)
+    parser = commands.add_parser("plan", help="estimate what a run will take", description=__doc__)
     several: dict[str, Any] = {"nargs": "+", "default": [], "action": "extend"}
     parser.add_argument(*sorted(FILE_OPTIONS), metavar="FILE", type=Path, dest="configfile", **several)
     parser.add_argument(*sorted(CONFIG_OPTIONS), metavar="KEY=VALUE", dest="config", **several)
     parser.add_argument("--directory", "-d", type=Path, help="where results/ and resources/ are (default: here)")
-    help_measured = "correct seconds by a finished run on the target machine, such as results/luxury"
+    help_measured = "correct the hours from a finished run on the target machine, such as results/luxury"
     parser.add_argument("--measured", type=Path, metavar="RESULTS", help=help_measured)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")
     parser.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> int:
-    """Plan and print. 1 if a stage does not fit, or an option cannot be used."""
+    """Plan and print. Returns 1 if a stage does not fit or an option is invalid."""
     try:
         values = layered(given.configfile, given.config)
         output = given.json.absolute() if given.json else None
@@ -78,7 +78,7 @@ def layered(files: list[Path], pairs: list[str]) -> dict[str, Any]:
 
 
 def measure(results: Path, values: Mapping[str, Any]) -> list[Comparison]:
-    """The stages of a finished run beside their plan, made with that run's settings."""
+    """The stages of a finished run beside a plan made with its settings."""
     config, figures = finished_run(results, values)
     comparisons = compare(make_plan(_planner(config, {figures["domain"]: results}, {})), figures["stages"])
     skipped: set[str] = set()

@@ -1,4 +1,4 @@
-"""What `pulse plan` reads from disk: finished tables, prepared models, and a finished run to correct the plan by."""
+"""What `pulse plan` reads from disk: finished tables, prepared models, and a finished run to correct the plan from."""
 
 import copy
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The `pulse` command: what is done with the workflow beside running it."""
+"""The `pulse` command: planning a run and verifying its results."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,7 +8,9 @@ from workflow_scripts.cli import plan, verify
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the subcommand; its exit status."""
-    parser = argparse.ArgumentParser(prog="pulse", description="PULSE beside its workflow (`snakemake` runs that).")
+    parser = argparse.ArgumentParser(
+        prog="pulse", description="Plan a run, or verify its results; `snakemake` runs the workflow."
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
     plan.add_command(commands)
     verify.add_command(commands)

@@ -1,4 +1,4 @@
-"""A sheet of unedited rationales: `python -m workflow_scripts.cli.rationale_sheet results/luxury 20`."""
+"""Prints unedited rationales: `python -m workflow_scripts.cli.rationale_sheet results/luxury 20`."""
 
 import sys
 
@@ -24,7 +24,7 @@ def main(folder: str = "results/luxury", count: str = "20") -> None:
         pd.read_parquet(root / layout.of_domain(layout.CATALOGUE)),
         int(count),
         seed=0,
-        heading=f"Rationales as they came (corpus: {corpus_of(file)})",
+        heading=f"Unedited rationales (corpus: {corpus_of(file)})",
         targets=True,
     )
     print(sheet)

@@ -1,4 +1,4 @@
-"""`pulse verify`: which artifacts are not what their stage wrote, and what making them again costs."""
+"""`pulse verify`: lists artifacts that differ from what their stage wrote, and what rebuilding them costs."""
 
 import argparse
 import sys
@@ -17,15 +17,13 @@ from pulse_core.verification import Finding, size_differences, verify
 
 def add_command(commands: Any) -> None:
     """Add `verify` to the subcommands of `pulse`."""
-    parser = commands.add_parser(
-        "verify", help="whether all artifacts are what their stages wrote", description=__doc__
-    )
+    parser = commands.add_parser("verify", help="check artifacts against what their stages wrote", description=__doc__)
     parser.add_argument("results", nargs="?", default="results", type=Path, help="folder to verify (default: results)")
     parser.set_defaults(run=run)
 
 
 def warn(results: Path) -> None:
-    """Name artifacts of another size than was written, which Snakemake may take for up to date."""
+    """Warn of artifacts whose size has changed, which Snakemake may take for up to date."""
     try:
         messages = size_differences(results)
     except InputError as error:
@@ -35,7 +33,7 @@ def warn(results: Path) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Verify and print. 1 where a file is not what its stage wrote."""
+    """Verify and print. Returns 1 if a file is not what its stage wrote."""
     try:
         count, findings = verify(given.results)
     except InputError as error:
@@ -76,5 +74,5 @@ def _cost(finding: Finding) -> tuple[str, str, str]:
 
 
 def _short(path: Path) -> str:
-    """The path, relative to the working directory where it lies below it."""
+    """The path, relative to the working directory if inside it."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

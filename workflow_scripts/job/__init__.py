@@ -1,1 +1,1 @@
-"""What surrounds a script's one call of pulse_core: log, threads, devices, processes. No artifact depends on it."""
+"""What a script's call of pulse_core runs in: log, threads, devices, processes. No artifact depends on it."""

@@ -1,4 +1,4 @@
-"""Assigns devices to jobs: Snakemake only counts `gpu`, here each becomes a device that no other job uses.
+"""Assigns devices to jobs: Snakemake only counts `gpu`; here each unit becomes a device that no other job uses.
 
 A device is leased with a lock file, so it is released when the process ends, however it ends.
 """
@@ -20,7 +20,7 @@ from workflow_scripts.job.locks import open_lock
 
 log = logging.getLogger("pulse")
 POLL_SECONDS = 0.5
-# Variables of a Slurm job with GPUs, their number or names, set even if Slurm does not know the device files.
+# Set in a Slurm job with GPUs, to their number or names, even if Slurm does not know the device files.
 SLURM_GPUS = ("SLURM_GPUS_ON_NODE", "SLURM_JOB_GPUS", "SLURM_STEP_GPUS")
 
 

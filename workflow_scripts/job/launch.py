@@ -71,7 +71,7 @@ def do(job: Any, work: Work, module: str) -> None:
 
 
 def _described(job: Any, count: int) -> dict[str, Any]:
-    """What a process needs to know of the job."""
+    """What a process needs to know about the job."""
     return {
         **{
             part: {name: value if isinstance(value, str) else list(value) for name, value in getattr(job, part).items()}

@@ -9,13 +9,13 @@ from pathlib import Path
 import psutil
 
 SCRIPTS = Path(".snakemake/scripts")
-MARGIN_SECONDS = 2  # the system knows start times of processes to the second
+MARGIN_SECONDS = 2  # process start times have a resolution of one second
 NAMES = ("snakemake", "workflow_scripts.cli.command")
 
 
 def remove_leftovers() -> None:
     """Remove temporary directories that are older than this user's oldest Snakemake process, and copies of scripts that
-    no process runs. To be called by a driver that holds the lock of the working directory."""
+    no process runs. Called only by a driver that holds the lock of the working directory."""
     commands = list(_snakemake_commands())
     oldest = min(started for started, _ in commands)
     for directory in Path(tempfile.gettempdir()).glob("snakemake*"):

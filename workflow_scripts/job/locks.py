@@ -7,10 +7,10 @@ from pulse_core.errors import InputError
 
 
 def open_lock(file: Path) -> IO[str]:
-    """Open a lock file, made with its folder if needed.
+    """Open a lock file, creating it and its folder if needed.
 
     Raises:
-        InputError: something else is there, or the place is not writable.
+        InputError: the path is taken by something else or not writable.
     """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pulse_core.errors import InputError
 
-VARIABLE = "PULSE_OPTIONS"  # how the driver's jobs know which configuration to name in commands
+VARIABLE = "PULSE_OPTIONS"  # from the driver to its jobs: the configuration to name in commands
 OPTIONS = {"--configfile", "--configfiles", "--config", "-C", "--profile", "--directory", "-d"}
 MADE_BY_STAGES = ("results/", "resources/models/", "resources/synthetic/")
 
@@ -26,7 +26,7 @@ def configuration_options(arguments: Sequence[str]) -> list[str]:
 
 
 def pass_on_options() -> None:
-    """In the driver: let its jobs know its configuration options."""
+    """Pass the driver's configuration options on to its jobs."""
     os.environ[VARIABLE] = shlex.join(configuration_options(sys.argv[1:]))
 
 
@@ -61,7 +61,7 @@ def recorded(job: Any) -> Iterator[None]:
 
 
 def check_inputs(inputs: Iterable[str]) -> list[Path]:
-    """Compare inputs with their records; those without one are returned.
+    """Compare inputs with their records; returns those without one.
 
     Raises:
         InputError: an input is not what its stage wrote.

@@ -1,4 +1,4 @@
-"""What surrounds a script's one call of pulse_core: threads, device, log file, corpus name, readable errors."""
+"""What a script's call of pulse_core runs in: threads, device, log file, corpus name, readable errors."""
 
 import fcntl
 import logging
@@ -69,7 +69,7 @@ def end_with_driver(poll_seconds: float = 0.5) -> None:
 
 
 def gone(process: psutil.Process, name: str) -> str | None:
-    """A message if a process, called `name`, has ended; None while it runs."""
+    """A message that `process`, called `name`, has ended; None while it runs."""
     try:
         alive = process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -138,7 +138,7 @@ def logged(path: Path, level: int = logging.INFO, *, again: bool = False) -> Ite
 
 
 def corpus_of_inputs(files: Iterable[str]) -> str | None:
-    """Name of the corpus behind a job's input tables, several joined by +: outputs inherit the corpus stage's mark."""
+    """Name of the corpus of a job's input tables (several joined by +), which its outputs inherit."""
     from pulse_core.artifacts import corpus_of
 
     named = {corpus_of(file) for file in map(str, files) if file.endswith(".parquet")}

@@ -1,4 +1,4 @@
-"""From the inputs of rule hr1 to its figures."""
+"""Computes hr1.json from the inputs of rule hr1."""
 
 from typing import Any
 
@@ -50,7 +50,7 @@ def measure(job: Any) -> None:
 
 
 def rationale_engine(base: Any) -> str:
-    """The engine that wrote the base rationales of a file; several are joined with +."""
+    """Name of the engine that wrote a file of base rationales; several are joined with +."""
     return "+".join(sorted({engine_of(model) for model in pd.read_parquet(base, columns=["model"])["model"]}))
 
 

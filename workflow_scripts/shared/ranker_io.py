@@ -1,4 +1,4 @@
-"""Shared by the ranking scripts: tables to questions, scores to predictions."""
+"""Shared by the ranking scripts: building questions from tables, and predictions from scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +22,10 @@ class Split:
     name: str
     examples: pd.DataFrame
     candidates: pd.DataFrame
-    asked: QuestionSet
+    question_set: QuestionSet
 
 
-def ask(job: Any, name: str, settings: RankerSettings, rationales: str | None) -> Split:
+def read_split(job: Any, name: str, settings: RankerSettings, rationales: str | None) -> Split:
     """A split's sampled examples as questions, with the rationales of the file `rationales`, if any."""
     examples = read_sampled(job.input.examples, name)
     candidates = examples[KEY].merge(pd.read_parquet(job.input.candidates), on=KEY, how="left", validate="one_to_one")
@@ -41,6 +41,6 @@ def predict(ranker: Ranker, splits: Sequence[Split]) -> Any:
     """The ranker's predictions for these splits."""
     rows = []
     for split in splits:
-        scores = score(ranker, split.asked.questions, f"scoring {split.name}")
+        scores = score(ranker, split.question_set.questions, f"scoring {split.name}")
         rows.append(split.candidates[["user", "split", "candidates"]].assign(scores=list(scores)))
     return predictions_table(pd.concat(rows, ignore_index=True))

@@ -11,7 +11,7 @@ from pulse_core.baselines.settings.ranker import RankerTrialsSettings
 from pulse_core.baselines.system import Recommender
 from pulse_core.ranking.settings import RankerSettings
 from workflow_scripts.shared.baseline_io import domain_of, run_tuned
-from workflow_scripts.shared.ranker_io import ask
+from workflow_scripts.shared.ranker_io import read_split
 
 
 def run_ranker_trials(job: Any) -> None:
@@ -24,11 +24,11 @@ def run_ranker_trials(job: Any) -> None:
         if not trial.changed:
             predictions = pd.read_parquet(job.input.configured)
             return Configured(settings, predictions, read_json(job.input.record), job.input.configured)
-        asked = {
-            name: ask(job, name, settings, job.input.get("rationales")).asked
+        question_sets = {
+            name: read_split(job, name, settings, job.input.get("rationales")).question_set
             for name in ("train", "validation", "test")
         }
-        return RankerTrial(model, settings, asked, job.params.seed)
+        return RankerTrial(model, settings, question_sets, job.params.seed)
 
     trials = RankerTrialsSettings.model_validate(job.params.settings)
     trials.require_different_over(ranker)

@@ -15,8 +15,8 @@ from workflow_scripts.shared.inputs import read_sampled
 
 
 def make_writer(job: Any) -> Writer:
-    """The configured engine with the prepared model and the stage's journal. It loads the model on first use, so a
-    shard with nothing to write does not wait for it."""
+    """The configured engine with the prepared model and the stage's journal. The model is loaded on first use, so a
+    shard with nothing to write skips it."""
     settings = GenerationSettings.model_validate(job.params.generation)
     generator = make_generator(settings, Path(job.input.model).parent)
     return Writer(generator, Journal(Path(job.params.work)), settings.chunk_prompts)

@@ -1,1 +1,1 @@
-"""What the Snakefile and the rules ask while the workflow is put together."""
+"""Inputs, params and threads of the rules, computed while Snakemake reads the workflow."""

@@ -9,7 +9,7 @@ from workflow_scripts.wiring.stage_params import StageParams
 
 
 class BaselineInputs:
-    """Those of one configuration."""
+    """The rules of all systems for one configuration."""
 
     systems = SYSTEMS
 

@@ -1,4 +1,4 @@
-"""What rule hr1 reads and records: predictions, planted truth, leak audit, times of stages, protocol."""
+"""Inputs and params of rule hr1: predictions, planted truth, leak audit, stage times, protocol."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ SETTINGS = (
     *("corpus", "split", "sasrec", "candidates", "neighbours", "rationales", "thought_space", "tree", "selection"),
     *("ranker", "evaluation"),
 )
-# The stages whose times hr1.json records, by the names of their benchmark files under logs/<domain>/.
+# The stages whose times hr1.json records, by name of their benchmark files in logs/<domain>/.
 STAGES = (
     *("corpus", "examples", "sasrec", "candidates", "neighbours", "thought_space", "select-thought_space"),
     *("gather_positive", "gather_base", "gather_tree"),
@@ -25,7 +25,7 @@ STAGES = (
 
 
 class EvaluationInputs:
-    """Those of one configuration."""
+    """Inputs and params of rule hr1 for one configuration."""
 
     def __init__(self, params: StageParams, models: PreparedModels) -> None:
         self._params, self._models = params, models

@@ -12,7 +12,7 @@ from workflow_scripts.wiring.raw_digests import digests
 
 
 def or_exit(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call `function`; an InputError ends the call with its message alone, where Snakemake would print a traceback.
+    """Call `function`; an InputError exits with its message only, where Snakemake would print a traceback.
 
     Raises:
         SystemExit: with the message and status 1.

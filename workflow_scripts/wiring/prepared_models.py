@@ -24,7 +24,7 @@ class PreparedModels:
             InputError: the role has no model.
         """
         if role not in self.roles:
-            raise InputError(f"models.{role} is null, but this call needs it: set its path, package or hub")
+            raise InputError(f"models.{role} is null, but this run needs it: set its path, package or hub")
         return fill(MODEL_WEIGHTS, model=_directory(role, self.roles[role]))
 
     def all_weights(self) -> list[str]:

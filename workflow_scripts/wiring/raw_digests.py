@@ -1,4 +1,4 @@
-"""Digests of raw files, remembered by path, size and times, so that a file is read once however often it is touched."""
+"""Digests of raw files, cached by path, size and times, so that an unchanged file is read only once."""
 
 import json
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ def _digest(file: Path, known: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _read_cache() -> dict[str, Any]:
-    """What earlier calls remembered; nothing where the cache is missing or damaged."""
+    """The digests that earlier calls cached; empty if the cache is missing or damaged."""
     try:
         known = json.loads(CACHE.read_text(encoding="utf-8"))
         return {path: entry for path, entry in known.items() if entry.keys() == {"state", "sha256"}}

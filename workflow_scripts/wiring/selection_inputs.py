@@ -1,4 +1,4 @@
-"""What the rules are given for each scorer, the wildcard that names what selects a rationale."""
+"""Inputs and params per scorer, the wildcard that names what selects a rationale."""
 
 from pathlib import Path
 from typing import Any, get_args

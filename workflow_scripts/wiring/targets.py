@@ -1,4 +1,4 @@
-"""Targets of a call that no rule makes, refused with the nearest that can be made."""
+"""Refuses targets that no rule makes, and suggests the nearest that exist."""
 
 import difflib
 import itertools
@@ -16,7 +16,7 @@ LITERAL = re.compile(r"[\w.-]+")
 
 
 def targets_of(arguments: list[str]) -> list[str]:
-    """The targets on Snakemake's command line, which the workflow itself learns only after it was read."""
+    """The targets on Snakemake's command line, which a workflow does not know yet while it is read."""
     from snakemake.cli import get_argument_parser
 
     return list(get_argument_parser().parse_known_args(arguments)[0].targets)
@@ -51,7 +51,7 @@ def _unknown_domain(name: str, domains: Mapping[str, Any]) -> str:
 
 
 def _nearest(target: str, rules: Iterable[Any]) -> list[str]:
-    """What lies in the directory `target`, nearest to it first; else the most similar names."""
+    """Targets in the directory `target`, nearest first; if there are none, the most similar names."""
     names = {name for rule in rules for name in _names(rule)}
     inside = [name for name in names if name.startswith(f"{target.rstrip('/')}/")]
     if inside:
@@ -60,7 +60,7 @@ def _nearest(target: str, rules: Iterable[Any]) -> list[str]:
 
 
 def _names(rule: Any) -> list[str]:
-    """The rule's name if it has no wildcards, and its outputs for all values of wildcards whose values are listed."""
+    """The rule's name if it has no wildcards, and its outputs for all combinations of enumerable wildcard values."""
     names = [] if rule.has_wildcards() else [rule.name]
     for output in map(str, rule.output):
         constraints = dict(WILDCARD.findall(output))

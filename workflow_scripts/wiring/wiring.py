@@ -1,4 +1,4 @@
-"""What the rules need while Snakemake reads them: validated settings, code versions, threads, locations of inputs.
+"""What the rules need while Snakemake reads them: validated settings, code versions, threads, paths of inputs.
 
 Nothing here imports torch: every Snakemake call, even a dry run, pays for these imports.
 """
@@ -55,7 +55,7 @@ def typed_values(arguments: Iterable[str]) -> dict[str, Any]:
 
 
 class Wiring:
-    """The answers for one Snakemake call."""
+    """Everything the rules need, for one Snakemake call."""
 
     def __init__(self, config: dict[str, Any], workflow: Any) -> None:
         self.root = Path(workflow.basedir)
@@ -81,7 +81,7 @@ class Wiring:
         self.baselines = BaselineInputs(params, self.models)
 
     def check_targets(self) -> None:
-        """End the call for a target that no rule makes; for the Snakefile's last lines, when all rules are known."""
+        """Exit on a target that no rule makes. Called at the end of the Snakefile, when all rules are known."""
         if self._workflow.is_main_process:
             domains = {**dict.fromkeys(self._config.get("domains") or {}), **self.settings.domains}
             or_exit(check_targets, targets_of(sys.argv[1:]), self._workflow.rules, domains)
@@ -105,13 +105,13 @@ class Wiring:
         return cpu_threads(self._workflow.resource_settings.cores, self._devices())
 
     def training_threads(self, section: str) -> Callable[[Any], int]:
-        """Threads of a rule that trains in the `processes` of a section: a GPU rule's threads for each process."""
+        """Threads of a rule that trains in a section's `processes`: a GPU rule's threads per process."""
 
-        def threads(wildcards: Any) -> int:
-            wanted = self.gpu_threads(wildcards) * getattr(self.settings, section).processes
-            return min(wanted, self._workflow.resource_settings.cores or wanted)
+        def threads_of(wildcards: Any) -> int:
+            threads = self.gpu_threads(wildcards) * getattr(self.settings, section).processes
+            return min(threads, self._workflow.resource_settings.cores or threads)
 
-        return threads
+        return threads_of
 
     def _devices(self) -> int:
         """Devices that jobs of this call can use at once: the machine's, at most `--resources gpu=`."""
@@ -120,7 +120,7 @@ class Wiring:
         return min(available, limits["gpu"].value) if "gpu" in limits else available
 
     def thought_space_tables(self, pattern: str) -> Callable[[Any], list[str]]:
-        """Input function: a table of every domain that trains the wildcard's Thought Space, its own first."""
+        """Input function: the table of every domain that trains the wildcard's Thought Space, starting with itself."""
 
         def tables(wildcards: Any) -> list[str]:
             others = [domain for domain in self.settings.thought_space.domains if domain != wildcards.domain]

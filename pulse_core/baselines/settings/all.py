@@ -38,7 +38,7 @@ class BaselinesSettings(Settings):
                 continue
             if len(section.search) < self.trials:
                 raise ValueError(
-                    f"baselines.{name}.search: got {len(section.search)} entries, wants at least baselines.trials "
+                    f"baselines.{name}.search: got {len(section.search)} entries, expected at least baselines.trials "
                     f"({self.trials}): every system has the same number of trials"
                 )
             try:

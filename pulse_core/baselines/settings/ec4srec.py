@@ -41,7 +41,7 @@ class EC4SRecSettings(PostNormSettings):
     @classmethod
     def _rising_shares(cls, shares: list[float]) -> list[float]:
         if shares != sorted(set(shares)) or not all(0.0 <= share < 1.0 for share in shares):
-            raise ValueError(f"explain_after: got {shares}, wants rising shares of at least 0 and below 1")
+            raise ValueError(f"explain_after: got {shares}, expected rising shares of at least 0 and below 1")
         return shares
 
     @property
