@@ -1,8 +1,8 @@
 """CTRL (Li et al. 2023, "CTRL: Connect Collaborative and Language Model for CTR Prediction") on SASRec.
 
-Stage 1 (section 4.2): one sample, a user's history and the next item, is seen in two ways: as ids by a collaborative
-tower, as a prompt text by a text encoder; a contrastive loss aligns both. Stage 2 (section 4.3): the collaborative
-tower alone, with a new linear output layer, is fine-tuned to rank; the encoder is dropped and never needed again.
+A sample is a user's history and the next item. Stage 1 (section 4.2): a collaborative tower encodes its ids, a text
+encoder its prompt, and a contrastive loss aligns both. Stage 2 (section 4.3): only the collaborative tower, with a new
+linear output layer, is fine-tuned to rank; the encoder is no longer needed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,11 +26,11 @@ from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.training import new_optimiser, run_epoch
 from pulse_core.training_loop import Schedule, descend, fit_epochs
 
-HELD_OUT = 128  # validation samples on which the alignment is measured
+RETRIEVAL_SAMPLES = 128  # validation samples on which alignment is measured
 
 
 def late_interaction(left: Tensor, right: Tensor) -> Tensor:
-    """sim(i, j) = sum over the sub-vectors of i of the largest product with one of j's (section 4.2.2).
+    """sim(i, j) = sum over the sub-vectors of i of the largest inner product with a sub-vector of j (section 4.2.2).
 
     left (n, M, d), right (m, M, d) -> (n, m).
     """
@@ -40,40 +40,40 @@ def late_interaction(left: Tensor, right: Tensor) -> Tensor:
 def alignment_loss(
     tabular: Tensor, textual: Tensor, temperature: float, kind: Literal["softmax", "bce"] = "softmax"
 ) -> Tensor:
-    """Mean of both directions, sample k of one side being the positive of sample k of the other (section 4.2.1).
+    """Mean of both directions; the positive of a sample is the same sample on the other side (section 4.2.1).
 
     Args:
         tabular, textual: sub-vectors (n, M, d).
         temperature: of the softmax.
-        kind: `softmax`: InfoNCE. `bce`: every similarity as a logit; positives and negatives weigh alike.
+        kind: `softmax`: InfoNCE. `bce`: each similarity is a logit; positives and negatives are weighted equally.
     """
     losses = []
     for similarity in (late_interaction(textual, tabular), late_interaction(tabular, textual)):
         if kind == "softmax":
             losses.append(functional.cross_entropy(similarity / temperature, torch.arange(len(similarity))))
         else:
-            own = torch.eye(len(similarity), dtype=torch.bool)
-            losses.append(functional.softplus(-similarity[own]).mean() + functional.softplus(similarity[~own]).mean())
+            same = torch.eye(len(similarity), dtype=torch.bool)
+            losses.append(functional.softplus(-similarity[same]).mean() + functional.softplus(similarity[~same]).mean())
     return (losses[0] + losses[1]) / 2
 
 
 class Sample(NamedTuple):
-    """A history and the item after it."""
+    """A history and the next item."""
 
     history: np.ndarray
     item: int
 
 
 def training_samples(sequences: Sequence[np.ndarray], count: int | None, seed: int) -> list[Sample]:
-    """At most `count` of all prefixes of the training sequences with the item after each, drawn by seed."""
-    places = [(row, end) for row, sequence in enumerate(sequences) for end in range(1, len(sequence))]
-    drawn = np.random.default_rng(seed).permutation(len(places))[:count]
-    return [Sample(sequences[row][:end], int(sequences[row][end])) for row, end in (places[each] for each in drawn)]
+    """Prefixes of the training sequences with their next items: a random `count` of them, or all if None."""
+    ends = [(row, end) for row, sequence in enumerate(sequences) for end in range(1, len(sequence))]
+    drawn = np.random.default_rng(seed).permutation(len(ends))[:count]
+    return [Sample(sequences[row][:end], int(sequences[row][end])) for row, end in (ends[number] for number in drawn)]
 
 
 def prompts(samples: Sequence[Sample], titles: Sequence[str], encoder: Encoder, history_items: int) -> list[str]:
-    """The text of each sample (section 4.1); the oldest titles are left out where not all fit into the encoder."""
-    lengths = [len(each) for each in encoder.tokenizer(list(titles), add_special_tokens=False)["input_ids"]]
+    """The text of each sample (section 4.1), without the oldest titles that exceed the encoder's maximum length."""
+    lengths = [len(ids) for ids in encoder.tokenizer(list(titles), add_special_tokens=False)["input_ids"]]
     frame = len(encoder.tokenizer(_prompt([], ""))["input_ids"])
     texts = []
     for history, item in samples:
@@ -89,7 +89,7 @@ def _prompt(bought: Sequence[str], item: str) -> str:
 
 
 class CollaborativeTower(SASRec):
-    """SASRec with the linear output layer of stage 2 on its states."""
+    """SASRec followed by the linear output layer of stage 2."""
 
     def __init__(self, item_count: int, settings: CTRLSettings) -> None:
         super().__init__(
@@ -101,14 +101,14 @@ class CollaborativeTower(SASRec):
         return self.output(super().forward(padded))
 
     def of_samples(self, samples: Sequence[Sample]) -> Tensor:
-        """What the tower knows of each sample: its history's state and its item's embedding, (n, 2 dim)."""
+        """The state of each sample's history concatenated with its item's embedding, (n, 2 dim)."""
         padded = pad([sample.history[-self.max_length :] for sample in samples])
         states = super().forward(padded)[torch.arange(len(padded)), (padded > 0).sum(dim=1) - 1]
         return torch.cat([states, self.items(torch.tensor([sample.item + 1 for sample in samples]))], dim=1)
 
 
 class Alignment(nn.Module):
-    """Both towers and their way into the common space: the module of stage 1."""
+    """The module of stage 1: both towers with their projections into the shared space."""
 
     def __init__(self, tower: CollaborativeTower, text: TextTower, width: int, subspaces: int) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ class Alignment(nn.Module):
         self.textual = nn.Sequential(nn.Linear(text.dim, width), nn.Linear(width, subspaces * width))
 
     def forward(self, samples: Sequence[Sample], numbers: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Sub-vectors (n, M, width) of the samples with these numbers as ids and as texts."""
+        """Sub-vectors, (n, M, width) each, of the ids and of the texts of `samples[numbers]`."""
         tabular = self.tabular(self.tower.of_samples([samples[number] for number in numbers]))
         textual = self.textual(self.text(numbers).cpu())
         shape = (len(numbers), self.subspaces, -1)
@@ -127,7 +127,7 @@ class Alignment(nn.Module):
 
     @torch.no_grad()
     def retrieval(self, samples: Sequence[Sample], numbers: np.ndarray, batch: int) -> float:
-        """How often a text is most like its own ids among those of `batch` samples; chance is 1 / batch."""
+        """Share of texts whose most similar ids within a batch of samples are the right ones; chance is 1 / batch."""
         self.eval()
         hits, seen = 0, 0
         for start in range(0, len(numbers) - batch + 1, batch):
@@ -138,10 +138,10 @@ class Alignment(nn.Module):
 
 
 class CTRL(IDModel):
-    """One CTRL under one trial's settings.
+    """CTRL with one trial's settings.
 
     Args:
-        titles: of each item, by code.
+        titles: by item code.
         encoder: directory of the prepared text encoder.
         pooling, dtype: how token states become one vector, and the encoder's arithmetic.
     """
@@ -175,16 +175,16 @@ class CTRL(IDModel):
             return run_epoch(self.model, self.domain.sequences, optimiser, settings, generator, "learning_rate")
 
         schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
-        made_of = (self.titles, self._encoder[2:], settings.model_dump())
-        return {"alignment": alignment} | self.train(epoch, optimiser, schedule, checkpoint.part("stage2"), *made_of)
+        inputs = (self.titles, self._encoder[2:], settings.model_dump())
+        return {"alignment": alignment} | self.train(epoch, optimiser, schedule, checkpoint.part("stage2"), *inputs)
 
     def align(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        """Stage 1: leaves `self.model` aligned; the record of it."""
+        """Stage 1: align `self.model` and return the record for metrics.json."""
         settings, seed = self.settings, derive_seed(self.seed, "alignment")
         if not settings.alignment_epochs:
             return {}
         trained = training_samples(self.domain.sequences, settings.samples, derive_seed(seed, "samples"))
-        samples = [*trained, *self._held_out(derive_seed(seed, "held out"))]
+        samples = [*trained, *self._validation_samples(derive_seed(seed, "held out"))]
         encoder = Encoder(*self._encoder)
         texts = prompts(samples, self.titles, encoder, settings.history_items)
         with torch.random.fork_rng(devices=[]):
@@ -211,23 +211,23 @@ class CTRL(IDModel):
                 tabular, textual = network(samples, order[step * batch : (step + 1) * batch])
                 yield alignment_loss(tabular, textual, settings.temperature, settings.alignment_loss)
 
-        made_of = (self.domain.fingerprint, self.titles, text.made_of, settings.model_dump())
+        inputs = (self.domain.fingerprint, self.titles, text.identity, settings.model_dump())
         schedule = Schedule(settings.alignment_epochs)
-        fit_epochs("CTRL, alignment", network, optimiser, epoch, None, schedule, seed, text.device, checkpoint, made_of)
-        held = np.arange(len(trained), len(samples))
-        among = min(settings.alignment_batch, len(held))
-        return {"samples": len(trained), "among": among, "retrieval": network.retrieval(samples, held, among)}
+        fit_epochs("CTRL, alignment", network, optimiser, epoch, None, schedule, seed, text.device, checkpoint, inputs)
+        validation = np.arange(len(trained), len(samples))
+        among = min(settings.alignment_batch, len(validation))
+        return {"samples": len(trained), "among": among, "retrieval": network.retrieval(samples, validation, among)}
 
-    def _held_out(self, seed: int) -> list[Sample]:
-        """Validation samples: nothing is chosen by them, they tell whether the towers agree on what neither saw."""
-        held = self.domain.validation
-        drawn = np.random.default_rng(seed).permutation(len(held))[:HELD_OUT]
-        return [Sample(held.histories[row], int(held.targets[row])) for row in drawn]
+    def _validation_samples(self, seed: int) -> list[Sample]:
+        """Samples that measure alignment on unseen data; they influence no choice."""
+        validation = self.domain.validation
+        drawn = np.random.default_rng(seed).permutation(len(validation))[:RETRIEVAL_SAMPLES]
+        return [Sample(validation.histories[row], int(validation.targets[row])) for row in drawn]
 
     def _optimiser(self, network: Alignment) -> torch.optim.AdamW:
-        settings, read = self.settings, [each for each in network.text.parameters() if each.requires_grad]
-        own = [p for part in (network.tower, network.tabular, network.textual) for p in part.parameters()]
-        groups: list[dict[str, Any]] = [{"params": own, "lr": settings.alignment_learning_rate}]
-        if read:
-            groups.append({"params": read, "lr": settings.encoder_learning_rate})
+        settings, encoder = self.settings, [p for p in network.text.parameters() if p.requires_grad]
+        rest = [p for part in (network.tower, network.tabular, network.textual) for p in part.parameters()]
+        groups: list[dict[str, Any]] = [{"params": rest, "lr": settings.alignment_learning_rate}]
+        if encoder:
+            groups.append({"params": encoder, "lr": settings.encoder_learning_rate})
         return torch.optim.AdamW(groups, fused=True)

@@ -1,4 +1,4 @@
-"""What a baseline is given of a domain: training sequences, and held-out examples with their candidates."""
+"""The data of a baseline: training sequences, and examples with their candidates."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pulse_core.keys import KEY, Key, keys
 
 @dataclass(frozen=True)
 class Examples:
-    """Examples of one split with their candidates, aligned: n rows."""
+    """The n examples of one split and their candidates, row by row."""
 
     split: str
     keys: list[Key]  # (user, split, position)
@@ -32,16 +32,16 @@ class Examples:
         return np.array([key[0] for key in self.keys], dtype=np.int64)
 
     def places(self) -> np.ndarray:
-        """Where each target stands among its candidates, (n,)."""
+        """Index of each target among its candidates, (n,)."""
         return (self.candidates == self.targets[:, None]).argmax(axis=1)
 
 
 @dataclass(frozen=True)
 class Domain:
-    """One domain: `sequences` are the training items of each user, oldest first.
+    """A domain as baselines see it.
 
-    Training sequences end with the training target: no validation or test target is among them. `train` are the
-    training examples with their candidates, for models that learn to rank them.
+    `sequences` has each user's items, oldest first, up to the training target, so no validation or test target. `train`
+    is for models that learn to rank candidates.
     """
 
     item_count: int
@@ -57,7 +57,7 @@ class Domain:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of all that is here: what a kept training was made of."""
+        """A hash of the contents, by which checkpoints recognise the data they were trained on."""
         digest = hashlib.sha256(str(self.item_count).encode())
         for part in (self.train, self.validation, self.test):
             digest.update(repr(part.keys).encode() + part.targets.tobytes() + part.candidates.tobytes())
@@ -69,32 +69,29 @@ class Domain:
 def make_domain(
     interactions: pd.DataFrame, examples: pd.DataFrame, candidates: pd.DataFrame, item_count: int, sampled: bool = False
 ) -> Domain:
-    """The domain of the artifacts' tables.
+    """Build the domain from the artifacts.
 
     Args:
-        interactions, examples, candidates: the tables of those names.
-        item_count: items of the catalogue.
-        sampled: keep only the sampled examples, those that the language-model stages work on. Training sequences are
-            every user's all the same.
+        interactions, examples, candidates: tables of the artifacts with these names.
+        item_count: size of the catalogue.
+        sampled: keep only the examples sampled for the language-model stages; training sequences still cover all users.
 
     Raises:
-        InputError: an example has no candidates, or a split no example.
+        InputError: an example has no candidates, or a split has no examples.
     """
-    learned = sequences_by_user(training_sequences(interactions, examples))
+    sequences = sequences_by_user(training_sequences(interactions, examples))
     chosen = examples[examples["sampled"].astype(bool)] if sampled else examples
     joined = chosen.merge(candidates, on=KEY, how="left", validate="one_to_one").sort_values(KEY, ignore_index=True)
-    without = joined[joined["candidates"].isna()]
-    if len(without):
-        raise InputError(
-            f"candidates: none for (user, split, position) {keys(without)[0]}: make candidates.parquet anew"
-        )
+    missing = joined[joined["candidates"].isna()]
+    if len(missing):
+        raise InputError(f"candidates: none for (user, split, position) {keys(missing)[0]}; rebuild candidates.parquet")
     parts = {name: _examples(name, joined[joined["split"] == name]) for name in ("train", "validation", "test")}
-    return Domain(item_count, list(learned.values()), **parts)
+    return Domain(item_count, list(sequences.values()), **parts)
 
 
 def _examples(split: str, rows: pd.DataFrame) -> Examples:
     if rows.empty:
-        raise InputError(f"examples: no {split} example; raise split.sample_users.{split} or give a larger dump")
+        raise InputError(f"examples: no {split} examples; raise split.sample_users.{split} or give a larger dump")
     return Examples(
         split,
         keys(rows),

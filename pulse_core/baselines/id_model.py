@@ -1,4 +1,4 @@
-"""What the systems that know items by their ids share: the backbone, its training and its scores."""
+"""Base of the ID-based systems: backbone, training and scores."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -22,9 +22,9 @@ Epoch = Callable[[int, np.random.Generator], float]
 
 
 class IDModel(Recommender):
-    """A system whose users are states of the backbone and whose items are its embeddings; runs on the CPU.
+    """A system that scores items by backbone state times item embedding; runs on the CPU.
 
-    Early stopping looks at full-ranking NDCG@10 of the validation examples, as the pipeline's SASRec does.
+    Early stopping uses full-ranking NDCG@10 on the validation examples, like the pipeline's SASRec.
     """
 
     label: str
@@ -49,7 +49,7 @@ class IDModel(Recommender):
         checkpoint: Checkpoint,
         *determined_by: object,
     ) -> dict[str, Any]:
-        """Train by `epoch(number, generator)` with early stopping; the record for metrics.json."""
+        """Train with `epoch(number, generator)` and early stopping; returns the record for metrics.json."""
         examples = self.domain.validation
 
         def validate() -> Figures:

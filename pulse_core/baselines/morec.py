@@ -1,8 +1,8 @@
-"""MoRec (Yuan et al. 2023, "Where to Go Next for Recommender Systems?"): items are texts, there are no item ids.
+"""MoRec (Yuan et al. 2023, "Where to Go Next for Recommender Systems?"): items are represented by titles, not ids.
 
-An item is its title, read by a text encoder, then Linear and GELU; a user is the state of post-norm self-attention
-blocks over these vectors; a score is their inner product. The encoder is trained end to end, or its top layers alone,
-or nothing of it (`encoder_layers`).
+An item vector is the text encoding of the title, then Linear and GELU; a user state is the output of post-norm
+self-attention over item vectors; a score is their inner product. `encoder_layers` sets how much of the encoder is
+trained.
 """
 
 import copy
@@ -35,33 +35,39 @@ Parts = list[tuple[Tensor, Tensor]]
 
 
 def debiased_batch_loss(
-    states: Tensor, item_vectors: Tensor, targets: Tensor, owners: Tensor, held: Tensor, times: Tensor, share: Tensor
+    states: Tensor,
+    item_vectors: Tensor,
+    targets: Tensor,
+    users: Tensor,
+    purchases: Tensor,
+    counts: Tensor,
+    popularity: Tensor,
 ) -> Tensor:
-    """In-batch cross-entropy, every logit less the log of its item's popularity (the authors' better strategy).
+    """In-batch cross-entropy with popularity correction (the better of the authors' strategies).
 
-    -log( exp(y_t - log p_t) / (exp(y_t - log p_t) + sum over the batch's items j that are not the user's of
-    exp(y_j - log p_j)) ), mean over positions. An item that stands in the batch several times counts as often.
+    -log( exp(y_t - log p_t) / (exp(y_t - log p_t) + sum of exp(y_j - log p_j) over the batch's items j outside the
+    user's sequence) ), mean over positions. An item that occurs k times in the batch counts k times.
 
     Args:
         states: (positions, dim).
-        item_vectors: (items, dim) of the batch's distinct items; all that follows numbers them.
-        targets: (positions,) item of each position.
-        owners: (positions,) user of each position.
-        held: (users, items) bool, the items of each user's sequence.
-        times: (items,) how often each stands in the batch.
-        share: (items,) popularity p.
+        item_vectors: (items, dim), the batch's distinct items; the other arguments index them by row.
+        targets: (positions,) item after each position.
+        users: (positions,) row of `purchases`.
+        purchases: (users, items) bool, the items of each user's sequence.
+        counts: (items,) occurrences in the batch.
+        popularity: (items,) share p of all training purchases.
     """
-    logits = states @ item_vectors.T - share.log()
-    negatives = (logits + times.log()).masked_fill(held[owners], -torch.inf)
-    own = logits.gather(1, targets[:, None])
-    return (torch.logsumexp(torch.cat([own, negatives], dim=1), dim=1) - own[:, 0]).mean()
+    logits = states @ item_vectors.T - popularity.log()
+    negatives = (logits + counts.log()).masked_fill(purchases[users], -torch.inf)
+    positive = logits.gather(1, targets[:, None])
+    return (torch.logsumexp(torch.cat([positive, negatives], dim=1), dim=1) - positive[:, 0]).mean()
 
 
 class MoRec(Recommender):
-    """One MoRec under one trial's settings.
+    """MoRec with one trial's settings.
 
     Args:
-        titles: of each item, by code.
+        titles: by item code.
         encoder: directory of the prepared text encoder.
         pooling, dtype: how token states become one vector, and the encoder's arithmetic.
     """
@@ -83,9 +89,9 @@ class MoRec(Recommender):
         self.loss = settings.loss
         if settings.loss == "ce" and domain.item_count > settings.whole_catalogue:
             self.loss = "batch_ce"
-            log.warning("MoRec: %d items are too many for a softmax over all: it is over the batch", domain.item_count)
-        reader = Encoder(encoder, settings.title_tokens, pooling, dtype, "title_tokens")
-        text = TextTower(reader, titles, settings.encoder_layers)
+            log.warning("MoRec: %d items exceed whole_catalogue; using the in-batch softmax", domain.item_count)
+        text_encoder = Encoder(encoder, settings.title_tokens, pooling, dtype, "title_tokens")
+        text = TextTower(text_encoder, titles, settings.encoder_layers)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "weights"))
             width = settings.dimension
@@ -94,7 +100,7 @@ class MoRec(Recommender):
             nn.init.xavier_normal_(linear.weight)
             nn.init.zeros_(linear.bias)
             project = nn.Sequential(linear, nn.GELU())
-        users.items.requires_grad_(False)  # no ids: what looks items up is given their texts' vectors
+        users.items.requires_grad_(False)  # unused: `_with_items` replaces the id embeddings
         self.device = text.device
         self.text, self.project, self.users = text, project.to(self.device), users.to(self.device)
         self.network = nn.ModuleDict({"encoder": self.text, "project": self.project, "users": self.users})
@@ -107,7 +113,7 @@ class MoRec(Recommender):
         return self.project(self.text(np.arange(self.domain.item_count)))
 
     def _with_items(self) -> SASRec:
-        """The user tower with the items' vectors in the place of id embeddings, on the CPU: how it is evaluated."""
+        """A CPU copy of the user tower with item vectors instead of id embeddings, for evaluation."""
         vectors = self.item_vectors().cpu()
         model = copy.deepcopy(self.users).cpu()
         model.items = nn.Embedding.from_pretrained(torch.cat([vectors.new_zeros(1, vectors.shape[1]), vectors]))
@@ -115,16 +121,16 @@ class MoRec(Recommender):
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         settings = self.settings
-        held = self.domain.validation
-        own = [each for part in (self.project, self.users) for each in part.parameters() if each.requires_grad]
-        read = [each for each in self.text.parameters() if each.requires_grad]
-        groups: list[dict[str, Any]] = [{"params": own, "lr": settings.learning_rate}]
-        if read:
-            groups.append({"params": read, "lr": settings.encoder_learning_rate})
+        validation = self.domain.validation
+        tower = [p for part in (self.project, self.users) for p in part.parameters() if p.requires_grad]
+        encoder = [p for p in self.text.parameters() if p.requires_grad]
+        groups: list[dict[str, Any]] = [{"params": tower, "lr": settings.learning_rate}]
+        if encoder:
+            groups.append({"params": encoder, "lr": settings.encoder_learning_rate})
         optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
 
         def validate() -> Figures:
-            return ranking_metrics(full_ranks(self._with_items(), held.histories, held.targets))
+            return ranking_metrics(full_ranks(self._with_items(), validation.histories, validation.targets))
 
         schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
         done = fit_epochs(
@@ -137,7 +143,7 @@ class MoRec(Recommender):
             self.seed,
             self.device,
             checkpoint,
-            determined_by=(self.domain.fingerprint, self.titles, self.text.made_of, settings.model_dump()),
+            determined_by=(self.domain.fingerprint, self.titles, self.text.identity, settings.model_dump()),
         )
         self._ready = self._with_items()
         return {"loss": self.loss} | done.record()
@@ -151,15 +157,15 @@ class MoRec(Recommender):
             group = batches[start : start + settings.encoder_every]
             negatives = [self._negatives(parts, generator) for parts in group]
             items = self._items_of(group, negatives)
-            encoded = self.text(items)  # (items, encoder's dim): once for all batches of the group
+            encoded = self.text(items)  # (items, encoder width), once per group
             vectors = encoded.detach().requires_grad_(encoded.requires_grad)
-            for number, (parts, drawn_items) in enumerate(zip(group, negatives, strict=True)):
+            for number, (parts, negative_items) in enumerate(zip(group, negatives, strict=True)):
                 optimiser.zero_grad(set_to_none=True)
-                loss = self._loss(parts, items, self.project(vectors), drawn_items)
+                loss = self._loss(parts, items, self.project(vectors), negative_items)
                 loss.backward()
                 if number == len(group) - 1 and vectors.grad is not None:
                     encoded.backward(vectors.grad / len(group))
-                optimiser.step()  # leaves the encoder alone where it has no gradient
+                optimiser.step()  # skips the encoder unless it has a gradient
                 losses.append(finite(loss.item(), "MoRec", "learning_rate"))
         return float(np.mean(losses))
 
@@ -169,44 +175,44 @@ class MoRec(Recommender):
         return draw_negatives(parts, self.domain.item_count, generator)
 
     def _items_of(self, group: list[Parts], negatives: list[np.ndarray]) -> np.ndarray:
-        """The items that these batches need, sorted."""
+        """Codes of the items to encode for these batches, sorted."""
         if self.loss == "ce":
             return np.arange(self.domain.item_count)
-        padded = np.concatenate([each.numpy().ravel() for parts in group for pair in parts for each in pair])
+        padded = np.concatenate([codes.numpy().ravel() for parts in group for pair in parts for codes in pair])
         return np.unique(np.concatenate([padded[padded > 0] - 1, *negatives]))
 
     def _loss(self, parts: Parts, items: np.ndarray, vectors: Tensor, negatives: np.ndarray) -> Tensor:
         """Mean loss over a batch's positions; vectors (items, dim)."""
-        place = torch.zeros(self.domain.item_count + 1, dtype=torch.long)  # of an item's code + 1; 0 for padding
-        place[torch.from_numpy(items) + 1] = torch.arange(1, len(items) + 1)
+        row_of = torch.zeros(self.domain.item_count + 1, dtype=torch.long)  # row of `table` by code + 1; 0: padding
+        row_of[torch.from_numpy(items) + 1] = torch.arange(1, len(items) + 1)
         table = torch.cat([vectors.new_zeros(1, vectors.shape[1]), vectors])
-        states, targets, owners, users = [], [], [], 0
-        for inputs, wanted in parts:
-            real = wanted > 0
-            read = functional.embedding(place[inputs].to(self.device), table)
-            states.append(self.users.encode(read)[real.to(self.device)])
-            targets.append(place[wanted[real]] - 1)
-            owners.append(real.nonzero()[:, 0] + users)
-            users += len(inputs)
-        codes = torch.cat(targets).to(self.device)
+        states, targets, users, user_count = [], [], [], 0
+        for inputs, next_items in parts:
+            real = next_items > 0
+            embedded = functional.embedding(row_of[inputs].to(self.device), table)
+            states.append(self.users.encode(embedded)[real.to(self.device)])
+            targets.append(row_of[next_items[real]] - 1)
+            users.append(real.nonzero()[:, 0] + user_count)
+            user_count += len(inputs)
+        positives = torch.cat(targets).to(self.device)
         if self.loss == "ce":
-            return softmax_loss(torch.cat(states), vectors, codes)
+            return softmax_loss(torch.cat(states), vectors, positives)
         if self.loss == "bce":
-            drawn = place[torch.from_numpy(negatives) + 1].to(self.device) - 1
-            return binary_loss(torch.cat(states), vectors, codes, drawn)
-        held, times = self._of_batch(parts, place, users, len(items))
-        share = torch.from_numpy(self.domain.popularity[items] / self.domain.popularity.sum()).float()
-        others = (torch.cat(owners), held, times, share)
-        return debiased_batch_loss(torch.cat(states), vectors, codes, *(each.to(self.device) for each in others))
+            drawn = row_of[torch.from_numpy(negatives) + 1].to(self.device) - 1
+            return binary_loss(torch.cat(states), vectors, positives, drawn)
+        purchases, counts = self._purchases(parts, row_of, user_count, len(items))
+        popularity = torch.from_numpy(self.domain.popularity[items] / self.domain.popularity.sum()).float()
+        rest = (torch.cat(users), purchases, counts, popularity)
+        return debiased_batch_loss(torch.cat(states), vectors, positives, *(x.to(self.device) for x in rest))
 
-    def _of_batch(self, parts: Parts, place: Tensor, users: int, items: int) -> tuple[Tensor, Tensor]:
-        """Which items each user's sequence holds, (users, items) bool, and how often each stands in the batch."""
-        held, start = torch.zeros(users, items + 1), 0
-        for inputs, wanted in parts:
-            sequence = torch.cat([inputs[:, :1], wanted], dim=1)
-            held[start : start + len(inputs)].scatter_add_(1, place[sequence], torch.ones(sequence.shape))
+    def _purchases(self, parts: Parts, row_of: Tensor, users: int, items: int) -> tuple[Tensor, Tensor]:
+        """`purchases` and `counts` of `debiased_batch_loss`."""
+        occurrences, start = torch.zeros(users, items + 1), 0
+        for inputs, next_items in parts:
+            sequence = torch.cat([inputs[:, :1], next_items], dim=1)
+            occurrences[start : start + len(inputs)].scatter_add_(1, row_of[sequence], torch.ones(sequence.shape))
             start += len(inputs)
-        return held[:, 1:] > 0, held[:, 1:].sum(dim=0)
+        return occurrences[:, 1:] > 0, occurrences[:, 1:].sum(dim=0)
 
     @property
     def _model(self) -> SASRec:
@@ -220,5 +226,5 @@ class MoRec(Recommender):
         return full_ranks(self._model, examples.histories, examples.targets)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What was trained: of the encoder its trained layers alone."""
+        """The trained parameters, without the encoder's frozen layers."""
         return trained_state(self.network)

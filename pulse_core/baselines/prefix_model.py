@@ -1,4 +1,4 @@
-"""What DuoRec and EC4SRec share: the post-norm backbone, trained on all prefixes by cross-entropy and a contrast."""
+"""Base of DuoRec and EC4SRec: a post-norm backbone, trained on all prefixes with cross-entropy and a contrast."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -18,31 +18,31 @@ from pulse_core.sequence.states import states
 from pulse_core.thought_space.metrics import alignment, uniformity
 from pulse_core.training_loop import Schedule, descend
 
-SPREAD = 2000  # states between which uniformity is measured at most: it looks at every pair
+UNIFORMITY_SAMPLE = 2000  # maximum states for uniformity, whose cost is quadratic
 
 
 def representation_figures(model: SASRec, examples: Examples) -> dict[str, float]:
     """Alignment and uniformity (Wang & Isola 2020) of unit-norm states.
 
-    Alignment is of pairs of histories with the same target, each with the next one of its target, and left out where no
-    two share one. Uniformity is of `SPREAD` histories evenly picked.
+    Alignment pairs consecutive histories with the same target; it is omitted if no two histories share a target.
+    Uniformity uses at most `UNIFORMITY_SAMPLE` evenly spaced histories.
     """
-    found = states(model, examples.histories)
-    found = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+    vectors = states(model, examples.histories)
+    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     order = np.argsort(examples.targets, kind="stable")
     pairs = np.flatnonzero(np.diff(examples.targets[order]) == 0)
-    picked = found[np.linspace(0, len(found) - 1, min(len(found), SPREAD)).astype(int)]
+    picked = vectors[np.linspace(0, len(vectors) - 1, min(len(vectors), UNIFORMITY_SAMPLE)).astype(int)]
     figures = {"uniformity": uniformity(picked)} if len(picked) > 1 else {}
     if len(pairs):
-        figures["alignment"] = alignment(found[order[pairs]], found[order[pairs + 1]])
+        figures["alignment"] = alignment(vectors[order[pairs]], vectors[order[pairs + 1]])
     return figures
 
 
 class PrefixModel(IDModel):
-    """A post-norm backbone trained on all prefixes; what is contrasted beside the cross-entropy is the system's own."""
+    """A post-norm backbone trained on all prefixes; subclasses define the contrastive loss."""
 
     settings: PostNormSettings
-    first_validation = 1  # the epoch from which the whole loss is in use
+    first_validation = 1  # first epoch with the full loss
 
     def __init__(self, domain: Domain, settings: Any, seed: int) -> None:
         self.settings = settings
@@ -54,11 +54,11 @@ class PrefixModel(IDModel):
         return SASRec(self.domain.item_count, s.dimension, s.blocks, s.heads, s.dropout, s.max_length, post_norm=True)
 
     def prepare(self, number: int) -> None:
-        """What has to be done before an epoch."""
+        """Called before each epoch."""
 
     @abstractmethod
     def contrast(self, rows: np.ndarray, generator: np.random.Generator) -> Tensor | None:
-        """The weighted contrastive loss of these prefixes; None: none yet."""
+        """The weighted contrastive loss of these prefixes; None if it is not used yet."""
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         settings = self.settings

@@ -1,6 +1,6 @@
-"""The ranker under several settings: PULSE with the selected rationales, SLM + SFT with history and candidates alone.
+"""The ranker as a tuned system: PULSE with the selected rationales, SLM + SFT with only history and candidates.
 
-The first trial of `{}` is the ranker as configured, which hr1.json tells of: its predictions are taken as they are.
+The trial `{}` is the configured ranker, whose HR@1 is in hr1.json; its predictions are reused.
 """
 
 from collections.abc import Mapping
@@ -22,43 +22,53 @@ from pulse_core.ranking.training import QuestionSet, score, train
 
 
 class RankerTrial(Recommender):
-    """A ranker trained anew. Its adapters are not kept: `ranker: {...}` with the chosen values makes them again."""
+    """A ranker trained for this trial. Its adapters are not saved; configuring `ranker` likewise reproduces them.
 
-    def __init__(self, model: Path, settings: RankerSettings, asked: Mapping[str, QuestionSet], seed: int) -> None:
-        self.settings, self.asked, self.seed = settings, asked, seed
+    Args:
+        model: directory of the prepared language model.
+        question_sets: by split, in the order of the domain's examples.
+    """
+
+    def __init__(
+        self, model: Path, settings: RankerSettings, question_sets: Mapping[str, QuestionSet], seed: int
+    ) -> None:
+        self.settings, self.question_sets, self.seed = settings, question_sets, seed
         self.ranker = Ranker(model, settings, seed)
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        return asdict(train(self.ranker, self.asked["train"], self.asked["validation"], self.seed, checkpoint))
+        return asdict(
+            train(self.ranker, self.question_sets["train"], self.question_sets["validation"], self.seed, checkpoint)
+        )
 
     def scores(self, examples: Examples) -> np.ndarray:
-        if list(self.asked[examples.split].targets) != examples.places().tolist():
-            raise ValueError(f"the ranker's {examples.split} questions are not these examples, or in another order")
-        return score(self.ranker, self.asked[examples.split].questions, f"scoring {examples.split}")
+        question_set = self.question_sets[examples.split]
+        if list(question_set.targets) != examples.places().tolist():
+            raise ValueError(f"the ranker's {examples.split} questions do not match these examples or their order")
+        return score(self.ranker, question_set.questions, f"scoring {examples.split}")
 
     def tensors(self) -> dict[str, Tensor]:
         return {}
 
 
-class Configured(Recommender):
-    """The ranker that is there already, by its predictions and its training record."""
+class ConfiguredRanker(Recommender):
+    """The ranker of the main pipeline, represented by its predictions and training record."""
 
     def __init__(
         self, settings: RankerSettings, predictions: pd.DataFrame, record: Mapping[str, Any], file: str
     ) -> None:
         self.settings, self.record, self.file = settings, record, file
         columns = (predictions["user"], predictions["split"], predictions["candidates"], predictions["scores"])
-        self.found = {(user, split): (each, scores) for user, split, each, scores in zip(*columns, strict=True)}
+        self.rows = {(user, split): (ranked, scores) for user, split, ranked, scores in zip(*columns, strict=True)}
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         return {key: value for key, value in self.record.items() if key not in ("settings", "corpus")}
 
     def scores(self, examples: Examples) -> np.ndarray:
         rows = []
-        for user, offered in zip(examples.users.tolist(), examples.candidates, strict=True):
-            given, scores = self.found.get((user, examples.split), ((), ()))
-            if not np.array_equal(given, offered):
-                raise InputError(f"{self.file}: not of the candidates of user {user} ({examples.split}): make it again")
+        for user, candidates in zip(examples.users.tolist(), examples.candidates, strict=True):
+            ranked, scores = self.rows.get((user, examples.split), ((), ()))
+            if not np.array_equal(ranked, candidates):
+                raise InputError(f"{self.file}: wrong candidates for user {user} ({examples.split}); rebuild it")
             rows.append(scores)
         return np.stack(rows).astype(np.float32)
 

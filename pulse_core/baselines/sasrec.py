@@ -1,4 +1,4 @@
-"""SASRec (Kang & McAuley 2018) as a tuned baseline: full softmax or the original loss with one negative."""
+"""SASRec (Kang & McAuley 2018) as a tuned baseline, with full softmax or the original loss with one negative."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from pulse_core.training_loop import Schedule
 
 
 class SASRecBaseline(IDModel):
-    """The pipeline's model and losses, under one trial's settings."""
+    """The pipeline's SASRec with one trial's settings."""
 
     label = "SASRec"
     settings: SASRecTrainingSettings

@@ -46,7 +46,7 @@ class TextTower(nn.Module):
         self._tokens = encoder.tokens(list(row_of))
         self._lengths = np.array([len(each) for each in self._tokens])
         self.dim, self.device, self.pooling = encoder.dim, encoder.device, encoder.pooling
-        self.made_of = (encoder.pooling, encoder.dtype, encoder.max_tokens, layers)
+        self.identity = (encoder.pooling, encoder.dtype, encoder.max_tokens, layers)
         self._bfloat16, self._padding = encoder.dtype == "bfloat16", encoder.tokenizer.pad_token_id or 0
         self.below: nn.Module | None = None
         self.top: nn.Module | None = encoder.model

@@ -1,4 +1,4 @@
-"""Validation trials, the same number for every system, and the artifacts of the best one."""
+"""Validation trials of a system and the artifacts of the best one."""
 
 import logging
 from collections.abc import Callable
@@ -65,13 +65,13 @@ def tune(
     code: str = "",
     model: Path | None = None,
 ) -> Tuned:
-    """Fit each of the first `trials` settings and keep the best by validation HR@1, then NDCG@10, then the earlier.
+    """Fit the first `trials` settings; keep the best by validation HR@1, then NDCG@10, then the earliest.
 
     Args:
         make: returns a new, untrained system with the given settings.
         settings: with `search`, one entry per trial.
         work: this system's working directory; trials that a killed run finished there are not repeated.
-        code, model: what trials depend on besides the settings (`pulse_core.checkpoints`).
+        code, model: as for `Checkpoint`.
 
     Raises:
         InputError: raised in a trial; names the trial and its changes.
@@ -92,7 +92,7 @@ def tune(
             best = Tuned(system, number)
         del system  # free a rejected system before the next one is made
     if best is None:
-        raise ValueError(f"trials should be at least 1, got {trials}")
+        raise ValueError(f"trials must be at least 1, got {trials}")
     best.trials = done
     return best
 
@@ -124,8 +124,8 @@ def write_tuned(name: str, tuned: Tuned, domain: Domain, seed: int, out: Path) -
     }
     parts = (domain.validation, domain.test)
     ranks = {part.split: tuned.system.full_ranks(part) for part in parts}
-    metrics["full_ranking"] = {split: ranking_metrics(each) for split, each in ranks.items() if each is not None}
-    metrics["further"] = {part.split: told for part in parts if (told := tuned.system.further_figures(part))}
+    metrics["full_ranking"] = {split: ranking_metrics(values) for split, values in ranks.items() if values is not None}
+    metrics["further"] = {part.split: figures for part in parts if (figures := tuned.system.further_figures(part))}
     for optional in ("full_ranking", "further"):
         if not metrics[optional]:
             del metrics[optional]

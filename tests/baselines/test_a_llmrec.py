@@ -14,7 +14,7 @@ from torch.nn.functional import mse_loss
 from pulse_core.baselines.a_llmrec.alignment import Aligner, alignment_loss, alignment_terms
 from pulse_core.baselines.a_llmrec.prompts import USER, PromptWriter, SoftPrompt
 from pulse_core.baselines.a_llmrec.soft_tokens import FrozenLanguageModel, Projections
-from pulse_core.baselines.a_llmrec.stages import Given, Shared
+from pulse_core.baselines.a_llmrec.stages import Inputs, Shared
 from pulse_core.baselines.a_llmrec.system import ALLMRec
 from pulse_core.baselines.domain import Domain
 from pulse_core.baselines.settings.a_llmrec import AlignmentSettings, ALLMRecSettings
@@ -58,8 +58,8 @@ def settings(**changes: Any) -> ALLMRecSettings:
     return ALLMRecSettings(collaborative=collaborative, alignment=alignment, **{**given, **changes})
 
 
-def given(domain: Domain, models: Path, titles: list[str], rationales: Any = None) -> Given:
-    return Given(domain, domain, titles, titles, models / "encoder", models / "slm", rationales)
+def given(domain: Domain, models: Path, titles: list[str], rationales: Any = None) -> Inputs:
+    return Inputs(domain, domain, titles, titles, models / "encoder", models / "slm", rationales)
 
 
 def weights_of(model: torch.nn.Module) -> dict[str, Tensor]:

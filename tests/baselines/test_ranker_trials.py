@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pulse_core.baselines.domain import Domain
-from pulse_core.baselines.ranker_trial import Configured, RankerTrial
+from pulse_core.baselines.ranker_trial import ConfiguredRanker, RankerTrial
 from pulse_core.baselines.settings.ranker import RankerTrialsSettings
 from pulse_core.baselines.tuning import candidate_figures, predictions, tune
 from pulse_core.checkpoints import Checkpoint
@@ -32,7 +32,7 @@ def table(domain: Domain) -> pd.DataFrame:
 def test_the_configured_rankers_predictions_are_taken_as_they_are(domain: Domain) -> None:
     given = table(domain)
     record = {"validation_hr1": [0.5], "settings": {"epochs": 2}, "corpus": "synthetic"}
-    ranker = Configured(RankerSettings(), given, record, "file")
+    ranker = ConfiguredRanker(RankerSettings(), given, record, "file")
     tuned = tune(lambda _: ranker, RankerTrialsSettings(search=[{}]), 1, domain.validation)
     assert tuned.trials[0].training == {"validation_hr1": [0.5]}
     found = predictions(ranker, domain.validation, domain.test).to_pandas()
@@ -46,9 +46,9 @@ def test_predictions_of_other_candidates_are_refused(domain: Domain) -> None:
         given[(given["user"] != user) | (given["split"] != "test")],
         given.assign(candidates=[each[::-1] for each in given["candidates"]]),
     ):
-        with pytest.raises(InputError, match="file: not of the candidates of user"):
-            Configured(RankerSettings(), wrong, {}, "file").scores(domain.test)
-    assert Configured(RankerSettings(), given, {}, "file").fit(Checkpoint()) == {}
+        with pytest.raises(InputError, match="file: wrong candidates for user"):
+            ConfiguredRanker(RankerSettings(), wrong, {}, "file").scores(domain.test)
+    assert ConfiguredRanker(RankerSettings(), given, {}, "file").fit(Checkpoint()) == {}
 
 
 def test_a_trial_is_laid_over_the_configured_ranker() -> None:
@@ -60,9 +60,9 @@ def test_a_trial_is_laid_over_the_configured_ranker() -> None:
 
 def test_questions_in_another_order_are_refused(domain: Domain, tmp_path: Path) -> None:
     save_language_model(tmp_path, ["rose", "oat"])
-    asked = {"test": QuestionSet((), tuple(domain.test.places()[::-1].tolist()))}
-    with pytest.raises(ValueError, match="test questions are not these examples"):
-        RankerTrial(tmp_path, RankerSettings(adapted_layers=1), asked, 1).scores(domain.test)
+    questions = {"test": QuestionSet((), tuple(domain.test.places()[::-1].tolist()))}
+    with pytest.raises(ValueError, match="test questions do not match these examples"):
+        RankerTrial(tmp_path, RankerSettings(adapted_layers=1), questions, 1).scores(domain.test)
 
 
 def test_slm_sft_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_slm_sft_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: P
         tmp_path, ["Bought, oldest first:\n- Bought next:\n-", *words], hidden_size=64, initializer_range=0.1
     )
 
-    def asked(split: str) -> QuestionSet:
+    def question_set(split: str) -> QuestionSet:
         part = getattr(domain, split)
         questions = [
             Question((titles[history[-1]],), None, tuple(titles[item] for item in offered))
@@ -85,7 +85,9 @@ def test_slm_sft_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: P
         dtype="float32", adapted_layers=None, lora_r=32, lora_alpha=32, learning_rate=1e-2, epochs=12, patience=12,
         batch_users=8, gradient_accumulation=1,
     )  # fmt: skip
-    system = RankerTrial(tmp_path, settings, {split: asked(split) for split in ("train", "validation", "test")}, 3)
+    system = RankerTrial(
+        tmp_path, settings, {split: question_set(split) for split in ("train", "validation", "test")}, 3
+    )
     system.fit(Checkpoint())
     popularity = domain.popularity[domain.test.candidates].astype(np.float32)
     floor, reached = (

@@ -10,7 +10,7 @@ def work(job: Any) -> None:
     """Tune the system, with rationales in its prompts if the job has any, and rank the candidates."""
     import pandas as pd
 
-    from pulse_core.baselines.a_llmrec.stages import Given, Shared
+    from pulse_core.baselines.a_llmrec.stages import Inputs, Shared
     from pulse_core.baselines.a_llmrec.system import ALLMRec
     from pulse_core.baselines.settings.a_llmrec import ALLMRecSettings
     from pulse_core.keys import keys
@@ -26,10 +26,10 @@ def work(job: Any) -> None:
         selected = pd.read_parquet(file)
         rationales = dict(zip(keys(selected), selected["rationale"], strict=True))
     slm, encoder = Path(job.input.slm).parent, Path(job.input.encoder).parent
-    given = Given(
+    inputs = Inputs(
         domain_of(job), domain, items["title"].tolist(), texts, encoder, slm, rationales, **job.params.thought_space
     )
-    shared = Shared(given, seed_of(job))
+    shared = Shared(inputs, seed_of(job))
     settings = ALLMRecSettings.model_validate(job.params.settings)
     run_tuned(job, domain, lambda trial: ALLMRec(shared, trial), settings, slm)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from pulse_core.artifacts import read_json
-from pulse_core.baselines.ranker_trial import Configured, RankerTrial
+from pulse_core.baselines.ranker_trial import ConfiguredRanker, RankerTrial
 from pulse_core.baselines.settings.ranker import RankerTrialsSettings
 from pulse_core.baselines.system import Recommender
 from pulse_core.ranking.settings import RankerSettings
@@ -23,7 +23,7 @@ def run_ranker_trials(job: Any) -> None:
         settings = trial.over(ranker)
         if not trial.changed:
             predictions = pd.read_parquet(job.input.configured)
-            return Configured(settings, predictions, read_json(job.input.record), job.input.configured)
+            return ConfiguredRanker(settings, predictions, read_json(job.input.record), job.input.configured)
         question_sets = {
             name: read_split(job, name, settings, job.input.get("rationales")).question_set
             for name in ("train", "validation", "test")

@@ -1,4 +1,4 @@
-"""Stage 2's two trained projections, and the frozen language model that reads what they make."""
+"""Stage 2: the two trained projections to soft tokens, and the frozen language model that reads these."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +17,9 @@ from pulse_core.ranking.likelihood import token_log_probabilities
 
 
 class Projections(nn.Module):
-    """User states (n, d) and item codes (n, c) to input embeddings (n, H) of the language model.
+    """Map user states (n, d) and item codes (n, c) to input embeddings (n, H) of the language model.
 
-    Soft tokens start about as long as the model's own embeddings (root mean square `scale`), which it knows how to
-    read.
+    Initial soft tokens have about the norm of the model's token embeddings, whose root mean square is `scale`.
     """
 
     def __init__(self, dimension: int, code: int, hidden: int, scale: float) -> None:
@@ -29,12 +28,12 @@ class Projections(nn.Module):
         self.user = nn.Sequential(nn.Linear(dimension, hidden), nn.LayerNorm(hidden), nn.LeakyReLU(), user)
         self.item = nn.Sequential(nn.Linear(code, hidden), nn.LayerNorm(hidden), nn.GELU(), item)
         for last in (user, item):
-            nn.init.normal_(last.weight, std=scale * (2 / hidden) ** 0.5)  # half the variance passes either activation
+            nn.init.normal_(last.weight, std=scale * (2 / hidden) ** 0.5)  # the activations halve the variance
             nn.init.zeros_(last.bias)
 
 
 class FrozenLanguageModel:
-    """A causal language model that reads soft tokens. Its weights never change: gradients pass through them alone."""
+    """A causal language model that reads soft tokens; gradients pass through it, but its weights are not trained."""
 
     def __init__(self, directory: Path, dtype: str) -> None:
         self.dtype = arithmetic(dtype)
@@ -48,27 +47,29 @@ class FrozenLanguageModel:
     def log_probabilities(
         self, prompts: Sequence[SoftPrompt], states: Tensor, codes: Tensor, projections: Projections
     ) -> tuple[Tensor, Batch]:
-        """(T,) log-probabilities of every answer's tokens after its prompt, and the batch that says whose they are.
+        """(T,) log-probabilities of all answers' tokens after their prompts, and the batch that maps them to answers.
 
-        The answers of a prompt are packed behind it, none sees another: the prompt is computed once.
+        Answers are packed after their prompt without attending to each other, so each prompt is computed once.
 
         Args:
-            states: (B, d), the user of each prompt.
+            states: (B, d) user state of each prompt.
             codes: (items, c), by item code.
         """
-        place = device()
+        torch_device = device()
         batch = collate([prompt.packed for prompt in prompts])
         slots = [(row, index, item) for row, prompt in enumerate(prompts) for index, item in prompt.slots]
         row, index, item = torch.tensor(slots).T
         items, users = item != USER, item == USER
-        embedded = self.model.get_input_embeddings()(batch.tokens.to(place)).clone()  # (B, L, H)
-        soft = torch.cat(
-            [projections.user(states[row[users]].to(place)), projections.item(codes[item[items]].to(place))]
+        embedded = self.model.get_input_embeddings()(batch.tokens.to(torch_device)).clone()  # (B, L, H)
+        user_tokens = projections.user(states[row[users]].to(torch_device))
+        item_tokens = projections.item(codes[item[items]].to(torch_device))
+        slot_indices = (
+            torch.cat([row[users], row[items]]).to(torch_device),
+            torch.cat([index[users], index[items]]).to(torch_device),
         )
-        where = torch.cat([row[users], row[items]]).to(place), torch.cat([index[users], index[items]]).to(place)
-        embedded = embedded.index_put(where, soft.to(embedded.dtype))
-        with torch.autocast(place.type, torch.bfloat16, enabled=self.dtype == "bfloat16"):
-            # Only where an answer's token follows: the vocabulary is wide.
-            inputs = attention_inputs(self.model.config, batch, place)
+        embedded = embedded.index_put(slot_indices, torch.cat([user_tokens, item_tokens]).to(embedded.dtype))
+        with torch.autocast(torch_device.type, torch.bfloat16, enabled=self.dtype == "bfloat16"):
+            # Logits only where an answer's token follows, because the vocabulary is large.
+            inputs = attention_inputs(self.model.config, batch, torch_device)
             logits = logits_at(self.model, self.model.model, batch.source, inputs_embeds=embedded, **inputs)
-        return token_log_probabilities(logits, batch.predicted.to(place)), batch
+        return token_log_probabilities(logits, batch.predicted.to(torch_device)), batch

@@ -1,4 +1,4 @@
-"""Stages 0 and 1: the sequence model, and the codes in which its items and their texts meet."""
+"""Stages 0 and 1: the sequence model, and the shared codes of its items and their texts."""
 
 import hashlib
 import json
@@ -32,23 +32,23 @@ from pulse_core.training_loop import Figures, Schedule, descend, fit_epochs, tra
 
 
 @dataclass(frozen=True)
-class Given:
-    """What the system is made of."""
+class Inputs:
+    """Data and models of the system."""
 
-    everyone: Domain  # stages 0 and 1 learn from every user, and are validated on every user
-    domain: Domain  # the sampled users, whose examples stage 2 learns from
+    everyone: Domain  # all users: training and validation of stages 0 and 1
+    domain: Domain  # the sampled users: stage 2
     titles: Sequence[str]  # by item code
     texts: Sequence[str]  # "title, description", by item code
     encoder: Path
     slm: Path
-    rationales: Mapping[Key, str] | None = None  # with them it is A-LLMRec + Reason
-    pooling: Pooling = "mean"  # of the encoder, as its arithmetic
+    rationales: Mapping[Key, str] | None = None  # only for A-LLMRec + Reason
+    pooling: Pooling = "mean"  # of the encoder, like dtype
     dtype: str = "auto"
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """What stage 2 stands on."""
+    """The result of stages 0 and 1."""
 
     model: SASRec
     codes: Tensor  # (items, c)
@@ -57,16 +57,16 @@ class Aligned:
 
     @cached_property
     def digest(self) -> str:
-        """A hash of all that stage 2 reads of it."""
+        """A hash of everything that stage 2 uses."""
         parts = [self.codes, *self.model.state_dict().values()]
         return hashlib.sha256(b"".join(part.detach().cpu().numpy().tobytes() for part in parts)).hexdigest()
 
 
 @dataclass
 class Shared:
-    """What trials have in common: the language model, and stages 0 and 1 where their settings are the same."""
+    """Shared by all trials: the language model, and stages 0 and 1 of trials with equal settings for them."""
 
-    given: Given
+    inputs: Inputs
     seed: int
     _aligned: dict[str, Aligned] = field(default_factory=dict)
     _language_models: dict[str, FrozenLanguageModel] = field(default_factory=dict)
@@ -74,37 +74,37 @@ class Shared:
     def language_model(self, dtype: str) -> FrozenLanguageModel:
         """The frozen language model."""
         if dtype not in self._language_models:
-            self._language_models[dtype] = FrozenLanguageModel(self.given.slm, dtype)
+            self._language_models[dtype] = FrozenLanguageModel(self.inputs.slm, dtype)
         return self._language_models[dtype]
 
     def aligned(self, settings: ALLMRecSettings, checkpoint: Checkpoint) -> Aligned:
-        """Stages 0 and 1 under these settings, trained once."""
+        """Stages 0 and 1 with these settings, trained at the first call."""
         key = json.dumps(settings.model_dump(include={"collaborative", "alignment"}))
         if key not in self._aligned:
-            self._aligned[key] = align(self.given, settings, self.seed, checkpoint)
+            self._aligned[key] = align(self.inputs, settings, self.seed, checkpoint)
         return self._aligned[key]
 
 
 @contextmanager
-def errors_of(section: str) -> Iterator[None]:
-    """Errors name the section of the system's settings that they are about."""
+def prefixed_errors(section: str) -> Iterator[None]:
+    """Prefix error messages with the section of the system's settings."""
     try:
         yield
     except InputError as error:
         raise InputError(f"{section}: {error}") from error
 
 
-def align(given: Given, settings: ALLMRecSettings, seed: int, checkpoint: Checkpoint) -> Aligned:
+def align(inputs: Inputs, settings: ALLMRecSettings, seed: int, checkpoint: Checkpoint) -> Aligned:
     """Train stage 0, freeze it, and train stage 1 on it. Equal seeds give equal codes."""
-    collaborative = SASRecBaseline(given.everyone, settings.collaborative, derive_seed(seed, "collaborative"))
-    with errors_of("collaborative"):
+    collaborative = SASRecBaseline(inputs.everyone, settings.collaborative, derive_seed(seed, "collaborative"))
+    with prefixed_errors("collaborative"):
         record = {"collaborative": collaborative.fit(checkpoint.part("collaborative"))}
     model = collaborative.model.requires_grad_(False).eval()
     chosen = settings.alignment
-    with errors_of("alignment"):
-        encoder = Encoder(given.encoder, chosen.text_tokens, given.pooling, given.dtype, "text_tokens")
-        texts = TextTower(encoder, given.texts, chosen.encoder_layers)
-        stage = _Alignment(given.everyone, model, texts, chosen, derive_seed(seed, "alignment"))
+    with prefixed_errors("alignment"):
+        encoder = Encoder(inputs.encoder, chosen.text_tokens, inputs.pooling, inputs.dtype, "text_tokens")
+        texts = TextTower(encoder, inputs.texts, chosen.encoder_layers)
+        stage = _Alignment(inputs.everyone, model, texts, chosen, derive_seed(seed, "alignment"))
         record["alignment"] = stage.fit(checkpoint.part("alignment"))
     tensors = {f"collaborative/{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"alignment/{name}": value for name, value in trained_state(stage).items()}
@@ -112,7 +112,7 @@ def align(given: Given, settings: ALLMRecSettings, seed: int, checkpoint: Checkp
 
 
 class _Alignment(nn.Module):
-    """Stage 1: the last position of every user, with one negative (section 4.1)."""
+    """Stage 1, trained on the last position of every user with one negative (section 4.1)."""
 
     def __init__(self, domain: Domain, model: SASRec, texts: TextTower, settings: AlignmentSettings, seed: int) -> None:
         super().__init__()
@@ -123,32 +123,31 @@ class _Alignment(nn.Module):
             self.aligner = Aligner(self.items.shape[1], texts.dim, settings.code_dimension)
         self.texts = texts
         self.to(device())
-        learned = [sequence for sequence in domain.sequences if len(sequence) > 1]
-        self._owned = [np.asarray(sequence) for sequence in learned]
-        self._targets = np.array([sequence[-1] for sequence in learned])
-        self._states = torch.from_numpy(states(model, [sequence[:-1] for sequence in learned]))
-        self._held = states(model, domain.validation.histories)
+        self._purchases = [np.asarray(sequence) for sequence in domain.sequences if len(sequence) > 1]
+        self._targets = np.array([sequence[-1] for sequence in self._purchases])
+        self._states = torch.from_numpy(states(model, [sequence[:-1] for sequence in self._purchases]))
+        self._validation_states = states(model, domain.validation.histories)
 
     def _views(self, items: np.ndarray) -> Views:
         return self.aligner(self.items[torch.from_numpy(items)].to(device()), self.texts(items))
 
     def _negatives(self, users: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """An item each that the user did not buy in training."""
+        """Per user, an item that is not in the training sequence."""
         drawn = generator.integers(0, len(self.items), size=len(users))
         for row, user in enumerate(users):
-            while drawn[row] in self._owned[user]:
+            while drawn[row] in self._purchases[user]:
                 drawn[row] = generator.integers(0, len(self.items))
         return drawn
 
     def terms(self, users: np.ndarray, generator: np.random.Generator) -> dict[str, Tensor]:
-        """The losses of these users (rows of those with two training purchases)."""
+        """The losses of these users, given as rows of `_purchases`."""
         negatives = self._negatives(users, generator)
-        of_users = self._states[torch.from_numpy(users)].to(device())
-        return alignment_terms(of_users, self._views(self._targets[users]), self._views(negatives))
+        user_states = self._states[torch.from_numpy(users)].to(device())
+        return alignment_terms(user_states, self._views(self._targets[users]), self._views(negatives))
 
     @torch.no_grad()
     def codes(self) -> Tensor:
-        """(items, c): an item's collaborative code, or its text's where nobody bought it in training (section 4.3)."""
+        """(items, c): collaborative codes, or text codes for items never bought in training (section 4.3)."""
         every = np.arange(len(self.items))
         parts = [self._views(every[start : start + 256]) for start in range(0, len(every), 256)]
         by_item = torch.cat([part.item_code.cpu() for part in parts])
@@ -159,8 +158,9 @@ class _Alignment(nn.Module):
     def _validate(self) -> Figures:
         self.eval()
         decoded = self.aligner.item_decoder(self.aligner.item_codes(self.items.to(device()))).cpu().numpy()
-        held = self.domain.validation
-        return ranking_metrics(ranks_by_product(self._held, decoded, held.histories, held.targets))
+        examples = self.domain.validation
+        ranks = ranks_by_product(self._validation_states, decoded, examples.histories, examples.targets)
+        return ranking_metrics(ranks)
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         settings = self.settings
@@ -173,13 +173,13 @@ class _Alignment(nn.Module):
             return float(np.mean(descend(optimiser, losses(generator), "A-LLMRec, stage 1")))
 
         def losses(generator: np.random.Generator) -> Iterator[Tensor]:
-            order = generator.permutation(len(self._owned))
+            order = generator.permutation(len(self._purchases))
             for start in range(0, len(order), settings.batch_users):
                 terms = self.terms(order[start : start + settings.batch_users], generator)
                 yield alignment_loss(terms, settings.item_weight, settings.text_weight)
 
         schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
-        with torch.no_grad():  # what the encoder says of the texts, before any step
+        with torch.no_grad():  # the untrained encoder's output
             text = hashlib.sha256(self.texts(np.arange(len(self.items))).cpu().numpy().tobytes()).hexdigest()
         item = hashlib.sha256(self.items.numpy().tobytes()).hexdigest()
         done = fit_epochs(
@@ -192,8 +192,8 @@ class _Alignment(nn.Module):
             self.seed,
             device(),
             checkpoint,
-            determined_by=(self.domain.fingerprint, settings.model_dump(), item, text, self.texts.made_of),
+            determined_by=(self.domain.fingerprint, settings.model_dump(), item, text, self.texts.identity),
         )
         with torch.no_grad():
-            terms = self.terms(np.arange(len(self._owned)), np.random.default_rng(self.seed))
+            terms = self.terms(np.arange(len(self._purchases)), np.random.default_rng(self.seed))
         return {**done.record(), "losses": {name: float(value) for name, value in terms.items()}}

@@ -1,4 +1,4 @@
-"""A-LLMRec and A-LLMRec + Reason: the three stages as one system (Kim et al. 2024)."""
+"""A-LLMRec (Kim et al. 2024) and A-LLMRec + Reason: all three stages as one system."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -27,9 +27,9 @@ from pulse_core.training_loop import Figures, Schedule, descend, fit
 
 
 class ALLMRec(Recommender):
-    """Stage 2 (section 4.2): user states and item codes as soft tokens; only their projections are trained.
+    """Stage 2 (section 4.2): user states and item codes become soft tokens; only their projections are trained.
 
-    The answer is not generated: every candidate's title is scored by its mean token log-probability after the prompt.
+    Instead of generating an answer, it scores each candidate's title by its mean token log-probability.
     """
 
     settings: ALLMRecSettings
@@ -39,7 +39,7 @@ class ALLMRec(Recommender):
         self._seed = derive_seed(shared.seed, "projections")
         self._language_model = shared.language_model(settings.dtype)
         self._writer = PromptWriter(
-            shared.given.titles,
+            shared.inputs.titles,
             self._language_model.tokenizer,
             settings.title_chars,
             settings.max_tokens,
@@ -49,25 +49,25 @@ class ALLMRec(Recommender):
         self.projections: Projections
 
     def prompts(self, examples: Examples) -> list[SoftPrompt]:
-        """One prompt an example.
+        """One prompt per example.
 
         Raises:
-            InputError: an example has no rationale where there are rationales, or its prompt is too long.
+            InputError: rationales are given but an example has none, or a prompt is too long.
         """
-        told = self.shared.given.rationales
-        if told is not None and (without := [key for key in examples.keys if key not in told]):
-            raise InputError(f"rationales: none selected for (user, split, position) {without[0]}: make selected/ anew")
+        rationales = self.shared.inputs.rationales
+        if rationales is not None and (missing := [key for key in examples.keys if key not in rationales]):
+            raise InputError(f"rationales: none selected for (user, split, position) {missing[0]}; rebuild selected/")
         return [
             self._writer.write(
                 history[-self.settings.history_items :].tolist(),
                 candidates.tolist(),
-                None if told is None else told[key],
+                None if rationales is None else rationales[key],
             )
             for key, history, candidates in zip(examples.keys, examples.histories, examples.candidates, strict=True)
         ]
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        settings, given = self.settings, self.shared.given
+        settings, inputs = self.settings, self.shared.inputs
         aligned = self._aligned = self.shared.aligned(settings, checkpoint)
         model = self._language_model
         with torch.random.fork_rng(devices=[]):
@@ -75,27 +75,26 @@ class ALLMRec(Recommender):
             dimension, code = aligned.model.items.embedding_dim, settings.alignment.code_dimension
             self.projections = Projections(dimension, code, model.hidden, model.scale).to(device())
         optimiser = torch.optim.Adam(self.projections.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98))
-        train, held = given.domain.train, given.domain.validation
-        asked = self.prompts(train)
-        answered = [prompt.answer(int(place)) for prompt, place in zip(asked, train.places(), strict=True)]
-        packed = [prompt.packed for prompt in answered]
+        train, validation = inputs.domain.train, inputs.domain.validation
+        prompts = [prompt.answer(int(place)) for prompt, place in zip(self.prompts(train), train.places(), strict=True)]
+        packed = [prompt.packed for prompt in prompts]
         users = self._states(train)
-        held_prompts, held_users = self.prompts(held), self._states(held)
+        validation_prompts, validation_users = self.prompts(validation), self._states(validation)
 
         def batches(epoch: int) -> list[list[int]]:
             generator = np.random.default_rng(derive_seed(self._seed, "epoch", epoch))
             return shuffled_batches(packed, settings.batch_users, generator)
 
         def loss(rows: list[int]) -> Iterator[Tensor]:
-            chosen = [answered[row] for row in rows]
+            chosen = [prompts[row] for row in rows]
             yield -model.log_probabilities(chosen, users[rows], aligned.codes, self.projections)[0].mean()
 
         def validate() -> Figures:
-            return candidate_figures(held, self._score(held_prompts, held_users))
+            return candidate_figures(validation, self._score(validation_prompts, validation_users))
 
         schedule = Schedule(settings.epochs, 1, settings.patience)
-        text = hashlib.sha256(repr([(p.packed, p.slots) for p in (*answered, *held_prompts)]).encode()).hexdigest()
-        made_of = (given.domain.fingerprint, aligned.digest, self._seed, settings.model_dump(), text, model.dtype)
+        all_prompts = repr([(p.packed, p.slots) for p in (*prompts, *validation_prompts)])
+        text = hashlib.sha256(all_prompts.encode()).hexdigest()
         done = fit(
             "A-LLMRec: projections",
             self.projections,
@@ -108,7 +107,14 @@ class ALLMRec(Recommender):
             unit="users",
             size=len,
             checkpoint=checkpoint,
-            determined_by=made_of,
+            determined_by=(
+                inputs.domain.fingerprint,
+                aligned.digest,
+                self._seed,
+                settings.model_dump(),
+                text,
+                model.dtype,
+            ),
         )
         self._scores = {}
         return {**aligned.record, "projections": done.record()}
@@ -117,17 +123,17 @@ class ALLMRec(Recommender):
         return torch.from_numpy(states(self._aligned.model, examples.histories))
 
     def _score(self, prompts: Sequence[SoftPrompt], users: Tensor) -> np.ndarray:
-        """(n, C) float32 scores of prompts, (n, d) the states of their users."""
+        """(n, C) float32 scores of the prompts of users with these states, (n, d)."""
         scores = np.zeros((len(prompts), len(prompts[0].packed.candidates)), dtype=np.float32)
         self.projections.eval()
         batches = length_batches([prompt.packed for prompt in prompts], self.settings.batch_users)
         with progress("A-LLMRec: scoring", len(prompts), "users") as meter, torch.inference_mode():
             for rows in batches:
                 chosen = [prompts[row] for row in rows]
-                found, batch = self._language_model.log_probabilities(
+                log_probabilities, batch = self._language_model.log_probabilities(
                     chosen, users[rows], self._aligned.codes, self.projections
                 )
-                scores[rows] = candidate_means(found, batch).cpu().numpy()
+                scores[rows] = candidate_means(log_probabilities, batch).cpu().numpy()
                 meter.advance(len(rows))
         return scores
 
@@ -137,5 +143,5 @@ class ALLMRec(Recommender):
         return self._scores[examples.split]
 
     def tensors(self) -> dict[str, Tensor]:
-        own = {f"projections/{name}": value for name, value in self.projections.state_dict().items()}
-        return {**self._aligned.tensors, **own}
+        projections = {f"projections/{name}": value for name, value in self.projections.state_dict().items()}
+        return {**self._aligned.tensors, **projections}
