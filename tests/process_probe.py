@@ -1,4 +1,4 @@
-"""Both trainings on tiny models, as one process of several, or alone: what tests/test_processes.py compares.
+"""Training of Thought Space and ranker on tiny models, in one or several processes, for tests/test_processes.py.
 
 python -m tests.process_probe <models> <rank> <processes> <folder>
 """
@@ -27,7 +27,7 @@ from pulse_core.thought_space.training import train_thought_space
 from tests.workflow.tiny_models import save_encoder, save_language_model
 
 WORDS = ["rose cream", "oat soap", "red lipstick", "sun lotion", "mint balm", "silk mask", "nail file", "lash curler"]
-# Sizes that neither two nor three processes divide; in the last of each kind some have nothing to do in a step.
+# Sizes not divisible by two or three processes; in the last entry of each, some processes idle in a step.
 SPACES = {
     "space": {"batch_size": 7, "negatives": 3, "epochs": 2, "encode_batch_size": 5},
     "space of batches of two": {"batch_size": 2, "negatives": 1, "epochs": 1},
@@ -40,7 +40,7 @@ RANKERS = {
 
 
 def save_models(directory: Path) -> None:
-    """The tiny models. Every process drops other units, so dropout, where it is the models', is turned off."""
+    """Save the tiny models, with the encoder's dropout off, since processes draw different dropout."""
     texts = [*WORDS, "Bought, oldest first: Why: Looks for Bought next:"]
     save_language_model(directory / "slm", texts)
     save_encoder(directory / "encoder", texts)
@@ -51,30 +51,30 @@ def save_models(directory: Path) -> None:
 
 @contextmanager
 def first_gradients() -> Iterator[list[torch.Tensor | None]]:
-    """The gradients of the first step, taken where they are about to be clipped."""
+    """Gradients of the first step, taken just before clipping."""
     seen: list[torch.Tensor | None] = []
     clip = torch.nn.utils.clip_grad_norm_
 
-    def noting(parameters: Any, *arguments: Any) -> Any:
+    def recording(parameters: Any, *arguments: Any) -> Any:
         parameters = list(parameters)
         if not seen:
             seen.extend(None if p.grad is None else p.grad.detach().clone() for p in parameters)
         return clip(parameters, *arguments)
 
-    with mock.patch("torch.nn.utils.clip_grad_norm_", noting):
+    with mock.patch("torch.nn.utils.clip_grad_norm_", recording):
         yield seen
 
 
 def measured(models: Path) -> tuple[dict[str, dict[str, Any]], dict[str, torch.Tensor]]:
-    """What each training reports, and its tensors: gradients of the first step, final embeddings or scores."""
-    told: dict[str, dict[str, Any]] = {}
+    """Report and tensors of each training: gradients of the first step, final embeddings or scores."""
+    reports: dict[str, dict[str, Any]] = {}
     tensors: dict[str, torch.Tensor] = {}
 
-    def keep(name: str, gradients: list[torch.Tensor | None], found: np.ndarray, report: dict[str, Any]) -> None:
+    def keep(name: str, gradients: list[torch.Tensor | None], output: np.ndarray, report: dict[str, Any]) -> None:
         idle = [number for number, gradient in enumerate(gradients) if gradient is None]
-        told[name] = {**report, "parameters without a gradient": idle}
+        reports[name] = {**report, "parameters without a gradient": idle}
         tensors.update({f"{name}/gradient {n}": g for n, g in enumerate(gradients) if g is not None})
-        tensors[f"{name}/found"] = torch.from_numpy(found)
+        tensors[f"{name}/output"] = torch.from_numpy(output)
 
     for name, changes in SPACES.items():
         with first_gradients() as gradients:
@@ -83,11 +83,11 @@ def measured(models: Path) -> tuple[dict[str, dict[str, Any]], dict[str, torch.T
     for name, changes in RANKERS.items():
         ranker = Ranker(models / "slm", ranker_settings(**changes), 7)
         with first_gradients() as gradients:
-            record = train(ranker, asked(11), asked(5), 7)
-        # Of scores only differences mean anything: the scalar head's bias, whose gradient is rounding alone, drifts.
-        scores = score(ranker, asked(11).questions, "test")
+            record = train(ranker, question_set(11), question_set(5), 7)
+        # Only score differences matter: the scalar head's bias, whose gradient is mere rounding, drifts.
+        scores = score(ranker, question_set(11).questions, "test")
         keep(name, gradients, scores - scores.mean(1, keepdims=True), asdict(record))
-    return told, tensors
+    return reports, tensors
 
 
 def space_settings(**changes: Any) -> ThoughtSpaceSettings:
@@ -101,7 +101,7 @@ def ranker_settings(**changes: Any) -> RankerSettings:
 
 
 def examples(count: int) -> list[TrainingExample]:
-    """Texts of different lengths."""
+    """Training examples with texts of different lengths."""
     texts = [" and ".join(WORDS[(n * step) % 8] for step in range(1, 2 + n % 3)) for n in range(count)]
     return [
         TrainingExample(f"user {n}", f"{text} then {WORDS[(n + 1) % 8]}", text, f"wants {WORDS[(n + 1) % 8]} {n}")
@@ -109,7 +109,7 @@ def examples(count: int) -> list[TrainingExample]:
     ]
 
 
-def asked(count: int) -> QuestionSet:
+def question_set(count: int) -> QuestionSet:
     questions = [
         Question(
             tuple(WORDS[(n + i) % 8] for i in range(1 + n % 4)),
@@ -122,11 +122,11 @@ def asked(count: int) -> QuestionSet:
 
 
 def main(models: Path, rank: int, processes: int, folder: Path) -> None:
-    """Run as process `rank`; its files `<rank>.json` and `<rank>.safetensors` go into `folder`."""
+    """Run as process `rank`, writing `<rank>.json` and `<rank>.safetensors` to `folder`."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=processes)
-    told, tensors = measured(models)
-    (folder / f"{rank}.json").write_text(json.dumps(told))
+    reports, tensors = measured(models)
+    (folder / f"{rank}.json").write_text(json.dumps(reports))
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / f"{rank}.safetensors")
     distributed.destroy_process_group()
 

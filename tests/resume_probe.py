@@ -1,4 +1,4 @@
-"""Trainings of tiny models, with dropout, that are killed and resumed: what tests/test_checkpoints.py compares."""
+"""Trainings of tiny models with dropout that are killed and resumed, for tests/test_checkpoints.py."""
 
 import json
 import os
@@ -22,49 +22,49 @@ from pulse_core.sequence.sasrec_stage import run_sasrec
 from pulse_core.sequence.settings import SASRecSettings
 from pulse_core.thought_space.training import train_thought_space
 from tests import planted_cycle
-from tests.process_probe import WORDS, asked, examples, ranker_settings, space_settings
+from tests.process_probe import WORDS, examples, question_set, ranker_settings, space_settings
 from tests.workflow.tiny_models import save_encoder, save_language_model
 
-# They end by patience, with the weights of an epoch that is neither the first nor the last, and in mid-epoch.
+# Patience ends these trainings, and they keep an epoch that is neither the first nor the last.
 SPACE = {"batch_size": 8, "negatives": 3, "epochs": 9, "patience": 3, "learning_rate": 3e-3, "target_dropout": 0.5}
 SASREC = {"dimension": 8, "max_length": 8, "batch_size": 32, "epochs": 9, "patience": 2, "validation_examples": 6}
 RANKER = {"batch_users": 2, "gradient_accumulation": 2, "epochs": 10, "patience": 2, "learning_rate": 3e-2}
 
 
 class Died(Exception):
-    """In place of a SIGKILL, where that would end the test."""
+    """Stands in for SIGKILL, which would end the test process."""
 
 
 def save_models(directory: Path) -> None:
-    """The tiny models; the encoder has the library's dropout."""
+    """Save the tiny models; the encoder keeps the library's default dropout."""
     texts = [*WORDS, "Bought, oldest first: Why: Looks for Bought next:"]
     save_language_model(directory / "slm", texts)
     save_encoder(directory / "encoder", texts)
 
 
 @contextmanager
-def living(life: int, die: Callable[[], None]) -> Iterator[list[int]]:
-    """The state is written every second time that it could be, from the first on; at time `life`, if ever, `die`.
+def dying_at(life: int, die: Callable[[], None]) -> Iterator[list[int]]:
+    """Write the state at every second opportunity, starting with the first; at opportunity `life`, if reached, `die`.
 
     Yields:
-        How often it could be.
+        A list of one number: the opportunities so far.
     """
-    times = [0]
+    opportunities = [0]
     due = Checkpoint.due
 
     def counted(checkpoint: Checkpoint) -> bool:
-        times[0] += 1
+        opportunities[0] += 1
         checkpoint._next = 0.0
-        if times[0] == life and processes.rank() == 0:
+        if opportunities[0] == life and processes.rank() == 0:
             die()
-        return due(checkpoint) and times[0] % 2 == 1
+        return due(checkpoint) and opportunities[0] % 2 == 1
 
     with mock.patch.object(Checkpoint, "due", counted):
-        yield times
+        yield opportunities
 
 
 def run(training: str, models: Path, folder: Path, code: str = "code", **changes: Any) -> dict[str, bytes]:
-    """Train, with the checkpoint in <folder>/work; the artifacts by name."""
+    """Train with the checkpoint in <folder>/work and return the artifacts by name."""
     out = folder / f"artifacts-{processes.rank()}"
     if training == "space":
         checkpoint = Checkpoint(folder / "work", code, models / "encoder")
@@ -82,25 +82,25 @@ def run(training: str, models: Path, folder: Path, code: str = "code", **changes
     else:
         checkpoint = Checkpoint(folder / "work", code, models / "slm")
         ranker = Ranker(models / "slm", ranker_settings(**{"lora_dropout": 0.3, **RANKER, **changes}), 2)
-        record = train(ranker, asked(10), asked(6), 2, checkpoint)
+        record = train(ranker, question_set(10), question_set(6), 2, checkpoint)
         out.mkdir(exist_ok=True)
         save_ranker(ranker, out)
-        np.save(out / "scores.npy", score(ranker, asked(11).questions, "test"))
+        np.save(out / "scores.npy", score(ranker, question_set(11).questions, "test"))
         (out / "training.json").write_text(json.dumps(asdict(record)))
     return artifacts(folder, processes.rank())
 
 
 def artifacts(folder: Path, rank: int = 0) -> dict[str, bytes]:
-    """What the process `rank` has written, by name."""
+    """Artifacts written by process `rank`, by name."""
     out = folder / f"artifacts-{rank}"
     return {file.relative_to(out).as_posix(): file.read_bytes() for file in sorted(out.rglob("*")) if file.is_file()}
 
 
 def process(training: str, models: Path, folder: Path, rank: int, count: int, life: int) -> None:
-    """Process `rank` of `count`; the first one dies by SIGKILL at time `life`."""
+    """Process `rank` of `count`; rank 0 dies by SIGKILL at checkpoint opportunity `life`."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meet-{life}", rank=rank, world_size=count)
-    with living(life, lambda: os.kill(os.getpid(), signal.SIGKILL)) as times:
+    with dying_at(life, lambda: os.kill(os.getpid(), signal.SIGKILL)) as opportunities:
         run(training, models, folder)
-    (folder / "times").write_text(str(times[0]))
+    (folder / "opportunities").write_text(str(opportunities[0]))
     distributed.destroy_process_group()

@@ -37,7 +37,7 @@ def test_every_path_on_the_page_exists(path: str) -> None:
 
 
 def package_of(file: Path) -> str:
-    """The package of a pulse_core file; its own name for a module beside the packages."""
+    """Package of a pulse_core file, or the name of a module outside packages."""
     parts = file.relative_to(ROOT / "pulse_core").parts
     return parts[0] if len(parts) > 1 else file.stem
 

@@ -1,4 +1,4 @@
-"""Artifacts appear whole or not at all, and what a killed writer left goes with the next one."""
+"""Artifacts appear whole or not at all, and the next writer removes what a killed one left."""
 
 import signal
 import subprocess
@@ -19,7 +19,7 @@ with getattr(artifacts, sys.argv[1])(sys.argv[2]) as partial:
 
 
 def killed_writer(kind: str, target: Path) -> None:
-    """Write half of `target` in a process that is killed meanwhile."""
+    """Write half of `target` in a process that then kills itself."""
     done = subprocess.run([sys.executable, "-c", KILLED, kind, str(target)], cwd=Path(__file__).parents[1])
     assert done.returncode == -signal.SIGKILL
 
@@ -38,7 +38,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["whole_file", "whole_directory"])
-def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path, kind: str) -> None:
+def test_the_next_writer_removes_what_a_killed_one_left(tmp_path: Path, kind: str) -> None:
     target = tmp_path / "a.json"
     killed_writer(kind, target)
     (left,) = names(tmp_path)
@@ -48,7 +48,7 @@ def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path, kind: 
     assert names(tmp_path) == ["a.json"]
 
 
-def test_what_writers_of_other_artifacts_work_at_stays(tmp_path: Path) -> None:
+def test_partial_files_of_other_artifacts_stay(tmp_path: Path) -> None:
     with whole_file(tmp_path / "a.json.x") as longer, whole_directory(tmp_path / "a") as shorter:
         with whole_file(tmp_path / "a.json") as partial:
             partial.write_text("whole")

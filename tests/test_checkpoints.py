@@ -1,4 +1,4 @@
-"""A training that is killed and called again ends with the bytes of an undisturbed one, wherever it was killed."""
+"""A training that is killed and resumed ends with the bytes of an uninterrupted one, wherever it was killed."""
 
 import errno
 import json
@@ -16,11 +16,11 @@ from safetensors import SafetensorError
 from pulse_core import checkpoints, processes
 from pulse_core.checkpoints import Checkpoint
 from tests import resume_probe
-from tests.resume_probe import Died, artifacts, living, run
+from tests.resume_probe import Died, artifacts, dying_at, run
 from tests.test_artifacts import killed_writer
 
-TRAININGS = ("space", "ranker")  # of several processes
-ALONE = "sasrec"  # its three models (one of all users, two cross-fitted) train one after the other
+TRAININGS = ("space", "ranker")  # can run in several processes
+ONE_PROCESS = "sasrec"  # trains three models in turn: one on all users, two cross-fitted
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
-    """The artifacts of each training, made without a checkpoint ever being written."""
-    return {training: run(training, models, tmp_path_factory.mktemp(training)) for training in (*TRAININGS, ALONE)}
+def uninterrupted(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
+    """The artifacts of each training when no checkpoint is ever written."""
+    return {name: run(name, models, tmp_path_factory.mktemp(name)) for name in (*TRAININGS, ONE_PROCESS)}
 
 
 def die() -> None:
@@ -41,12 +41,12 @@ def die() -> None:
 
 
 def killed(training: str, models: Path, folder: Path, life: int, **changes: Any) -> None:
-    with living(life, die), pytest.raises(Died):
+    with dying_at(life, die), pytest.raises(Died):
         run(training, models, folder, **changes)
 
 
 def together(training: str, models: Path, folder: Path, life: int) -> list[int | None]:
-    """How two processes end, of which the first dies at time `life`."""
+    """Exit codes of two processes, the first of which dies at checkpoint opportunity `life`."""
     folder.mkdir(exist_ok=True)
     context = multiprocessing.get_context("forkserver")  # imports once, and has no threads when it forks
     context.set_forkserver_preload(["tests.resume_probe"])
@@ -69,32 +69,32 @@ def check_same(got: dict[str, bytes], wanted: dict[str, bytes]) -> None:
     assert [name for name in wanted if got[name] != wanted[name]] == []
 
 
-def test_the_trainings_have_something_to_lose(undisturbed: dict[str, dict[str, bytes]]) -> None:
-    """The best epoch is behind them when they end; without that the tests below would not see its weights."""
-    space, ranker = (json.loads(undisturbed[training]["training.json"]) for training in TRAININGS)
+def test_the_trainings_end_after_their_best_epoch(uninterrupted: dict[str, dict[str, bytes]]) -> None:
+    """They end after their best epoch; otherwise the tests below would not cover the kept weights."""
+    space, ranker = (json.loads(uninterrupted[training]["training.json"]) for training in TRAININGS)
     assert 1 < space["kept_epoch"] < len(space["curve"])
     assert 1 < ranker["best_epoch"] < len(ranker["training_loss"])
-    sasrec = json.loads(undisturbed[ALONE]["metrics.json"])
+    sasrec = json.loads(uninterrupted[ONE_PROCESS]["metrics.json"])
     assert 1 < sasrec["best_epoch"] < sasrec["epochs_run"]
 
 
-@pytest.mark.parametrize("training", [*TRAININGS, ALONE])
+@pytest.mark.parametrize("training", [*TRAININGS, ONE_PROCESS])
 def test_killed_again_and_again_it_ends_with_the_same_bytes(
-    undisturbed: dict[str, dict[str, bytes]], models: Path, tmp_path: Path, training: str
+    uninterrupted: dict[str, dict[str, bytes]], models: Path, tmp_path: Path, training: str
 ) -> None:
-    """It dies two steps or looks after it started or went on, having written its state after the first of them: so it
-    goes on from every place there is, and does again what was lost."""
-    lives = 0
+    """Each run writes its state at the first checkpoint opportunity and dies at the second, so training resumes from
+    every possible point and repeats the lost work."""
+    attempts = 0
     while True:
-        lives += 1
+        attempts += 1
         try:
-            with living(2, die):
+            with dying_at(2, die):
                 got = run(training, models, tmp_path)
             break
         except Died:
-            assert lives < 100
-    assert lives > 10
-    check_same(got, undisturbed[training])
+            assert attempts < 100
+    assert attempts > 10
+    check_same(got, uninterrupted[training])
 
 
 @pytest.mark.parametrize("training", TRAININGS)
@@ -107,7 +107,8 @@ def test_two_processes_of_which_one_is_killed_end_with_the_same_bytes(
     assert first == -signal.SIGKILL and second != 0
     assert artifacts(broken) == {}
     assert together(training, models, broken, 0) == [0, 0]
-    assert int((broken / "times").read_text()) == int((whole / "times").read_text()) - 5, "it started anew"
+    resumed, complete = (int((folder / "opportunities").read_text()) for folder in (broken, whole))
+    assert resumed == complete - 5, "it started over"
     check_same(artifacts(broken), artifacts(whole))
     assert artifacts(broken, 1)["training.json"] == artifacts(whole)["training.json"]
 
@@ -129,54 +130,54 @@ def test_the_state_of_another_training_is_not_used(
     got = run(training, models, tmp_path, **changes)
     assert "training.safetensors is of other settings, data, model or code" in caplog.text
     assert "goes on" not in caplog.text
-    (tmp_path / "anew").mkdir()
-    check_same(got, run(training, models, tmp_path / "anew", **changes))
+    (tmp_path / "fresh").mkdir()
+    check_same(got, run(training, models, tmp_path / "fresh", **changes))
 
 
-def test_what_is_learnt_from_counts_and_the_weights_that_it_starts_from(tmp_path: Path) -> None:
+def test_a_state_belongs_to_its_data_and_initial_weights(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model/model.safetensors").write_text("weights")
 
-    def found(*data: str) -> bool:
+    def resumes(*data: str) -> bool:
         checkpoint = Checkpoint(tmp_path / "work", "code", tmp_path / "model")
-        there = checkpoint.resume(data) is not None
+        resumed = checkpoint.resume(data) is not None
         checkpoint.write({}, weights={"w": torch.ones(1)})
-        return there
+        return resumed
 
-    assert [found("a"), found("a"), found("b"), found("b")] == [False, True, False, True]
+    assert [resumes("a"), resumes("a"), resumes("b"), resumes("b")] == [False, True, False, True]
     (tmp_path / "model/model.safetensors").write_text("other weights")
-    assert [found("b"), found("b")] == [False, True]
+    assert [resumes("b"), resumes("b")] == [False, True]
 
 
 def test_a_half_written_state_is_not_used_and_a_damaged_one_is_named(
-    undisturbed: dict[str, dict[str, bytes]], models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    uninterrupted: dict[str, dict[str, bytes]], models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     file = tmp_path / "work/training.safetensors"
     killed("ranker", models, tmp_path, 4)
     killed_writer("whole_file", file)
     (file.parent / "scratch/.tmp123456").write_text("half")
-    with living(0, die):
-        check_same(run("ranker", models, tmp_path), undisturbed["ranker"])
+    with dying_at(0, die):
+        check_same(run("ranker", models, tmp_path), uninterrupted["ranker"])
     assert "goes on from" in caplog.text
-    assert [each for each in file.parent.rglob("*") if each.is_file()] == [file], "it does not tidy up"
+    assert [path for path in file.parent.rglob("*") if path.is_file()] == [file], "leftovers were not removed"
     caplog.clear()
     file.write_bytes(file.read_bytes()[:-100])
-    check_same(run("ranker", models, tmp_path), undisturbed["ranker"])
+    check_same(run("ranker", models, tmp_path), uninterrupted["ranker"])
     assert "training.safetensors cannot be read" in caplog.text and "goes on" not in caplog.text
 
 
-def test_all_processes_go_on_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_processes_resume_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = Checkpoint(tmp_path)
     checkpoint.resume()
     checkpoint.write({}, weights={"w": torch.ones(1)})
     assert checkpoint.resume() is not None
     monkeypatch.setattr(processes, "count", lambda: 2)
-    monkeypatch.setattr(processes, "total", lambda mine: mine)  # the other one has found nothing
+    monkeypatch.setattr(processes, "total", lambda mine: mine)  # the other process has no state
     assert checkpoint.resume() is None
 
 
-def test_it_is_written_once_a_minute_or_in_a_fiftieth_of_the_time(
+def test_it_is_written_at_most_once_a_minute_and_takes_at_most_a_fiftieth_of_the_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
@@ -212,7 +213,7 @@ def test_it_is_written_once_a_minute_or_in_a_fiftieth_of_the_time(
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), SafetensorError("I/O error: No space left")])
 def test_a_full_disk_costs_no_training(
-    undisturbed: dict[str, dict[str, bytes]],
+    uninterrupted: dict[str, dict[str, bytes]],
     models: Path,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -220,13 +221,13 @@ def test_a_full_disk_costs_no_training(
     error: Exception,
 ) -> None:
     monkeypatch.setattr(checkpoints, "save_file", mock.Mock(side_effect=error))
-    with living(0, die):
-        check_same(run("ranker", models, tmp_path), undisturbed["ranker"])
+    with dying_at(0, die):
+        check_same(run("ranker", models, tmp_path), uninterrupted["ranker"])
     assert "No space left" in caplog.text
     assert [file for file in tmp_path.rglob("work/**/*") if file.is_file()] == []
 
 
-def test_it_is_gone_when_it_has_served(tmp_path: Path) -> None:
+def test_it_can_be_removed(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "work")
     checkpoint.remove()
     checkpoint.resume()

@@ -1,4 +1,4 @@
-"""The code hash follows imports, however indirect, and what the code means, not how it is written."""
+"""The code hash covers direct and indirect imports, and depends on what the code means, not on how it is written."""
 
 import ast
 import re
@@ -40,8 +40,8 @@ def version(tree: Path, script: str) -> str:
 
 
 def test_files_are_the_script_and_its_transitive_imports(tree: Path) -> None:
-    found = [file.relative_to(tree).as_posix() for file in module.code_files(Path("scripts/one.py"), tree)]
-    assert found == [
+    files = [file.relative_to(tree).as_posix() for file in module.code_files(Path("scripts/one.py"), tree)]
+    assert files == [
         "pulse_core/__init__.py",
         "pulse_core/a/__init__.py",
         "pulse_core/a/first.py",
@@ -55,7 +55,7 @@ def test_files_are_the_script_and_its_transitive_imports(tree: Path) -> None:
 @pytest.mark.parametrize(
     "edited", ["scripts/one.py", "pulse_core/a/first.py", "pulse_core/shared.py", "pulse_core/a/third.py"]
 )
-def test_an_edit_changes_the_versions_that_reach_it_alone(tree: Path, edited: str) -> None:
+def test_an_edit_changes_only_the_versions_that_reach_it(tree: Path, edited: str) -> None:
     one, two = version(tree, "scripts/one.py"), version(tree, "scripts/two.py")
     (tree / edited).write_text((tree / edited).read_text() + "edited = True\n")
     assert version(tree, "scripts/one.py") != one
@@ -177,7 +177,7 @@ def test_a_journal_outlives_a_reworded_engine(tmp_path: Path) -> None:
 
 
 def code_of(script: Path) -> set[str]:
-    """What the script's version covers, relative to the repository."""
+    """Files that the script's version covers, relative to the repository."""
     return {file.relative_to(ROOT).as_posix() for file in module.code_files(script.relative_to(ROOT), ROOT)}
 
 
@@ -195,15 +195,15 @@ def test_no_stage_depends_on_the_whole_configuration() -> None:
     ["sasrec", "ranker", "oracle_predictions"]
     + [f"baselines/{name}" for name in ("popularity", "brand_repeat", "llm_zero_shot")],
 )
-def test_what_writes_predictions_does_not_depend_on_metrics(stem: str) -> None:
-    """They share the schema of predictions with the evaluation, not its metrics: editing one trains nothing."""
+def test_stages_that_write_predictions_do_not_depend_on_metrics(stem: str) -> None:
+    """They share the prediction schema with the evaluation, not its metrics, so editing a metric retrains nothing."""
     assert "pulse_core/evaluation/metrics.py" not in code_of(ROOT / f"workflow_scripts/{stem}.py")
 
 
 @pytest.mark.parametrize(
     "script", ["ranker", "select", "thought_space", "oracle_predictions", *(f"baselines/{s.name}" for s in SYSTEMS)]
 )
-def test_what_reads_texts_does_not_depend_on_what_writes_them(script: str) -> None:
+def test_stages_that_read_texts_do_not_depend_on_those_that_write_them(script: str) -> None:
     """An edited engine or prompt parser reruns the stages that generate text, and what follows only if texts change."""
     code = code_of(ROOT / f"workflow_scripts/{script}.py")
     settings = {"pulse_core/rationales/__init__.py", "pulse_core/rationales/settings.py"}
@@ -213,12 +213,11 @@ def test_what_reads_texts_does_not_depend_on_what_writes_them(script: str) -> No
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
 def test_a_baseline_depends_on_no_other(system: System) -> None:
-    """An edited module reruns its own system alone: none reaches another's settings or the registry."""
+    """An edited module reruns only its own system: none reaches another's settings or the table of systems."""
     code = code_of(ROOT / f"workflow_scripts/baselines/{system.name}.py")
     assert "pulse_core/systems.py" not in code and "pulse_core/config.py" not in code
     names = {Path(file).stem for file in code if file.startswith("pulse_core/baselines/settings/")}
     shared = {"__init__", "tuned", "ranker_trials", "post_norm"}
-    if system.section == "a_llmrec":  # stands on SASRec
+    if system.section == "a_llmrec":  # builds on SASRec
         shared.add("sasrec")
-    own = {system.section}
-    assert names <= own | shared
+    assert names <= {system.section} | shared

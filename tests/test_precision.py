@@ -1,4 +1,4 @@
-"""`dtype: auto` picks by what the processor is, the same at every call."""
+"""`dtype: auto` depends only on the processor."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def test_the_processor_decides(tmp_path: Path, vendor: str, flags: str, fast: bo
     assert fast_bfloat16(info) == fast
 
 
-def test_a_machine_that_does_not_tell_gets_float32(tmp_path: Path) -> None:
+def test_an_unknown_processor_gets_float32(tmp_path: Path) -> None:
     assert not fast_bfloat16(tmp_path / "none")
 
 

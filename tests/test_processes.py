@@ -1,4 +1,4 @@
-"""Several processes train what one process trains: the same gradients, losses, metrics, predictions."""
+"""Several processes train like one: same gradients, losses, metrics and predictions."""
 
 import json
 import subprocess
@@ -15,11 +15,11 @@ from tests import process_probe
 from tests.process_probe import RANKERS, SPACES
 
 ROOT = Path(__file__).resolve().parents[1]
-# Of the norm of all gradients, by which any tensor's may move: padding and the order of sums differ, and in small
-# gradients terms as large as the largest cancel, so what rounding leaves goes by the whole, not by the element.
+# Tolerance of a tensor's gradient, relative to the norm of all gradients: padding and summation order differ, and small
+# gradients are sums of large terms that cancel, so rounding errors scale with the whole, not with the element.
 GRADIENTS = 1e-5
 METRICS = 1e-4  # largest difference of any loss, metric, score or embedding after the training
-Found = tuple[dict[str, dict[str, Any]], dict[str, torch.Tensor]]
+Measured = tuple[dict[str, dict[str, Any]], dict[str, torch.Tensor]]
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +30,17 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def alone(models: Path) -> Found:
+def alone(models: Path) -> Measured:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    found = process_probe.measured(models)
+    measured = process_probe.measured(models)
     torch.set_num_threads(threads)
-    return found
+    return measured
 
 
 @pytest.fixture(scope="module", params=[2, 3])
-def together(request: pytest.FixtureRequest, models: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Found]:
-    """What each of several processes found."""
+def together(request: pytest.FixtureRequest, models: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Measured]:
+    """Reports and tensors of each of several processes."""
     folder = tmp_path_factory.mktemp("together")
     command = [sys.executable, "-m", "tests.process_probe", str(models)]
     started = [
@@ -59,7 +59,7 @@ def together(request: pytest.FixtureRequest, models: Path, tmp_path_factory: pyt
 
 
 def numbers(value: Any, path: str = "") -> dict[str, Any]:
-    """Every leaf of a report by its path, but for the seconds it took."""
+    """All leaves of a report by path, except timings."""
     if isinstance(value, dict):
         return {
             k: v for key, inner in value.items() if key != "timing" for k, v in numbers(inner, f"{path}/{key}").items()
@@ -70,36 +70,36 @@ def numbers(value: Any, path: str = "") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("training", [*SPACES, *RANKERS])
-def test_the_first_gradients_are_those_of_one_process(alone: Found, together: list[Found], training: str) -> None:
+def test_the_first_gradients_are_those_of_one_process(alone: Measured, together: list[Measured], training: str) -> None:
     names = {name for name in alone[1] if name.startswith(f"{training}/gradient")}
     assert len(names) > 2 and max(float(alone[1][name].abs().max()) for name in names) > 1e-3
     whole = float(torch.stack([alone[1][name].norm() for name in names]).norm())
-    for told, tensors in together:
+    for reports, tensors in together:
         idle = "parameters without a gradient"
-        assert told[training][idle] == alone[0][training][idle]
+        assert reports[training][idle] == alone[0][training][idle]
         for name in names:
             assert float((tensors[name] - alone[1][name]).norm()) <= GRADIENTS * whole, name
 
 
 @pytest.mark.parametrize("training", [*SPACES, *RANKERS])
 def test_losses_and_metrics_of_a_whole_training_are_those_of_one_process(
-    alone: Found, together: list[Found], training: str
+    alone: Measured, together: list[Measured], training: str
 ) -> None:
     wanted = numbers(json.loads(json.dumps(alone[0][training])))
     assert any("loss" in name for name in wanted)
-    for told, _ in together:
-        assert numbers(told[training]) == {
+    for reports, _ in together:
+        assert numbers(reports[training]) == {
             name: pytest.approx(value, abs=METRICS) if isinstance(value, float) else value
             for name, value in wanted.items()
         }
 
 
 @pytest.mark.parametrize("training", [*SPACES, *RANKERS])
-def test_predictions_come_back_in_order_and_alike_everywhere(
-    alone: Found, together: list[Found], training: str
+def test_predictions_are_in_order_and_equal_in_all_processes(
+    alone: Measured, together: list[Measured], training: str
 ) -> None:
-    name = f"{training}/found"
-    # Rows differ by far more than the tolerance, so that rows in another order would show.
+    name = f"{training}/output"
+    # Rows differ by far more than the tolerance, so a wrong order would show.
     assert float((alone[1][name][0] - alone[1][name][1]).abs().max()) > 100 * METRICS
     for _, tensors in together:
         torch.testing.assert_close(tensors[name], alone[1][name], atol=METRICS, rtol=0)
@@ -108,7 +108,7 @@ def test_predictions_come_back_in_order_and_alike_everywhere(
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 @pytest.mark.parametrize("size", [0, 1, 2, 7, 32])
-def test_every_row_of_a_batch_is_one_processs(monkeypatch: pytest.MonkeyPatch, count: int, size: int) -> None:
+def test_every_row_of_a_batch_belongs_to_one_process(monkeypatch: pytest.MonkeyPatch, count: int, size: int) -> None:
     monkeypatch.setattr(processes, "count", lambda: count)
     slices, pieces = [], []
     for rank in range(count):
@@ -121,7 +121,7 @@ def test_every_row_of_a_batch_is_one_processs(monkeypatch: pytest.MonkeyPatch, c
         assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-def test_processes_draw_different_dropout_and_one_process_the_seeds_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_draw_different_dropout_and_rank_0_uses_the_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     state = torch.get_rng_state()
     draws = []
     for rank in (0, 1, 2):

@@ -1,4 +1,4 @@
-"""The training loop's schedule and progress; that it resumes to the byte is in test_checkpoints.py."""
+"""The training loop's schedule and progress; test_checkpoints.py tests that it resumes exactly."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from pulse_core.training_loop import Figures, Schedule, Training, fit
 def trained(
     scores: list[float], schedule: Schedule, checkpoint: Checkpoint | None = None, die_at: int = 0
 ) -> tuple[Training, float]:
-    """A parameter that each epoch raises by one, with these validation scores; the parameter at the end."""
+    """Train a parameter that each epoch raises by one, with these validation scores; also returns its final value."""
     module = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(module.weight)
     optimiser = torch.optim.SGD(module.parameters(), lr=1.0)
@@ -34,7 +34,7 @@ def trained(
     return done, module.weight.item()
 
 
-def test_it_ends_with_the_first_of_the_best_weights_when_patience_has_run_out() -> None:
+def test_patience_ends_training_with_the_first_of_the_best_weights() -> None:
     done, weight = trained([0.0, 0.1, 0.5, 0.5, 0.4, 0.9], Schedule(5, patience=2))
     assert (done.best_epoch, done.epochs_run, weight) == (2, 4, 2.0)
     assert [(figures["epoch"], figures["loss"]) for figures in done.curve] == [(1, 0), (2, 1), (3, 2), (4, 3)]
@@ -53,7 +53,7 @@ def test_it_validates_by_the_schedule_and_after_the_last_epoch(schedule: Schedul
     assert [figures["epoch"] for figures in done.curve] == validated
 
 
-def test_untrained_weights_that_were_the_best_come_back() -> None:
+def test_untrained_weights_are_restored_if_best() -> None:
     done, weight = trained([0.9, 0.2, 0.3], Schedule(2, first_validation=0))
     assert (done.best_epoch, weight) == (0, 0.0)
 
@@ -65,13 +65,13 @@ def test_resumed_epochs_do_not_count_in_the_rate(tmp_path: Path, monkeypatch: py
     schedule, scores = Schedule(8), [0.1 * n for n in range(9)]
     with pytest.raises(KeyboardInterrupt):
         trained(scores, schedule, Checkpoint(tmp_path), die_at=7)
-    meters, made = [], progress.Progress.__init__
+    meters, initialise = [], progress.Progress.__init__
 
-    def noting(meter: progress.Progress, *arguments: object) -> None:
+    def recording(meter: progress.Progress, *arguments: object) -> None:
         meters.append(meter)
-        made(meter, *arguments)  # type: ignore[arg-type]
+        initialise(meter, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(progress.Progress, "__init__", noting)
+    monkeypatch.setattr(progress.Progress, "__init__", recording)
     done, _ = trained(scores, schedule, Checkpoint(tmp_path))
     assert done.epochs_run == 8
     assert [(meter.done, meter.skipped) for meter in meters] == [(8, 6)]

@@ -1,4 +1,4 @@
-"""What the comparison with RecBole rests on: one split on both sides, the same steps, the promised keys. No RecBole."""
+"""The comparison with RecBole: same split and steps on both sides, and the promised keys. RecBole is not needed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,18 +19,18 @@ def shop(users: int = 40, items: int = 30) -> data.Peers:
 
 
 def left_two_out(path: Path) -> dict[int, tuple[list[int], int, int]]:
-    """What `LS: valid_and_test` in the order of time makes of an atomic file: (training items, validation, test)."""
+    """RecBole's time-ordered `LS: valid_and_test` split of an atomic file: training items, validation, test."""
     header, *rows = path.read_text().splitlines()
     assert [column.split(":")[0] for column in header.split("\t")] == ["user_id", "item_id", "timestamp"]
     events: dict[int, list[tuple[float, int]]] = {}
     for row in rows:
         user, item, time = row.split("\t")
         events.setdefault(int(user), []).append((float(time), int(item)))
-    items = {user: [item for _, item in sorted(found, key=lambda event: event[0])] for user, found in events.items()}
-    return {user: (found[:-2], found[-2], found[-1]) for user, found in items.items()}
+    items = {user: [item for _, item in sorted(bought, key=lambda event: event[0])] for user, bought in events.items()}
+    return {user: (sequence[:-2], sequence[-2], sequence[-1]) for user, sequence in items.items()}
 
 
-def test_recbole_is_given_the_split_that_ours_has(tmp_path: Path) -> None:
+def test_recbole_gets_the_same_split(tmp_path: Path) -> None:
     peers = shop()
     split = left_two_out(data.write_atomic(peers, tmp_path))
     assert sorted(split) == list(range(len(peers.sequences)))
@@ -43,7 +43,7 @@ def test_recbole_is_given_the_split_that_ours_has(tmp_path: Path) -> None:
 
 
 def test_both_sides_have_the_same_training_targets_and_steps() -> None:
-    """RecBole makes a sample of every prefix, ours reads the last inputs of a user: the cut makes them one."""
+    """RecBole makes one sample per prefix, ours reads a user's last items; the cut makes the targets equal."""
     peers = shop()
     settings = run.settings_of(run.PLANS["luxury"]).model_copy(update={"batch_size": 10})
     samples = sum(len(training) - 1 for training in peers.training())
@@ -63,13 +63,13 @@ def test_both_sides_have_the_same_training_targets_and_steps() -> None:
 
 
 @pytest.mark.parametrize("epochs", [1, 7, 30])
-def test_both_sides_look_at_the_last_epoch(epochs: int) -> None:
+def test_both_sides_validate_the_last_epoch(epochs: int) -> None:
     plan = replace(run.PLANS["luxury"], epochs=epochs)
     config = run.recbole_config(shop(), run.settings_of(plan), 1, Path("nowhere"))
     assert config["epochs"] == epochs and epochs % config["eval_step"] == 0
 
 
-def test_lines_of_users_become_codes_in_their_order(tmp_path: Path) -> None:
+def test_user_lines_become_sequences_of_item_codes(tmp_path: Path) -> None:
     (tmp_path / "sequences").mkdir()
     (tmp_path / "sequences" / "beauty.txt").write_text("1 70 20 50 20 90\n2 50 70 20\n\n3 90 70 50 20\n")
     peers = data.beauty(tmp_path)
@@ -77,11 +77,11 @@ def test_lines_of_users_become_codes_in_their_order(tmp_path: Path) -> None:
     assert [sequence.tolist() for sequence in peers.sequences] == [
         [2, 0, 1, 0, 3],
         [3, 2, 1, 0],
-    ]  # two have nothing to learn
+    ]  # the short and the empty line are dropped
     assert [history.tolist() for history in peers.test()[0]] == [[2, 0, 1, 0], [3, 2, 1]]
 
 
-def test_absent_data_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_data_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"beauty\.txt.*PULSE_REAL_DATA"):
         data.beauty(tmp_path)
     monkeypatch.setenv(data.PLACE, str(tmp_path / "gone"))
@@ -109,8 +109,8 @@ def test_keys_means_and_bars() -> None:
     assert [line.split()[-1] for line in lines[1:]] == ["met", "MISSED", "MISSED"]
 
 
-@pytest.mark.parametrize("less", [[], ["--seeds", "1"]])
-def test_only_a_whole_run_is_written(less: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("arguments", [[], ["--seeds", "1"]])
+def test_only_a_complete_run_is_saved(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "python").touch()
     monkeypatch.setattr(run, "PYTHON", tmp_path / "python")
     monkeypatch.setattr(run, "RESULTS", tmp_path / "peers.json")
@@ -119,12 +119,12 @@ def test_only_a_whole_run_is_written(less: list[str], tmp_path: Path, monkeypatc
     side = Side(np.array([1, 2, 11, 40]), 1.0, 5)
     monkeypatch.setattr(run, "compare", lambda *_: {"ours": [side], "recbole": [side]})
     monkeypatch.setattr(run.torch, "set_num_threads", lambda _: None)
-    run.main(less)
-    assert (tmp_path / "peers.json").exists() == (not less)
+    run.main(arguments)
+    assert (tmp_path / "peers.json").exists() == (not arguments)
 
 
 def test_recbole_vectors_go_through_our_evaluator() -> None:
-    """Ranks from states and item vectors, the history masked: worked by hand."""
+    """Ranks from states and item vectors with the history masked, by hand."""
     vectors = np.array([[3.0], [2.0], [1.0]])
     ranks = run.ranks_by_product(np.array([[1.0], [1.0]]), vectors, [np.array([0]), np.array([1])], np.array([1, 2]))
     assert ranks.tolist() == [1, 2]

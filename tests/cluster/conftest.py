@@ -1,4 +1,4 @@
-"""A real Slurm for the tests of this directory, brought up if it can be."""
+"""A real Slurm for the tests of this directory, started where possible."""
 
 import os
 import subprocess
@@ -12,10 +12,10 @@ HERE = Path(__file__).resolve().parent
 
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[None]:
-    """One node with two counted GPUs. Taken down at the end, unless it was up before.
+    """A one-node Slurm with two GPUs (declared, not real), stopped at the end unless it was already running.
 
-    Where it cannot be brought up (`make setup-slurm` not run, no root, somebody else's Slurm) the tests are skipped
-    with that reason, or fail under PULSE_CLUSTER=required, which CI sets.
+    Where it cannot start (`make setup-slurm` not run, no root, another Slurm is running) the tests are skipped with
+    that reason, or fail if PULSE_CLUSTER=required (set by CI).
     """
     was_up = subprocess.run([HERE / "slurm-up.sh", "--check"]).returncode == 0
     up = subprocess.run(
@@ -30,6 +30,6 @@ def slurm() -> Iterator[None]:
 
 
 def down(was_up: bool) -> None:
-    """Stop what the fixture started."""
+    """Stop the Slurm that the fixture started."""
     if not was_up:
         subprocess.run([HERE / "slurm-down.sh"], check=True, timeout=120)

@@ -1,4 +1,4 @@
-"""The whole workflow on a real Slurm: the bytes of a local run, each job with what its rule and the profile ask for."""
+"""The whole workflow on a real Slurm: same bytes as a local run, each job with the resources of rule and profile."""
 
 import itertools
 import re
@@ -27,7 +27,7 @@ CPU_RULES = {
 def clustered(
     slurm: None, built: Workspace, config: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> SlurmWorkspace:
-    """A workspace in which the whole pipeline has run through profiles/slurm, with more shards than there are GPUs."""
+    """A workspace where the whole pipeline has run through profiles/slurm, with more shards than GPUs."""
     root = tmp_path_factory.mktemp("clustered")
     workspace = SlurmWorkspace(Workspace.create(root, config, code=built.root).root)
     workspace.configure({"generation": {"shards": SHARDS}})
@@ -37,21 +37,21 @@ def clustered(
 
 @pytest.fixture(scope="module")
 def jobs(clustered: SlurmWorkspace) -> list[Job]:
-    """Every job of that run."""
+    """All jobs of that run."""
     return clustered.jobs()
 
 
-def of_gpus(jobs: list[Job]) -> list[Job]:
-    """Those whose rule asks for a GPU."""
+def gpu_jobs(jobs: list[Job]) -> list[Job]:
+    """Jobs whose rule requests a GPU."""
     return [job for job in jobs if job.rule in GPU_RULES]
 
 
 def overlap(one: Job, other: Job) -> bool:
-    """Whether there was a time at which both ran."""
+    """Whether both ran at the same time."""
     return max(one.started, other.started) < min(one.ended, other.ended)
 
 
-def test_the_results_are_those_of_a_local_run(clustered: SlurmWorkspace, built: Workspace) -> None:
+def test_the_results_equal_those_of_a_local_run(clustered: SlurmWorkspace, built: Workspace) -> None:
     made, wanted = (
         {name: content for name, content in tables(workspace).items() if "/shards/" not in name}
         for workspace in (clustered, built)
@@ -60,7 +60,7 @@ def test_the_results_are_those_of_a_local_run(clustered: SlurmWorkspace, built: 
     for name, content in wanted.items():
         assert made[name] == content, name
     assert figures(clustered) == figures(built)
-    assert Workspace(clustered.root).stale() == set(), "a local call goes on where the cluster's ended"
+    assert Workspace(clustered.root).stale() == set(), "nothing is left for a local run to do"
 
 
 def test_every_rule_ran_as_a_job_and_only_some_with_a_gpu(jobs: list[Job]) -> None:
@@ -74,18 +74,18 @@ def test_every_rule_ran_as_a_job_and_only_some_with_a_gpu(jobs: list[Job]) -> No
 
 def test_partition_memory_and_time_are_those_of_the_profile(clustered: SlurmWorkspace, jobs: list[Job]) -> None:
     profile = yaml.safe_load((clustered.root / PROFILE / "config.yaml").read_text())
-    default, own = profile["default-resources"], profile["set-resources"]
-    assert own.keys() >= GPU_RULES
+    default, per_rule = profile["default-resources"], profile["set-resources"]
+    assert per_rule.keys() >= GPU_RULES
     for job in jobs:
-        asked = {**default, **own.get(job.rule, {})}
-        assert (job.partition, job.minutes, job.nodes) == (asked["slurm_partition"], asked["runtime"], 1), job
-        if "mem_mb" in own.get(job.rule, {}):  # the other rules ask by themselves, a training for each process
-            assert job.memory_mb == asked["mem_mb"], job
-    assert {job.partition for job in of_gpus(jobs)} == {"gpu"}
+        requested = {**default, **per_rule.get(job.rule, {})}
+        assert (job.partition, job.minutes, job.nodes) == (requested["slurm_partition"], requested["runtime"], 1), job
+        if "mem_mb" in per_rule.get(job.rule, {}):  # other rules compute their memory, a training per process
+            assert job.memory_mb == requested["mem_mb"], job
+    assert {job.partition for job in gpu_jobs(jobs)} == {"gpu"}
 
 
 def test_two_gpu_jobs_run_at_once_and_a_third_waits(jobs: list[Job]) -> None:
-    on_gpus = of_gpus(jobs)
+    on_gpus = gpu_jobs(jobs)
     running = {
         job.number: [other for other in on_gpus if other.started <= job.started < other.ended] for job in on_gpus
     }
@@ -109,13 +109,13 @@ def test_jobs_that_run_at_once_see_different_devices(clustered: SlurmWorkspace, 
         assert not overlap(one, other) or seen[one] != seen[other], (one, other)
 
 
-def test_no_other_job_holds_a_device(clustered: SlurmWorkspace) -> None:
+def test_no_other_job_uses_a_device(clustered: SlurmWorkspace) -> None:
     for log in ("corpus", "examples", "sasrec", "candidates", "neighbours", "gather_tree", "baseline-sasrec", "hr1"):
         assert devices_of(clustered.root / f"logs/luxury/{log}.log") == []
 
 
 def devices_of(log: Path) -> list[str]:
-    """The devices that a job's log tells of."""
+    """The devices named in a job's log."""
     text = log.read_text()
     assert " done" in text
     return re.findall(r"uses device (\S+)", text)

@@ -1,4 +1,4 @@
-"""What the tests that run vLLM share."""
+"""Fixture of the tests that run vLLM."""
 
 import os
 
@@ -9,7 +9,7 @@ from tests.generation.vllm_cpu import PYTHON
 
 @pytest.fixture(scope="session")
 def vllm_cpu() -> None:
-    """vLLM's CPU build is installed: else the test is skipped, or with PULSE_VLLM=required (CI sets it) fails."""
+    """Require vLLM's CPU build: without it the test is skipped, or fails if PULSE_VLLM=required (set by CI)."""
     if not PYTHON.exists():
         message = "vLLM's CPU build is not installed: make setup-vllm-cpu"
         pytest.fail(message) if os.environ.get("PULSE_VLLM") == "required" else pytest.skip(message)

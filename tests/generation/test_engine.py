@@ -1,4 +1,4 @@
-"""The engine's shortcuts (shared beginning, one prefill for n samples, in-place cache) change no text."""
+"""The engine's optimisations (shared prefix, one prefill for n samples, in-place cache) change no text."""
 
 import shutil
 from pathlib import Path
@@ -17,8 +17,8 @@ WARM = Sampling(max_new_tokens=10, temperature=1.0, top_p=0.95, top_k=40)
 
 
 def request(question: str, sampling: Sampling = GREEDY, samples: int = 1, seed: int = 3) -> Request:
-    told = Message("system", "You say in one sentence why a shopper buys.")
-    return Request((told, Message("user", question)), sampling, seed, samples, "Looks for")
+    instruction = Message("system", "You say in one sentence why a shopper buys.")
+    return Request((instruction, Message("user", question)), sampling, seed, samples, "Looks for")
 
 
 QUESTIONS = ["Bought: a red lipstick", "Bought: oat milk, oat milk, and then some more oat milk", "Bought: dice"]
@@ -38,14 +38,14 @@ def generator(model: Path) -> TransformersGenerator:
     return TransformersGenerator(model, "float32", 8)
 
 
-def plain(model: Path, generator: TransformersGenerator, asked: Request) -> Completion:
-    """The same request through transformers' own `generate`, alone, with nothing shared."""
+def plain(model: Path, generator: TransformersGenerator, single: Request) -> Completion:
+    """The completion of transformers' own `generate` for this request only, with nothing shared."""
     tokenizer = AutoTokenizer.from_pretrained(model)
     language_model = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
-    prompt = torch.tensor([generator.chat.prompt(asked)])
+    prompt = torch.tensor([generator.chat.prompt(single)])
     stops = generator._stops.nonzero().squeeze(-1).tolist()
     out = language_model.generate(
-        prompt, max_new_tokens=asked.sampling.max_new_tokens, do_sample=False, eos_token_id=stops,
+        prompt, max_new_tokens=single.sampling.max_new_tokens, do_sample=False, eos_token_id=stops,
         pad_token_id=stops[0], output_logits=True, return_dict_in_generate=True,
     )  # fmt: skip
     written = out.sequences[0, prompt.shape[1] :].tolist()
@@ -57,8 +57,8 @@ def plain(model: Path, generator: TransformersGenerator, asked: Request) -> Comp
 def test_greedy_texts_and_log_probabilities_equal_plain_generation(
     model: Path, generator: TransformersGenerator
 ) -> None:
-    asked = [request(question) for question in QUESTIONS]
-    for got, one in zip(generator.generate(asked), asked, strict=True):
+    requests = [request(question) for question in QUESTIONS]
+    for got, one in zip(generator.generate(requests), requests, strict=True):
         want = plain(model, generator, one)
         assert got[0].text == want.text
         assert got[0].tokens == want.tokens
@@ -70,23 +70,23 @@ def test_greedy_texts_and_log_probabilities_equal_plain_generation(
     [(family, {}) for family in FAMILIES]
     + [("gemma3_text", {"sliding_window": 512}), ("phi3", {"sliding_window": 512})],
 )
-def test_every_family_writes_what_plain_generation_writes(tmp_path: Path, family: str, changes: dict[str, int]) -> None:
-    """FAMILIES' windows are shorter than the prompts, so no prefix can be shared; others share it."""
+def test_every_family_equals_plain_generation(tmp_path: Path, family: str, changes: dict[str, int]) -> None:
+    """The sliding windows of FAMILIES are shorter than the prompts, which rules out a shared prefix; 512 allows it."""
     save_language_model(tmp_path, TEXTS, **{**FAMILIES[family], **changes})
     write_json(tmp_path / "origin.json", {"name": "tiny", "sha256": ["ab12"]})
     generator = TransformersGenerator(tmp_path, "float32", 8)
-    asked = [request(question) for question in QUESTIONS]
-    for (got,), one in zip(generator.generate(asked), asked, strict=True):
+    requests = [request(question) for question in QUESTIONS]
+    for (got,), one in zip(generator.generate(requests), requests, strict=True):
         want = plain(tmp_path, generator, one)
         assert (got.text, got.tokens) == (want.text, want.tokens)
         assert got.mean_logprob == pytest.approx(want.mean_logprob, abs=1e-4)
 
 
-def test_samples_do_not_depend_on_company_or_order(generator: TransformersGenerator) -> None:
-    asked = [request(question, WARM, samples=3, seed=seed) for seed, question in enumerate(QUESTIONS)]
-    together = generator.generate(asked)
-    reversed_order = generator.generate(asked[::-1])[::-1]
-    alone = [generator.generate([one])[0] for one in asked]
+def test_samples_do_not_depend_on_batch_or_order(generator: TransformersGenerator) -> None:
+    requests = [request(question, WARM, samples=3, seed=seed) for seed, question in enumerate(QUESTIONS)]
+    together = generator.generate(requests)
+    reversed_order = generator.generate(requests[::-1])[::-1]
+    alone = [generator.generate([one])[0] for one in requests]
     texts = [[completion.text for completion in answers] for answers in together]
     assert texts == [[completion.text for completion in answers] for answers in reversed_order]
     assert texts == [[completion.text for completion in answers] for answers in alone]
@@ -101,10 +101,10 @@ def test_samples_of_one_request_differ_and_seeds_matter(generator: TransformersG
 
 
 def test_a_full_batch_splits_without_changing_texts(model: Path, generator: TransformersGenerator) -> None:
-    asked = [request(f"{question} {number}", WARM, 2, number) for number in range(3) for question in QUESTIONS]
+    requests = [request(f"{question} {number}", WARM, 2, number) for number in range(3) for question in QUESTIONS]
     narrow = TransformersGenerator(model, "float32", 3)
-    assert [[c.text for c in a] for a in narrow.generate(asked)] == [
-        [c.text for c in a] for a in generator.generate(asked)
+    assert [[c.text for c in a] for a in narrow.generate(requests)] == [
+        [c.text for c in a] for a in generator.generate(requests)
     ]
 
 
@@ -113,13 +113,13 @@ def test_sampling_settings_must_agree_within_a_call(generator: TransformersGener
         generator.generate([request("a", GREEDY), request("b", WARM)])
 
 
-def test_a_journal_entry_is_not_taken_for_other_weights_or_another_batch(
+def test_journal_keys_depend_on_weights_and_batch_size(
     model: Path, generator: TransformersGenerator, tmp_path: Path
 ) -> None:
     other = tmp_path / "causal"
     shutil.copytree(model, other)
     write_json(other / "origin.json", {"name": "tiny", "sha256": ["cd34"]})
-    made = [TransformersGenerator(other, "float32", 8), TransformersGenerator(model, "float32", 4)]
-    asked = request(QUESTIONS[0])
-    assert len({asked.key(each.identity) for each in (generator, *made)}) == 3
+    others = [TransformersGenerator(other, "float32", 8), TransformersGenerator(model, "float32", 4)]
+    single = request(QUESTIONS[0])
+    assert len({single.key(engine.identity) for engine in (generator, *others)}) == 3
     assert TransformersGenerator(model, "float32", 8).identity == generator.identity

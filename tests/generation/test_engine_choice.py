@@ -1,4 +1,4 @@
-"""`generation.engine: auto`, and what an artifact says of the engine that wrote it."""
+"""`generation.engine: auto`, and the engine recorded in an artifact."""
 
 import importlib.util
 from pathlib import Path
@@ -20,7 +20,7 @@ from pulse_core.generation.settings import GenerationSettings
         (False, True, "transformers", "INFO", "there is no GPU"),
     ],
 )
-def test_auto_wants_a_gpu_and_the_package_and_says_what_it_took(
+def test_auto_takes_vllm_only_with_gpu_and_package_and_logs_the_choice(
     accelerated: bool,
     installed: bool,
     engine: str,
@@ -35,19 +35,19 @@ def test_auto_wants_a_gpu_and_the_package_and_says_what_it_took(
     assert chosen_engine(GenerationSettings(engine="transformers")) == "transformers"
     assert not caplog.records
     assert chosen_engine(GenerationSettings()) == engine
-    (told,) = caplog.records
-    assert told.levelname == level
-    assert f"auto is {engine} here" in told.message
-    assert reason in told.message
+    (record,) = caplog.records
+    assert record.levelname == level
+    assert f"auto is {engine} here" in record.message
+    assert reason in record.message
 
 
-def test_a_named_engine_that_is_missing_is_no_other_one(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_a_missing_engine_is_not_replaced_by_another(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="make setup TORCH=cuda"):
         make_generator(GenerationSettings(engine="vllm"), tmp_path)
 
 
-def test_vllm_refuses_a_family_it_is_not_tested_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_vllm_refuses_an_untested_family(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     (tmp_path / "config.json").write_text('{"model_type": "granite"}')
     with pytest.raises(InputError, match=r"llama and phi3, but models\.slm is granite: set generation\.engine: transf"):
@@ -56,6 +56,6 @@ def test_vllm_refuses_a_family_it_is_not_tested_with(monkeypatch: pytest.MonkeyP
 
 def test_an_identity_names_its_engine() -> None:
     origin = {"name": "package-of-weights", "sha256": ["12"]}
-    told = engine_identity(chosen_engine.__code__.co_filename, "vllm-0.33.0", origin, "bfloat16", 8, "cuda", 4096)
-    assert engine_of(told) == "vllm"
+    identity = engine_identity(chosen_engine.__code__.co_filename, "vllm-0.33.0", origin, "bfloat16", 8, "cuda", 4096)
+    assert engine_of(identity) == "vllm"
     assert engine_of(FakeGenerator.identity) == "fake"

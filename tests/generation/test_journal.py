@@ -1,4 +1,4 @@
-"""A killed stage goes on where it was, and makes what an undisturbed one makes."""
+"""A killed stage resumes where it stopped and writes what an uninterrupted one writes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ SAMPLING = Sampling(8, 0.7, 0.9, 50)
 
 
 class Counting(FakeGenerator):
-    """Counts prompts, and dies before call number `dies_at`."""
+    """Counts prompts; is interrupted at call number `dies_at`."""
 
     def __init__(self, dies_at: int | None = None) -> None:
         self.calls, self.prompts, self.dies_at = 0, 0, dies_at
@@ -28,7 +28,7 @@ class Counting(FakeGenerator):
 
 
 class Narrow(Counting):
-    """Refuses long prompts; remembers what it was prepared for."""
+    """Refuses long prompts; records the requests it was prepared for."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,31 +44,31 @@ def requests(count: int, word: str = "soap") -> list[Request]:
     return [Request((Message("user", f"{word} number {n}"),), SAMPLING, n, 2) for n in range(count)]
 
 
-def run(generator: FakeGenerator, asked: list[Request], directory: Path, chunk: int = 4) -> list[list[Completion]]:
-    return run_requests(generator, asked, Journal(directory), chunk, "test")
+def run(generator: FakeGenerator, batch: list[Request], directory: Path, chunk: int = 4) -> list[list[Completion]]:
+    return run_requests(generator, batch, Journal(directory), chunk, "test")
 
 
-def test_interrupted_and_resumed_equals_undisturbed(tmp_path: Path) -> None:
-    asked = requests(10)
+def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    batch = requests(10)
     with pytest.raises(KeyboardInterrupt):
-        run(Counting(dies_at=3), asked, tmp_path / "killed")
+        run(Counting(dies_at=3), batch, tmp_path / "killed")
     resumed = Counting()
-    assert run(resumed, asked, tmp_path / "killed") == run(Counting(), asked, tmp_path / "undisturbed")
-    assert resumed.prompts == 2, "the two finished chunks of four were made again"
+    assert run(resumed, batch, tmp_path / "killed") == run(Counting(), batch, tmp_path / "uninterrupted")
+    assert resumed.prompts == 2, "finished chunks were generated again"
 
 
-def test_a_finished_journal_asks_nothing_and_a_changed_request_only_its_chunk(tmp_path: Path) -> None:
-    asked = requests(8)
-    run(Counting(), asked, tmp_path)
+def test_a_complete_journal_generates_nothing_and_a_changed_request_only_its_chunk(tmp_path: Path) -> None:
+    batch = requests(8)
+    run(Counting(), batch, tmp_path)
     again = Counting()
-    run(again, asked, tmp_path)
+    run(again, batch, tmp_path)
     assert again.calls == 0
     changed = Counting()
-    run(changed, [*asked[:7], *requests(1, "balm")], tmp_path)
+    run(changed, [*batch[:7], *requests(1, "balm")], tmp_path)
     assert changed.prompts == 4
 
 
-def test_a_prompt_that_is_refused_at_the_end_of_the_list_lets_nothing_be_made(tmp_path: Path) -> None:
+def test_a_refused_prompt_stops_the_run_before_anything_is_generated(tmp_path: Path) -> None:
     narrow = Narrow()
     with pytest.raises(InputError, match="too long"):
         run(narrow, [*requests(8), *requests(1, "a very long bar of soap for the hands")], tmp_path)
@@ -76,14 +76,14 @@ def test_a_prompt_that_is_refused_at_the_end_of_the_list_lets_nothing_be_made(tm
     assert not list(tmp_path.iterdir())
 
 
-def test_an_engine_is_prepared_for_what_is_missing_once_and_not_where_nothing_is(tmp_path: Path) -> None:
-    asked = requests(10)
-    run(Counting(), asked[:4], tmp_path)
+def test_an_engine_is_prepared_once_and_only_for_missing_requests(tmp_path: Path) -> None:
+    batch = requests(10)
+    run(Counting(), batch[:4], tmp_path)
     narrow = Narrow()
-    run(narrow, asked, tmp_path)
-    run(narrow, asked, tmp_path)
+    run(narrow, batch, tmp_path)
+    run(narrow, batch, tmp_path)
     run(narrow, [], tmp_path)
-    assert narrow.prepared == [asked[4:]]
+    assert narrow.prepared == [batch[4:]]
 
 
 @pytest.mark.parametrize("change", ["seed", "samples", "sampling", "messages", "answer_start"])
@@ -100,7 +100,7 @@ def test_every_part_of_a_request_is_in_its_key(change: str) -> None:
     assert one.key("engine") != one.key("another engine")
 
 
-def test_half_written_chunks_do_not_count(tmp_path: Path) -> None:
+def test_partial_chunks_are_ignored(tmp_path: Path) -> None:
     run(Counting(), requests(4), tmp_path)
     (file,) = tmp_path.iterdir()
     file.rename(tmp_path / f".{file.name}.x.part")

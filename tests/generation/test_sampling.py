@@ -27,13 +27,13 @@ def test_temperature_zero_is_greedy_and_low_temperature_nearly_so() -> None:
     assert draw(LOGITS, torch.tensor([0.99]), Sampling(1, 0.05, 1.0, 4)).tolist() == [0]
 
 
-def test_uniforms_belong_to_the_sequence() -> None:
+def test_uniforms_depend_on_seed_and_sample() -> None:
     assert torch.equal(uniforms(1, 0, 5), uniforms(1, 0, 9)[:5])
     assert not torch.equal(uniforms(1, 0, 5), uniforms(1, 1, 5))
     assert not torch.equal(uniforms(1, 0, 5), uniforms(2, 0, 5))
 
 
-def test_repeating_names_what_would_close_a_run_a_second_time() -> None:
+def test_repeating_lists_tokens_that_would_repeat_a_run() -> None:
     assert repeating([1, 2, 3, 1, 2], 3) == [3]
     assert repeating([1, 2, 3, 1, 2, 4, 1, 2], 3) == [3, 4]
     assert repeating([7, 7], 2) == [7]

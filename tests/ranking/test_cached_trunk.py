@@ -16,7 +16,7 @@ from pulse_core.ranking.layout import collate
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.training import TrainingRecord, train
 from pulse_core.training_loop import trained_state
-from tests.process_probe import asked, ranker_settings
+from tests.process_probe import question_set, ranker_settings
 from tests.resume_probe import save_models
 
 STEADY: dict[str, Any] = {"lora_dropout": 0.0, "batch_users": 3, "epochs": 3, "learning_rate": 1e-2}
@@ -36,7 +36,7 @@ def test_training_through_it_equals_training_that_computes_every_layer_anew(mode
         if anew:
             ranker.frozen_layers = 0  # the trunk is then the embedding alone, and nothing is kept
         before = trained_state(ranker)
-        return train(ranker, asked(11), asked(5), 3), before, trained_state(ranker)
+        return train(ranker, question_set(11), question_set(5), 3), before, trained_state(ranker)
 
     (kept, before, weights), (anew, _, wanted) = trained(anew=False), trained(anew=True)
     assert kept.steps == anew.steps == 6 and kept.best_epoch == anew.best_epoch > 0
@@ -51,9 +51,9 @@ def test_training_through_it_equals_training_that_computes_every_layer_anew(mode
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_it_gives_back_what_the_trunk_made(model: Path, tmp_path: Path, dtype: str) -> None:
-    """Every row, whatever company it is asked for in; at one user a batch to the bit."""
+    """Rows do not depend on the rest of their batch; with one user per batch they are bit-identical."""
     ranker = Ranker(model, ranker_settings(batch_users=1, dtype=dtype), 1).eval()
-    questions = asked(7).questions
+    questions = question_set(7).questions
     with CachedTrunk(ranker, questions, "test", tmp_path) as kept:
         assert list(tmp_path.iterdir()) == [], "a process that is killed would leave it behind"
         for rows in ([5, 0, 3], [6], [1, 1]):
@@ -71,7 +71,7 @@ def test_memory_holds_no_more_than_a_batch(model: Path) -> None:
         return sum(thing.nbytes for thing in gc.get_objects() if issubclass(type(thing), torch.Tensor))
 
     ranker = Ranker(model, ranker_settings(batch_users=2), 1)
-    questions = asked(100).questions
+    questions = question_set(100).questions
     before = held()
     with CachedTrunk(ranker, questions, "test", None) as kept:
         batches = [kept.batch(rows) for rows in length_batches(kept.packed, 2)][-1:]
@@ -82,4 +82,4 @@ def test_memory_holds_no_more_than_a_batch(model: Path) -> None:
 def test_a_full_disk_is_told_with_what_to_do(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cached_trunk, "_shared_file", lambda _: BufferedRandom(FileIO("/dev/full", "r+")))
     with pytest.raises(InputError, match=r"40 users, 0\.0 GB, in .*No space left.*ranker\.adapted_layers: null"):
-        CachedTrunk(Ranker(model, ranker_settings(batch_users=50), 1), asked(40).questions, "test", tmp_path)
+        CachedTrunk(Ranker(model, ranker_settings(batch_users=50), 1), question_set(40).questions, "test", tmp_path)
