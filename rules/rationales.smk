@@ -1,4 +1,4 @@
-# The small language model writes: positive rationales (Phase I) and base rationales (Phase II).
+# Written by the small language model: positive rationales (Phase I) and base rationales (Phase II).
 # Each writing stage is scattered into `generation.shards` jobs and gathered again.
 WRITING = ["engine", "batch_size", "chunk_prompts", "dtype", "vllm"]
 PROMPT_TEXTS = ["history_items", "title_chars", "review_chars", "sampling"]

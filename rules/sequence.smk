@@ -1,4 +1,4 @@
-# SASRec and what it gives the other stages: states, candidates, neighbours.
+# SASRec, and what derives from it: user states, candidates, neighbours.
 rule sasrec:
     input:
         interactions=rules.corpus.output.interactions,
@@ -22,8 +22,7 @@ rule sasrec:
         code=wiring.code("sasrec"),
         settings=wiring.plain("sasrec"),
         seed=settings.seed,
-        # The state of a training under way; see rule ranker.
-        work="results/{domain}/.work/sasrec",
+        work=layout.fill(layout.WORK, stage="sasrec"),
     script:
         "../workflow_scripts/sasrec.py"
 
@@ -42,7 +41,7 @@ rule candidates:
         "logs/{domain}/candidates.log",
     benchmark:
         "logs/{domain}/candidates.tsv"
-    priority: 1  # before SASRec is trained: too few items for the candidates end the run here
+    priority: 1  # before SASRec, so that a catalogue too small for the candidates fails early
     conda:
         "../envs/pulse.yaml"
     params:

@@ -1,4 +1,4 @@
-# All systems in all domains, full rankings of the systems that score the whole catalogue, and position bias.
+# All systems in all domains, full rankings of the systems that can score the whole catalogue, and position bias.
 SYSTEM_NAMES = [system.name for system in wiring.baselines.systems]
 
 

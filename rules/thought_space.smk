@@ -1,4 +1,4 @@
-# Phase I ends: rationale encoder (E1) and history encoder (E2) in one space.
+# End of Phase I: rationale encoder (E1) and history encoder (E2) in one space.
 BEHAVIOUR_TEXTS = ["behaviour_items", "title_chars", "review_chars"]
 
 

@@ -23,7 +23,7 @@ class CorpusSettings(Settings):
     the log."""
 
     quoted_lines: int = Field(5, ge=0)
-    """Malformed lines quoted in the log for each file; the rest are only counted."""
+    """Malformed lines quoted in the log per file; the rest are only counted."""
 
     max_title_characters: int = Field(400, ge=10)
     """Maximum characters of a title, cut at a word."""
@@ -35,7 +35,7 @@ class CorpusSettings(Settings):
     """Maximum characters of an item description, cut at a word."""
 
     fields: dict[FieldName, str] = Field(default_factory=dict)
-    """Names of fields in your files, where they are not among those in docs/your-data.md: {time: bought_at, item: sku}.
+    """Field names of your files that docs/your-data.md does not list: {time: bought_at, item: sku}.
     Fields are user, item, rating, time, summary, text; in metadata item, title, brand, category, price, description."""
 
     row_group: int = Field(20_000, ge=1)

@@ -17,7 +17,7 @@ class RankerSettings(Settings):
     history_items: int = Field(default=6, ge=1)
     """Number of latest purchases in the prompt."""
     title_chars: int = Field(default=48, ge=8)
-    """Maximum title length in characters, cut at a word. Candidates of a set that would become equal are cut later."""
+    """Maximum title length in characters, cut at a word. Candidates that would read the same keep more."""
     max_tokens: int = Field(default=512, ge=64)
     """Maximum tokens of prefix plus candidate. The oldest purchases are dropped first; rationale and candidate are
     never cut."""
@@ -62,7 +62,7 @@ class RankerSettings(Settings):
     processes: int = Field(default=1, ge=1, le=64)
     """Training processes, one per GPU: the stage requests that many GPUs and splits the users of each optimiser step
     among them. A domain has two rankers, and on two cards they finish sooner side by side than one after the other
-    on both; use more processes only if cards would idle. Results differ by rounding and dropout masks."""
+    on both; use more processes only if cards would be idle. Results differ by rounding and dropout masks."""
 
     def adapted(self, layers: int) -> int:
         """How many of a model's layers are adapted."""

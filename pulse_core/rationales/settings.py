@@ -18,12 +18,12 @@ class SamplingSettings(Settings):
     top_k: int = Field(default=50, ge=1)
     """Sample from at most this many tokens."""
     no_repeat: int = Field(default=8, ge=0)
-    """Never write the same run of this many tokens twice in a text; small models fall into loops. A brand that
+    """Never repeat a run of this many tokens within a text, because small models fall into loops. A brand that
     occurs in two titles is 3-5 tokens long, and lower values make the model misspell it. 0 turns it off."""
 
 
 class RationaleSettings(Settings):
-    """What prompts and behaviour texts show of a history."""
+    """How prompts and behaviour texts present a history."""
 
     history_items: int = Field(default=5, ge=1)
     """Number of latest purchases in a prompt."""

@@ -80,15 +80,15 @@ class CandidateSettings(Settings):
 
 
 class NeighbourSettings(Settings):
-    """Users with similar taste, and which of their items say most about the next purchase."""
+    """Users with similar taste, and their items that best predict the next purchase."""
 
     users: int = Field(50, ge=1)
     """Number of nearest users, by cosine of SASRec states. On Luxury Beauty the next purchase was among the first 10
     items in .386 of the validation examples with 10 users, .394 with 20, .414 with 50 and .412 with 100 (at
     `sasrec_share` 0)."""
     temperature: float = Field(0.1, gt=0.0)
-    """A neighbour's weight is exp(cosine / temperature). Low values trust the few nearest users; high values count
-    all alike."""
+    """A neighbour's weight is exp(cosine / temperature). Low values trust the few nearest users; high values weigh all
+    equally."""
     after_decay: float = Field(0.8, ge=0.0, le=1.0)
     """A neighbour's first purchase after the most similar state has weight 1; the weight of each later one is
     multiplied by this."""

@@ -25,8 +25,7 @@ class ThoughtSpaceSettings(Settings):
     batch_size: int = Field(default=32, ge=2)
     """Users per step. Negatives come from the batch, so it must exceed `negatives`."""
     negatives: int = Field(default=10, ge=1)
-    """M in Eq. (1): negatives per user, drawn from other users' positive rationales. A smaller batch gives all it
-    has."""
+    """M in Eq. (1): negatives per user, drawn from other users' positive rationales. A batch with fewer uses all."""
     temperature: float = Field(default=0.05, gt=0, le=1)
     """Temperature tau in Eq. (1). Lower values contrast harder, and false negatives do more harm."""
     learning_rate: float = Field(default=2e-5, gt=0)
@@ -46,8 +45,8 @@ class ThoughtSpaceSettings(Settings):
     """Stop after this many epochs without a better validation MRR; null: run all epochs. The best epoch is kept
     either way."""
     target_dropout: float = Field(default=0.5, ge=0, le=1)
-    """Share of training examples whose behaviour text leaves out the target, redrawn every epoch. Selection reads
-    history-only text: with 0, E2 never trains on such text; with 1, it never sees what was bought."""
+    """Share of training examples whose behaviour text leaves out the target, redrawn every epoch. With 0, E2
+    never trains on the history-only text that selection reads; with 1, it never sees the target."""
     validation_share: float = Field(default=0.15, ge=0, lt=1)
     """Share of users held out to measure retrieval, alignment and uniformity; 0 measures nothing."""
     retrieval_pool: int = Field(default=32, ge=2)

@@ -9,11 +9,11 @@ class ItemKNNSettings(TunedSettings):
     """Item-based nearest neighbours (Sarwar et al. 2001): items are similar if the same users bought them."""
 
     neighbours: int = Field(default=100, ge=1)
-    """Number of most similar items per item; all others count nothing."""
+    """Number of most similar items per item; all others are ignored."""
     shrink: float = Field(default=10.0, ge=0.0)
     """Added to the denominator of the cosine; it discounts items with few buyers."""
     decay: float = Field(default=1.0, gt=0.0, le=1.0)
-    """Weight of each item of the history relative to the next one: 1 weighs all equally, lower values favour the
-    latest."""
+    """Weight of each item of the history relative to the next one: 1 weighs all equally, lower values favour recent
+    ones."""
     search: Trials = Field(default=[{}, {"decay": 0.7}, {"decay": 0.7, "shrink": 0.0}, {"neighbours": 20}])
     """One entry per trial."""
