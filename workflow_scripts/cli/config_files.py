@@ -25,7 +25,7 @@ HEADER = """\
 # models, split.sample_users, generation.engine and seed, which come first; the rest follows in pipeline order.
 # Put your changes into a file of your own, as the presets in config/ do:
 #     snakemake --cores 8 --resources gpu=2 results/luxury/hr1.json --configfile config/amazon-small.yaml
-# or on the command line: --config seed=7 ranker.epochs=1. A changed value reruns the stages that read it and later ones.
+# or on the command line: --config seed=7 ranker.epochs=1. A change reruns the stages that read it and later ones.
 # Comments are generated from the settings classes (`make format`); edit only the values here.
 """
 # Sections whose keys are names: the keys of their values are described once, above them.
