@@ -11,8 +11,8 @@ import pandas as pd
 from benchmarks.raw_domain import write_domain
 
 ROOT = Path(__file__).resolve().parents[1]
-# A process per side, as ru_maxrss never falls. Imports are not timed.
-_MEASURED = """
+# One process per side, because ru_maxrss never falls. Imports are not timed.
+_MEASURE = """
 import json, resource, sys, time
 from pathlib import Path
 from benchmarks.corpus_sides import {side}
@@ -27,7 +27,7 @@ print(json.dumps({{"seconds": seconds, "peak_mb": peak, "rows": rows}}))
 
 def measure_side(side: str, folder: Path) -> dict[str, float]:
     """Run a function of corpus_sides on `folder` in a fresh process: seconds, peak memory in MiB, rows written."""
-    command = [sys.executable, "-c", _MEASURED.format(side=side), str(folder)]
+    command = [sys.executable, "-c", _MEASURE.format(side=side), str(folder)]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     return json.loads(done.stdout)
 

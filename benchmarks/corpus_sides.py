@@ -1,4 +1,4 @@
-"""Sides of the corpus benchmark: the stage, the floor, and pandas doing the same clean-up."""
+"""What the corpus benchmark compares: the stage, the floor, and pandas with the same clean-up."""
 
 import gzip
 import html
@@ -11,7 +11,7 @@ from isal import igzip
 from pulse_core.data.corpus import build_corpus
 from pulse_core.data.settings import CorpusSettings
 
-K_CORE, MOST_CHARACTERS = 5, 400
+K_CORE, MAX_CHARACTERS = 5, 400
 COLUMNS = {"reviewerID": "user_id", "asin": "item_id", "overall": "rating", "unixReviewTime": "timestamp"}
 
 
@@ -29,7 +29,7 @@ def _count(lines: Iterable[bytes]) -> int:
 
 
 def floor(folder: Path) -> int:
-    """The least a Python reader does: unpack the file and iterate over its lines."""
+    """The minimum of any Python reader: unpack the file and iterate over its lines."""
     with gzip.open(folder / "reviews.jsonl.gz", "rb") as lines:
         return _count(lines)
 
@@ -43,7 +43,7 @@ def floor_isal(folder: Path) -> int:
 def _plain(texts: pd.Series) -> pd.Series:
     texts = texts.fillna("").map(html.unescape)
     texts = texts.str.replace(r"<[^<>]+>", " ", regex=True).str.replace(r"\s+", " ", regex=True).str.strip()
-    return texts.str.slice(0, MOST_CHARACTERS)
+    return texts.str.slice(0, MAX_CHARACTERS)
 
 
 def pandas_clean_up(folder: Path) -> int:

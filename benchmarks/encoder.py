@@ -62,7 +62,7 @@ def step_seconds(into: list[float]) -> Iterator[None]:
     into += [after - before for before, after in pairwise(ends[WARM_UP - 1 :])]
 
 
-def train_their_way(
+def train_with_library(
     examples: list[TrainingExample], settings: ThoughtSpaceSettings, model: Path, attention: str
 ) -> None:
     """`SentenceTransformerTrainer`: two towers from one checkpoint behind a router, in-batch InfoNCE, the same batch,
@@ -131,7 +131,7 @@ def measure_encoder() -> dict[str, float]:
             train_thought_space(examples, settings, 0, model)
         for attention, seconds in theirs.items():
             with step_seconds(seconds):
-                train_their_way(examples, settings, model, attention)
+                train_with_library(examples, settings, model, attention)
     return {
         "encoder_texts_per_second": inference,
         "encoder_users_per_second": settings.batch_size / median(ours),

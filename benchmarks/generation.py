@@ -1,4 +1,4 @@
-"""Generation on transformers: our stage against `model.generate`, and the effect of sharing prefixes.
+"""Generation on transformers: our stage against `model.generate`, and the gain from sharing prefixes.
 
 `generation_vs_engine`: new tokens per second of the base rationales' stage over those of `model.generate` on the same
 prompts in one left-padded batch, with the same sampling (without `no_repeat`, whose cost only ours has), stops,
@@ -29,7 +29,7 @@ TRIAL = 8
 
 
 class Apart:
-    """The same engine with one request per sample and no cached common prefix."""
+    """The same engine without sharing: one request per sample, no cached common prefix."""
 
     def __init__(self, engine: TransformersGenerator) -> None:
         self.engine, self.identity = engine, f"{engine.identity}:apart"
@@ -63,7 +63,7 @@ class Bare:
     def rate(self, attention: str, prompts: Sequence[list[int]], limit: int) -> float:
         """New tokens per second."""
         self.model.set_attn_implementation(attention)
-        tokens, mask = (each.to(self.model.device) for each in transformers_engine._left_padded(prompts))
+        tokens, mask = (tensor.to(self.model.device) for tensor in transformers_engine._left_padded(prompts))
         started = time.perf_counter()
         written = self.model.generate(
             tokens, attention_mask=mask, do_sample=True, temperature=self.sampling.temperature,

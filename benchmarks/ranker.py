@@ -1,4 +1,4 @@
-"""The ranker: users per second in training and scoring, packed and with stored trunk states, against ten sequences.
+"""The ranker, packed and with stored trunk states, against ten separate sequences: users per second.
 
 Embedded model and settings, but prefixes of 300 tokens and candidates of 20. The other side is the straightforward
 implementation: a right-padded batch of the user's ten sequences through the library's model with its causal attention.

@@ -7,7 +7,7 @@ import numpy as np
 from isal import igzip
 
 # Of Video Games' 2.57 M reviews, 1.54 M users wrote 1.7 each on 72 k items, and the 5-core filter keeps 0.5 M.
-REGULAR_SHARE, REGULAR_REVIEWS, LIGHT_REVIEWS, ITEMS_A_ROW = 0.22, 10, 1.4, 0.028
+REGULAR_SHARE, REGULAR_REVIEWS, LIGHT_REVIEWS, ITEMS_PER_ROW = 0.22, 10, 1.4, 0.028
 BLOCK = 50_000
 WORDS = ("great", "lovely", "dry", "scent", "hold", "light", "rich", "buy again", "gift", "thin", "skin", "long wear")
 
@@ -18,7 +18,7 @@ def write_domain(folder: Path, rows: int, seed: int) -> None:
     No line is malformed, because pandas would stop there.
     """
     rng = np.random.default_rng(seed)
-    items = max(int(rows * ITEMS_A_ROW), 20)
+    items = max(int(rows * ITEMS_PER_ROW), 20)
     texts = [" ".join(rng.choice(WORDS, size=size)) for size in rng.integers(5, 110, size=2000)]
     folder.mkdir(parents=True, exist_ok=True)
     with igzip.open(folder / "reviews.jsonl.gz", "wb", compresslevel=2) as out:

@@ -1,1 +1,1 @@
-"""SASRec against the field: RecBole's and ours on the same sequences, split, loss and evaluation."""
+"""RecBole's SASRec and ours on the same sequences, split, loss and evaluation."""

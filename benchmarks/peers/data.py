@@ -1,8 +1,7 @@
-"""The sequences both sides learn from, split once, and the same interactions as RecBole reads them.
+"""Sequences for both sides, split once, and the same interactions in RecBole's format.
 
-Every user's sequence is cut to its last MAX_LENGTH + 3 items before anything else, so that both sides have the very
-same training targets: RecBole would make a sample of every earlier item too, where our model reads the last MAX_LENGTH
-inputs of a user alone.
+Each user's sequence is first cut to its last MAX_LENGTH + 3 items, so that both sides have the same training targets:
+RecBole would also make samples of earlier items, while our model reads only a user's last MAX_LENGTH inputs.
 """
 
 import os
@@ -20,7 +19,7 @@ from pulse_core.errors import InputError
 
 MAX_LENGTH = 50
 HELD_OUT = 2
-"""The last item of a user is the test target, the one before it the validation target."""
+"""Items held out per user: the last is the test target, the one before it the validation target."""
 PLACE = "PULSE_REAL_DATA"
 DEFAULT_PLACE = Path(__file__).resolve().parents[3] / "shared" / "data"
 COLUMNS = "user_id:token\titem_id:token\ttimestamp:float"
@@ -28,48 +27,48 @@ COLUMNS = "user_id:token\titem_id:token\ttimestamp:float"
 
 @dataclass(frozen=True)
 class Peers:
-    """One data set: sequences (one array of item codes a user, oldest first, held-out items included)."""
+    """One data set: per user an array of item codes, oldest first, held-out items included."""
 
     name: str
     sequences: list[np.ndarray]
     item_count: int
 
     def training(self) -> list[np.ndarray]:
-        """What may be learnt from: all but the held-out items."""
+        """Training sequences: all but the held-out items."""
         return [sequence[:-HELD_OUT] for sequence in self.sequences]
 
     def validation(self) -> tuple[list[np.ndarray], np.ndarray]:
-        """(histories, targets (users,)): the last item but one, after all before it."""
+        """Histories and targets (users,): the second to last item, given all before it."""
         return self.training(), np.array([sequence[-2] for sequence in self.sequences])
 
     def test(self) -> tuple[list[np.ndarray], np.ndarray]:
-        """(histories, targets (users,)): the last item, after all before it, the validation target included."""
+        """Histories and targets (users,): the last item, given all before it, the validation target included."""
         return [sequence[:-1] for sequence in self.sequences], np.array([sequence[-1] for sequence in self.sequences])
 
     def training_targets(self) -> int:
-        """Items that one epoch predicts, on either side."""
+        """Number of items that one epoch predicts, on either side."""
         return sum(len(sequence) - HELD_OUT - 1 for sequence in self.sequences)
 
 
 def place() -> Path:
-    """The folder of real data: $PULSE_REAL_DATA or the one the tests take. Raises InputError where it is absent."""
-    found = Path(os.environ.get(PLACE, DEFAULT_PLACE))
-    if not found.is_dir():
-        raise InputError(f"no real data at {found}: set {PLACE} to a folder with sequences/beauty.txt and luxury/")
-    return found
+    """The folder of real data: $PULSE_REAL_DATA, or the one that tests use. Raises InputError if it does not exist."""
+    folder = Path(os.environ.get(PLACE, DEFAULT_PLACE))
+    if not folder.is_dir():
+        raise InputError(f"no real data at {folder}: set {PLACE} to a folder with sequences/beauty.txt and luxury/")
+    return folder
 
 
 def cut(name: str, sequences: Sequence[np.ndarray], item_count: int) -> Peers:
-    """Leave out users with nothing to learn from (fewer than two training items), keep the last items of the others."""
+    """Drop users with fewer than two training items, who give no target; keep the last items of the others."""
     kept = [sequence[-(MAX_LENGTH + 1 + HELD_OUT) :] for sequence in sequences if len(sequence) >= 2 + HELD_OUT]
     return Peers(name, kept, item_count)
 
 
 def beauty(folder: Path) -> Peers:
-    """Amazon 2014 Beauty: a line a user, its number and its items in order of time. Raises InputError if absent."""
+    """Amazon 2014 Beauty: per line a user and its items in order of time. Raises InputError if it does not exist."""
     path = folder / "sequences" / "beauty.txt"
     if not path.is_file():
-        raise InputError(f"{path} is missing: set {PLACE} to a folder that holds sequences/beauty.txt")
+        raise InputError(f"{path} is missing: set {PLACE} to a folder with sequences/beauty.txt")
     lines = [np.array(line.split()[1:], dtype=np.int64) for line in path.read_text().splitlines() if line.strip()]
     ids, codes = np.unique(np.concatenate(lines), return_inverse=True)
     ends = np.cumsum([len(line) for line in lines])
@@ -89,9 +88,9 @@ def luxury(folder: Path) -> Peers:
 
 
 def write_atomic(peers: Peers, folder: Path) -> Path:
-    """RecBole's atomic file: a row an interaction, user and item by code, the time its place in the sequence.
+    """Write RecBole's atomic file: one row per interaction, with codes of user and item, and the position as time.
 
-    RecBole then splits by itself (`LS: valid_and_test`); that its targets are ours is checked after every training.
+    RecBole splits it itself (`LS: valid_and_test`); that its targets equal ours is checked after each training.
     """
     lengths = [len(sequence) for sequence in peers.sequences]
     table = pd.DataFrame(

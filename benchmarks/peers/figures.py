@@ -1,4 +1,4 @@
-"""What trainings of both sides come to: the figures of peers.json, their noise, and the printed table."""
+"""Results of both sides: the figures of peers.json, their noise, and the printed table."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Side:
-    """What one training came to: ranks of the test targets (users,), and how long an epoch took."""
+    """Result of one training: ranks of the test targets (users,), seconds per epoch, best epoch."""
 
     ranks: np.ndarray
     epoch_seconds: float
@@ -22,29 +22,29 @@ def per_user(ranks: np.ndarray) -> dict[str, np.ndarray]:
 
 def figures(name: str, sides: dict[str, list[Side]]) -> dict[str, float]:
     """Means over seeds by the keys of peers.json: `<dataset>_{ours,recbole}_{hr10,ndcg10,epoch_seconds}`."""
-    told = {}
+    means = {}
     for side, runs in sides.items():
         for metric in ("hr10", "ndcg10"):
-            told[f"{name}_{side}_{metric}"] = float(np.mean([per_user(run.ranks)[metric].mean() for run in runs]))
-        told[f"{name}_{side}_epoch_seconds"] = float(np.mean([run.epoch_seconds for run in runs]))
-    return told
+            means[f"{name}_{side}_{metric}"] = float(np.mean([per_user(run.ranks)[metric].mean() for run in runs]))
+        means[f"{name}_{side}_epoch_seconds"] = float(np.mean([run.epoch_seconds for run in runs]))
+    return means
 
 
 def noise(sides: dict[str, list[Side]], metric: str) -> float:
-    """Half the 95 % interval of (ours - RecBole's) over test users, each user's value the mean over seeds."""
+    """Half the 95 % interval of mean(ours - RecBole's) over test users, whose values are means over seeds."""
     means = [np.mean([per_user(run.ranks)[metric] for run in sides[side]], axis=0) for side in ("ours", "recbole")]
     difference = means[0] - means[1]
     return float(1.96 * difference.std(ddof=1) / np.sqrt(len(difference)))
 
 
-def table(name: str, found: dict[str, float], noises: dict[str, float]) -> str:
-    """Both sides of one data set, line by line, with the bar and whether it is met."""
+def table(name: str, means: dict[str, float], noises: dict[str, float]) -> str:
+    """Both sides on one data set: per metric a line with the target and whether it is met."""
     lines = [f"{name:<24} {'ours':>9} {'recbole':>9}   bar"]
     for metric, half in noises.items():
-        own, theirs = found[f"{name}_ours_{metric}"], found[f"{name}_recbole_{metric}"]
-        verdict = "met" if own >= theirs - half else "MISSED"
-        lines.append(f"{metric:<24} {own:>9.4f} {theirs:>9.4f}   >= recbole - {half:.4f} {verdict}")
-    own, theirs = found[f"{name}_ours_epoch_seconds"], found[f"{name}_recbole_epoch_seconds"]
-    verdict = "met" if theirs >= 3 * own else "MISSED"
-    lines.append(f"{'epoch_seconds':<24} {own:>9.3f} {theirs:>9.3f}   3x faster: {theirs / own:.1f} {verdict}")
+        ours, theirs = means[f"{name}_ours_{metric}"], means[f"{name}_recbole_{metric}"]
+        verdict = "met" if ours >= theirs - half else "MISSED"
+        lines.append(f"{metric:<24} {ours:>9.4f} {theirs:>9.4f}   >= recbole - {half:.4f} {verdict}")
+    ours, theirs = means[f"{name}_ours_epoch_seconds"], means[f"{name}_recbole_epoch_seconds"]
+    verdict = "met" if theirs >= 3 * ours else "MISSED"
+    lines.append(f"{'epoch_seconds':<24} {ours:>9.3f} {theirs:>9.3f}   3x faster: {theirs / ours:.1f} {verdict}")
     return "\n".join(lines)

@@ -1,8 +1,8 @@
-"""RecBole's SASRec, in RecBole's own environment: `python recbole_side.py job.json` with job.json from `run.py`.
+"""RecBole's SASRec, in RecBole's environment: `python recbole_side.py job.json` with job.json from `run.py`.
 
-Imports nothing of this project. RecBole reads the atomic file, splits it, trains with its own trainer and looks at
-validation with its own evaluator; what is written is its model's states of the test histories and its item vectors, so
-that any evaluator can rank with its scores. It runs in a temporary directory, where its logs and data lie.
+Imports nothing from this project. RecBole reads the atomic file, splits it, and trains and validates with its own
+trainer and evaluator. The output has its model's states of the test histories and its item vectors, so that any
+evaluator can rank with its scores. Runs in a temporary directory, for RecBole's logs and data.
 """
 
 import json
@@ -35,7 +35,7 @@ class TimedTrainer(Trainer):
 
 
 def main(job: dict[str, Any]) -> None:
-    """Train, keep the weights of the best look, write `job["out"]` (npz)."""
+    """Train, keep the weights of the best validation, write `job["out"]` (npz)."""
     torch.set_num_threads(job["threads"])
     config = Config(model="SASRec", dataset=job["dataset"], config_dict=job["config"])
     init_seed(config["seed"], config["reproducibility"])
@@ -45,7 +45,7 @@ def main(job: dict[str, Any]) -> None:
     trainer = TimedTrainer(config, model)
     best: dict[str, Any] = {"score": -1.0}
 
-    def look(epoch: int, score: float) -> None:
+    def keep_best(epoch: int, score: float) -> None:
         print(
             f"recbole epoch {epoch + 1}: NDCG@10 {score:.4f}, {trainer.seconds[-1]:.1f} s", file=sys.stderr, flush=True
         )
@@ -53,10 +53,10 @@ def main(job: dict[str, Any]) -> None:
             weights = {name: value.clone() for name, value in model.state_dict().items()}
             best.update(score=score, epoch=epoch + 1, weights=weights)
 
-    # saved=False: RecBole 1.2.1 reads its checkpoints in a way newer torch refuses
-    trainer.fit(train_data, validation_data, verbose=False, saved=False, callback_fn=look)
+    # saved=False: newer torch refuses the way RecBole 1.2.1 loads its checkpoints
+    trainer.fit(train_data, validation_data, verbose=False, saved=False, callback_fn=keep_best)
     model.load_state_dict(best["weights"])
-    own = trainer.evaluate(test_data, load_best_model=False)
+    metrics = trainer.evaluate(test_data, load_best_model=False)
 
     users, states, targets = [], [], []
     with torch.inference_mode():
@@ -80,13 +80,13 @@ def main(job: dict[str, Any]) -> None:
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         best_epoch=best["epoch"],
         epoch_seconds=np.mean(trainer.seconds),
-        own_hr10=own["hit@10"],
-        own_ndcg10=own["ndcg@10"],
+        own_hr10=metrics["hit@10"],
+        own_ndcg10=metrics["ndcg@10"],
     )
 
 
 def codes(dataset: Any, field: str) -> np.ndarray:
-    """Our code of each of RecBole's ids of a field; -1 for its padding."""
+    """Our codes by RecBole's id of a field; -1 for its padding."""
     return np.array([-1, *(int(token) for token in dataset.field2id_token[field][1:])])
 
 

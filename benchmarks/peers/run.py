@@ -1,8 +1,8 @@
 """`make bench-peers`: RecBole's SASRec and ours side by side, as a table and as benchmarks/peers.json.
 
-Both sides have the same sequences and training targets, softmax loss over all items, shape, dropout, learning rate,
-epochs, optimiser steps an epoch (so also targets a step, in the mean), threads and looks at validation, and keep the
-weights of their best look; one side runs after the other. Scores of both go through our evaluator.
+Both sides have the same sequences and training targets, softmax loss over all items, model size, dropout, learning
+rate, epochs, optimiser steps per epoch (hence mean targets per step), threads and validation epochs, and keep their
+best weights. The sides run in turn, and our evaluator ranks with the scores of both.
 `python -m benchmarks.peers.run luxury --epochs 5` runs less, and writes nothing.
 """
 
@@ -37,7 +37,7 @@ PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 
 @dataclass(frozen=True)
 class Plan:
-    """How a data set is trained on, by both sides."""
+    """How both sides train on a data set."""
 
     read: Callable[[Path], Peers]
     epochs: int
@@ -52,9 +52,9 @@ PLANS = {
 
 
 def settings_of(plan: Plan) -> SASRecSettings:
-    """Ours. RecBole's are made of them; widths, heads and dropout are RecBole's defaults, users a step ours.
+    """Our settings, from which RecBole's follow. Widths, heads and dropout are RecBole's defaults, users per step ours.
 
-    The looks divide the epochs, for our training looks at the last epoch in any case and RecBole's does not.
+    The validation interval divides the epochs, because only our training always validates after the last epoch.
     """
     return SASRecSettings(
         dimension=64, blocks=2, heads=2, dropout=0.5, max_length=MAX_LENGTH, loss="ce", learning_rate=3e-3,
@@ -64,7 +64,7 @@ def settings_of(plan: Plan) -> SASRecSettings:
 
 
 def samples_a_step(peers: Peers, settings: SASRecSettings) -> int:
-    """RecBole's batch, which counts targets where ours counts users: as many as give the same steps an epoch."""
+    """RecBole's batch size, in targets where ours is in users, chosen to give as many steps per epoch."""
     steps = -(-len(peers.sequences) // settings.batch_size)
     return -(-peers.training_targets() // steps)
 
@@ -100,13 +100,13 @@ def recbole_config(peers: Peers, settings: SASRecSettings, seed: int, folder: Pa
 
 
 def ours(peers: Peers, settings: SASRecSettings, seed: int) -> Side:
-    """Our training, with the weights of the best look."""
+    """Our training, with the weights of the best validation."""
     trained = train(peers.training(), peers.validation(), peers.item_count, settings, seed)
     return Side(full_ranks(trained.model, *peers.test()), trained.epoch_seconds, trained.best_epoch)
 
 
 def recbole(peers: Peers, settings: SASRecSettings, seed: int, threads: int) -> Side:
-    """RecBole's training, in its own environment and a temporary directory; refuses a split that is not ours."""
+    """RecBole's training, in its environment and a temporary directory; refuses a split that differs from ours."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         data.write_atomic(peers, folder)
@@ -123,20 +123,20 @@ def recbole(peers: Peers, settings: SASRecSettings, seed: int, threads: int) -> 
         command = [str(PYTHON), str(side), str(folder / "job.json")]
         subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True)
         with np.load(folder / "out.npz") as file:
-            told = dict(file)
+            output = dict(file)
     histories, targets = peers.test()
-    if not np.array_equal(told["targets"], targets) or int(told["samples"]) != peers.training_targets():
-        raise RuntimeError(f"RecBole split {peers.name} in another way: its test targets or training samples differ")
-    ranks = ranks_by_product(told["states"], told["item_vectors"], histories, targets)
-    check_evaluators(told, targets)
-    return Side(ranks, float(told["epoch_seconds"]), int(told["best_epoch"]))
+    if not np.array_equal(output["targets"], targets) or int(output["samples"]) != peers.training_targets():
+        raise RuntimeError(f"RecBole split {peers.name} differently: its test targets or training samples differ")
+    ranks = ranks_by_product(output["states"], output["item_vectors"], histories, targets)
+    check_evaluators(output, targets)
+    return Side(ranks, float(output["epoch_seconds"]), int(output["best_epoch"]))
 
 
-def check_evaluators(told: dict[str, np.ndarray], targets: np.ndarray) -> None:
-    """Say whether RecBole's own figures and ours agree; its sequential evaluation does not mask the history."""
-    nothing = [np.zeros(0, dtype=np.int64)] * len(targets)
-    found = ranking_metrics(ranks_by_product(told["states"], told["item_vectors"], nothing, targets))
-    pairs = [(float(told["own_hr10"]), found["hr10"]), (float(told["own_ndcg10"]), found["ndcg10"])]
+def check_evaluators(output: dict[str, np.ndarray], targets: np.ndarray) -> None:
+    """Print whether RecBole's evaluator and ours agree; its sequential evaluation does not mask the history."""
+    unmasked = [np.zeros(0, dtype=np.int64)] * len(targets)
+    ours = ranking_metrics(ranks_by_product(output["states"], output["item_vectors"], unmasked, targets))
+    pairs = [(float(output["own_hr10"]), ours["hr10"]), (float(output["own_ndcg10"]), ours["ndcg10"])]
     verdict = "agree" if all(abs(theirs - own) < 1e-4 for theirs, own in pairs) else "DISAGREE"
     written = "; ".join(
         f"{name} {theirs:.4f} / {own:.4f}" for name, (theirs, own) in zip(("HR", "NDCG"), pairs, strict=True)
@@ -145,7 +145,7 @@ def check_evaluators(told: dict[str, np.ndarray], targets: np.ndarray) -> None:
 
 
 def compare(plan: Plan, peers: Peers, threads: int) -> dict[str, list[Side]]:
-    """Train both sides once a seed, one after the other, and say how it goes."""
+    """Train both sides once per seed, in turn, and print progress."""
     settings, started = settings_of(plan), time.monotonic()
     print(
         f"{peers.name}: {len(peers.sequences)} users, {peers.item_count} items, {peers.training_targets()} training "
@@ -158,8 +158,8 @@ def compare(plan: Plan, peers: Peers, threads: int) -> dict[str, list[Side]]:
         sides["ours"].append(ours(peers, settings, seed))
         sides["recbole"].append(recbole(peers, settings, seed, threads))
         for name, runs in sides.items():
-            told = ", ".join(f"{metric} {values.mean():.4f}" for metric, values in per_user(runs[-1].ranks).items())
-            print(f"  seed {seed}: {name} {told}, best epoch {runs[-1].best_epoch}", flush=True)
+            metrics = ", ".join(f"{metric} {values.mean():.4f}" for metric, values in per_user(runs[-1].ranks).items())
+            print(f"  seed {seed}: {name} {metrics}, best epoch {runs[-1].best_epoch}", flush=True)
         print(f"  {time.monotonic() - started:.0f} s so far", flush=True)
     return sides
 
@@ -167,27 +167,27 @@ def compare(plan: Plan, peers: Peers, threads: int) -> dict[str, list[Side]]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train both sides on the chosen data sets, print, and add the figures to those of earlier calls."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("datasets", nargs="*", help=f"of {', '.join(PLANS)}; all by default")
-    parser.add_argument("--epochs", type=int, help="of every data set, in place of its own number")
-    parser.add_argument("--seeds", type=int, help="trainings of each side, in place of its own number")
-    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="of torch, on both sides")
+    parser.add_argument("datasets", nargs="*", help=f"any of {', '.join(PLANS)} (default: all)")
+    parser.add_argument("--epochs", type=int, help="epochs for every data set, instead of its default")
+    parser.add_argument("--seeds", type=int, help="trainings per side, instead of the default")
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="torch threads on both sides")
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.datasets) - set(PLANS):
-        raise InputError(f"no data set {', '.join(sorted(unknown))}: there are {', '.join(PLANS)}")
+        raise InputError(f"no data set {', '.join(sorted(unknown))}: known: {', '.join(PLANS)}")
     if not PYTHON.exists():
-        raise InputError(f"{PYTHON} is missing: make setup-peers installs RecBole there")
+        raise InputError(f"{PYTHON} does not exist: `make setup-peers` installs RecBole there")
     folder = data.place()
     torch.set_num_threads(chosen.threads)
     for name in chosen.datasets or PLANS:
-        given = {key: value for key in ("epochs", "seeds") if (value := getattr(chosen, key)) is not None}
-        plan = replace(PLANS[name], **given)
+        overrides = {key: value for key in ("epochs", "seeds") if (value := getattr(chosen, key)) is not None}
+        plan = replace(PLANS[name], **overrides)
         peers = plan.read(folder)
         sides = compare(plan, peers, chosen.threads)
-        found = figures(name, sides)
-        if not given:
+        means = figures(name, sides)
+        if not overrides:
             known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-            RESULTS.write_text(json.dumps(dict(sorted((known | found).items())), indent=2) + "\n")
-        print(table(name, found, {metric: noise(sides, metric) for metric in ("hr10", "ndcg10")}) + "\n", flush=True)
+            RESULTS.write_text(json.dumps(dict(sorted((known | means).items())), indent=2) + "\n")
+        print(table(name, means, {metric: noise(sides, metric) for metric in ("hr10", "ndcg10")}) + "\n", flush=True)
 
 
 if __name__ == "__main__":
