@@ -1,4 +1,4 @@
-"""A domain with planted sequential signal, for every system."""
+"""A domain with planted sequential signal, shared by the tests of all systems."""
 
 import pandas as pd
 import pytest
@@ -13,12 +13,12 @@ __all__ = ["examples", "interactions", "user_ids"]
 
 @pytest.fixture(scope="session")
 def titles() -> list[str]:
-    """A title of its own for each item, in the order of the codes."""
+    """A distinct title per item, in code order."""
     return [f"Thing number {item}" for item in range(ITEMS)]
 
 
 @pytest.fixture(scope="session")
 def domain(interactions: pd.DataFrame, examples: pd.DataFrame, user_ids: list[str], titles: list[str]) -> Domain:
-    """The planted cycle with its examples and ten candidates each."""
+    """The planted cycle with its examples and ten candidates per example."""
     candidates = run_candidates(interactions, examples, user_ids, titles, CandidateSettings(), 3)
     return make_domain(interactions, examples, candidates.to_pandas(), ITEMS)

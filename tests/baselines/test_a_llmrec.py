@@ -1,4 +1,4 @@
-"""A-LLMRec: what is frozen stays, soft tokens are read, codes match, and packed scores are those of plain sequences."""
+"""A-LLMRec: frozen parts stay frozen, soft tokens are read, codes align, and packed scores equal unpacked ones."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -34,7 +34,7 @@ WORDS = ["stands for the user.", "Bought, oldest first:", "One of these is bough
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Matrices this small only wait for each other's threads."""
+    """Matrices this small are faster on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -54,11 +54,11 @@ def settings(**changes: Any) -> ALLMRecSettings:
         dimension=16, dropout=0.1, max_length=8, learning_rate=1e-2, batch_size=16, epochs=16, evaluate_every=4
     )
     alignment = AlignmentSettings(code_dimension=16, learning_rate=1e-2, epochs=20)
-    given = {"dtype": "float32", "batch_users": 8, "epochs": 1}
-    return ALLMRecSettings(collaborative=collaborative, alignment=alignment, **{**given, **changes})
+    defaults = {"dtype": "float32", "batch_users": 8, "epochs": 1}
+    return ALLMRecSettings(collaborative=collaborative, alignment=alignment, **{**defaults, **changes})
 
 
-def given(domain: Domain, models: Path, titles: list[str], rationales: Any = None) -> Inputs:
+def inputs(domain: Domain, models: Path, titles: list[str], rationales: Any = None) -> Inputs:
     return Inputs(domain, domain, titles, titles, models / "encoder", models / "slm", rationales)
 
 
@@ -68,8 +68,8 @@ def weights_of(model: torch.nn.Module) -> dict[str, Tensor]:
 
 @pytest.fixture(scope="module")
 def fitted(domain: Domain, models: Path, titles: list[str]) -> tuple[ALLMRec, dict[str, dict[str, Tensor]]]:
-    """A fitted system, and what its language model weighed before."""
-    shared = Shared(given(domain, models, titles), 3)
+    """A fitted system, and the weights of its frozen models before fitting."""
+    shared = Shared(inputs(domain, models, titles), 3)
     language_model = shared.language_model("float32")
     before = weights_of(language_model.model)
     system = ALLMRec(shared, settings())
@@ -112,12 +112,12 @@ def test_gradients_reach_both_projections_and_nothing_else(
 
 
 def test_soft_tokens_are_read(fitted: tuple[ALLMRec, dict[str, dict[str, Tensor]]], domain: Domain) -> None:
-    """Another code of one item, or another user, changes the scores of those prompts that hold them and of no other."""
+    """Changing an item's code changes the scores of exactly the prompts with that item; changing the users, of all."""
     system, _ = fitted
     prompts, users = system.prompts(domain.test), system._states(domain.test)
     item = int(domain.test.targets[0])
-    holds = np.array([any(slot == item for _, slot in prompt.slots) for prompt in prompts])
-    assert 0 < holds.sum() < len(holds)
+    contains = np.array([any(slot == item for _, slot in prompt.slots) for prompt in prompts])
+    assert 0 < contains.sum() < len(contains)
     before = system._score(prompts, users)
     kept = system._aligned
     try:
@@ -128,13 +128,13 @@ def test_soft_tokens_are_read(fitted: tuple[ALLMRec, dict[str, dict[str, Tensor]
     finally:
         system._aligned = kept
     changed = (np.abs(after - before) > 1e-4).any(axis=1)
-    assert (changed == holds).all()
+    assert (changed == contains).all()
     other = system._score(prompts, users.roll(1, 0))
     assert (np.abs(other - before) > 1e-4).any(axis=1).all()
 
 
-def plain_score(model: FrozenLanguageModel, prompt: SoftPrompt, soft: dict[int, Tensor], place: int) -> float:
-    """One sequence, embedded token by token, through the whole model with the library's own causal mask."""
+def reference_score(model: FrozenLanguageModel, prompt: SoftPrompt, soft: dict[int, Tensor], place: int) -> float:
+    """Score of one sequence, embedded token by token, by the whole model with transformers' causal mask."""
     prefix, answer = prompt.packed.prefix, prompt.packed.candidates[place]
     table = model.model.get_input_embeddings().weight
     slots = dict(prompt.slots)
@@ -144,7 +144,7 @@ def plain_score(model: FrozenLanguageModel, prompt: SoftPrompt, soft: dict[int, 
     return float(logits[range(len(prefix) - 1, len(embedded) - 1), answer].mean())
 
 
-def test_packed_scores_are_those_of_ten_plain_sequences(
+def test_packed_scores_equal_those_of_ten_separate_sequences(
     fitted: tuple[ALLMRec, dict[str, dict[str, Tensor]]], domain: Domain
 ) -> None:
     system, _ = fitted
@@ -156,22 +156,22 @@ def test_packed_scores_are_those_of_ten_plain_sequences(
         for row, prompt in enumerate(prompts):
             soft = {item: system.projections.item(codes[item]) for _, item in prompt.slots if item != USER}
             soft[USER] = system.projections.user(users[row])
-            want = [plain_score(system._language_model, prompt, soft, place) for place in range(10)]
+            want = [reference_score(system._language_model, prompt, soft, place) for place in range(10)]
             assert got[row].tolist() == pytest.approx(want, abs=1e-4)
 
 
-def test_rationale_stands_in_the_prompt_of_reason_alone_and_the_target_is_not_marked(
+def test_only_prompts_with_reasons_hold_the_rationale_and_none_marks_the_target(
     domain: Domain, models: Path, titles: list[str]
 ) -> None:
-    told = {key: f"Wants {key[0]} more." for key in domain.test.keys}
+    selected = {key: f"Wants {key[0]} more." for key in domain.test.keys}
     plain, reason = (
-        ALLMRec(Shared(given(domain, models, titles, rationales), 3), settings()) for rationales in (None, told)
+        ALLMRec(Shared(inputs(domain, models, titles, rationales), 3), settings()) for rationales in (None, selected)
     )
     tokenizer = plain._language_model.tokenizer
-    retold = replace(domain.test, targets=np.roll(domain.test.targets, 1))
-    assert [p.packed for p in plain.prompts(domain.test)] == [p.packed for p in plain.prompts(retold)]
+    other_targets = replace(domain.test, targets=np.roll(domain.test.targets, 1))
+    assert [p.packed for p in plain.prompts(domain.test)] == [p.packed for p in plain.prompts(other_targets)]
     for row, (without, having) in enumerate(zip(plain.prompts(domain.test), reason.prompts(domain.test), strict=True)):
-        rationale = told[domain.test.keys[row]]
+        rationale = selected[domain.test.keys[row]]
         shown, shown_with = (tokenizer.decode(prompt.packed.prefix) for prompt in (without, having))
         assert rationale not in shown
         history, candidates = shown_with.split(f"\nWhy: {rationale}")
@@ -183,7 +183,7 @@ def test_rationale_stands_in_the_prompt_of_reason_alone_and_the_target_is_not_ma
         reason.prompts(domain.validation)
 
 
-def test_oldest_purchases_go_first_and_candidates_stay(models: Path, titles: list[str]) -> None:
+def test_truncation_drops_the_oldest_purchases_and_keeps_the_candidates(models: Path, titles: list[str]) -> None:
     tokenizer = FrozenLanguageModel(models / "slm", "float32").tokenizer
     history, candidates = list(range(6)), list(range(20, 30))
     whole = PromptWriter(titles, tokenizer, 32, 512).write(history, candidates, "Soft skin.")
@@ -197,7 +197,7 @@ def test_oldest_purchases_go_first_and_candidates_stay(models: Path, titles: lis
 
 
 def test_alignment_brings_each_item_to_its_own_text() -> None:
-    """Codes of one item are nearer than codes of two, which a collapse into one point would not give."""
+    """Codes of one item are closer than codes of two items, which a collapse into one point would not give."""
     generator = torch.Generator().manual_seed(0)
     items = torch.randn(40, 8, generator=generator)
     texts = items @ torch.randn(8, 12, generator=generator) / 8**0.5
@@ -227,8 +227,8 @@ def test_the_four_losses_by_hand() -> None:
     items, texts, states = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 0.0, 1.0]]), torch.tensor([[3.0, -1.0]])
     positive, negative = aligner(items, texts), aligner(-items, -texts)
     terms = alignment_terms(states, positive, negative)
-    own, other = ((states * each.item_decoded).sum().item() for each in (positive, negative))
-    want = -np.log(1 / (1 + np.exp(-own))) - np.log(1 - 1 / (1 + np.exp(-other)))
+    logit, other_logit = ((states * views.item_decoded).sum().item() for views in (positive, negative))
+    want = -np.log(1 / (1 + np.exp(-logit))) - np.log(1 - 1 / (1 + np.exp(-other_logit)))
     assert terms["recommendation"].item() == pytest.approx(want, rel=1e-5)
     expected = (mse_loss(positive.item_code, positive.text_code) + mse_loss(negative.item_code, negative.text_code)) / 2
     assert float(terms["matching"]) == pytest.approx(float(expected))
@@ -242,18 +242,15 @@ def test_the_four_losses_by_hand() -> None:
 
 @pytest.mark.parametrize("reasons", [False, True])
 def test_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: Path, reasons: bool) -> None:
-    """A random language model is enough: the soft tokens alone carry what the sequence model knows.
-
-    Reasons that tell nothing take little of it.
-    """
+    """A random language model is enough: soft tokens carry what the sequence model knows. Empty reasons cost little."""
     titles = [f"{'ABCDEFGH'[item // 8]}{'abcdefgh'[item % 8]}" for item in range(domain.item_count)]
-    texts = WORDS + [f" {title}" for title in titles] * 5  # a token each
+    texts = WORDS + [f" {title}" for title in titles] * 5  # one token per title
     save_language_model(tmp_path / "slm", texts, initializer_range=0.1, hidden_size=64)
     save_encoder(tmp_path / "encoder", titles)
     keys = [key for part in (domain.train, domain.validation, domain.test) for key in part.keys]
     rationales = dict.fromkeys(keys, "Wants more.") if reasons else None
     system = ALLMRec(
-        Shared(given(domain, tmp_path, titles, rationales), 3),
+        Shared(inputs(domain, tmp_path, titles, rationales), 3),
         settings(learning_rate=1e-2, epochs=15, patience=4, history_items=3),
     )
     system.fit(Checkpoint())
@@ -264,26 +261,26 @@ def test_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: Path, rea
     assert reached > floor + 0.2
 
 
-def test_goes_on_where_it_was_killed(
+def test_training_resumes_where_it_was_killed(
     domain: Domain, models: Path, titles: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pulse_core.checkpoints.SECONDS", 0.0)
     chosen = settings(epochs=2)
-    whole = ALLMRec(Shared(given(domain, models, titles), 3), chosen)
+    whole = ALLMRec(Shared(inputs(domain, models, titles), 3), chosen)
     record = whole.fit(Checkpoint())
-    killed = ALLMRec(Shared(given(domain, models, titles), 3), chosen)
-    real, looks = killed._score, []
+    killed = ALLMRec(Shared(inputs(domain, models, titles), 3), chosen)
+    score, validations = killed._score, []
 
     def stop(*arguments: Any) -> np.ndarray:
-        looks.append(1)
-        if len(looks) == 2:
+        validations.append(1)
+        if len(validations) == 2:
             raise KeyboardInterrupt
-        return real(*arguments)
+        return score(*arguments)
 
     monkeypatch.setattr(killed, "_score", stop)
     with pytest.raises(KeyboardInterrupt):
         killed.fit(Checkpoint(tmp_path / "trial-1"))
-    again = ALLMRec(Shared(given(domain, models, titles), 3), chosen)
+    resumed = ALLMRec(Shared(inputs(domain, models, titles), 3), chosen)
     trained = []
     monkeypatch.setattr("pulse_core.baselines.sasrec.run_epoch", lambda *_: trained.append(1))
     epochs = []
@@ -293,22 +290,24 @@ def test_goes_on_where_it_was_killed(
         return shuffled_batches(*arguments)
 
     monkeypatch.setattr("pulse_core.baselines.a_llmrec.system.shuffled_batches", counted)
-    assert again.fit(Checkpoint(tmp_path / "trial-1")) == record
-    assert not trained and len(epochs) == 1  # stage 0 was finished, and of stage 2 the first epoch
-    assert (again.scores(domain.test) == whole.scores(domain.test)).all()
+    assert resumed.fit(Checkpoint(tmp_path / "trial-1")) == record
+    assert not trained and len(epochs) == 1  # stage 0 and the first epoch of stage 2 were done
+    assert (resumed.scores(domain.test) == whole.scores(domain.test)).all()
 
 
-def test_trials_that_change_stage_2_alone_share_the_others(domain: Domain, models: Path, titles: list[str]) -> None:
-    shared = Shared(given(domain, models, titles), 3)
+def test_trials_that_change_only_stage_2_share_the_other_stages(
+    domain: Domain, models: Path, titles: list[str]
+) -> None:
+    shared = Shared(inputs(domain, models, titles), 3)
     first = shared.aligned(settings(), Checkpoint())
     assert shared.aligned(settings(learning_rate=0.1, epochs=3), Checkpoint()) is first
     changed = settings().model_copy(update={"alignment": AlignmentSettings(code_dimension=8, epochs=1)})
     assert shared.aligned(changed, Checkpoint()).codes.shape == (domain.item_count, 8)
 
 
-def test_what_nobody_bought_in_training_has_its_texts_code(domain: Domain, models: Path, titles: list[str]) -> None:
-    """The last item of the catalogue is never bought: its collaborative embedding says nothing."""
-    stage = Shared(given(domain, models, titles), 3).aligned(settings(), Checkpoint())
+def test_items_without_training_purchases_use_their_text_code(domain: Domain, models: Path, titles: list[str]) -> None:
+    """The last item of the catalogue is never bought, so its collaborative embedding carries no information."""
+    stage = Shared(inputs(domain, models, titles), 3).aligned(settings(), Checkpoint())
     assert domain.popularity[-1] == 0
     encoder = Encoder(models / "encoder", settings().alignment.text_tokens)
     aligner = Aligner(stage.model.items.embedding_dim, encoder.dim, settings().alignment.code_dimension)
@@ -324,21 +323,21 @@ def test_what_nobody_bought_in_training_has_its_texts_code(domain: Domain, model
     assert not torch.allclose(stage.codes[-1], views.item_code[1])
 
 
-def test_errors_name_the_section_that_is_to_be_changed(domain: Domain, models: Path, titles: list[str]) -> None:
-    for changed, told in (
+def test_errors_name_the_section_to_change(domain: Domain, models: Path, titles: list[str]) -> None:
+    for changed, message in (
         ({"alignment": AlignmentSettings(text_tokens=4000)}, "alignment: encoder: text_tokens 4000 is more than"),
         ({"alignment": AlignmentSettings(encoder_layers=40)}, "alignment: encoder_layers: got 40"),
         ({"collaborative": SASRecTrainingSettings(learning_rate=1e30, epochs=3)}, "collaborative: SASRec has diverged"),
     ):
-        with pytest.raises(InputError, match=told):
-            Shared(given(domain, models, titles), 3).aligned(settings().model_copy(update=changed), Checkpoint())
+        with pytest.raises(InputError, match=message):
+            Shared(inputs(domain, models, titles), 3).aligned(settings().model_copy(update=changed), Checkpoint())
 
 
 def test_trained_text_layers_change_and_are_kept(domain: Domain, models: Path, titles: list[str]) -> None:
     alignment = AlignmentSettings(code_dimension=8, epochs=1, encoder_layers=1)
     chosen = settings().model_copy(update={"alignment": alignment})
-    stage = Shared(given(domain, models, titles), 3).aligned(chosen, Checkpoint())
+    stage = Shared(inputs(domain, models, titles), 3).aligned(chosen, Checkpoint())
     kept = {name: value for name, value in stage.tensors.items() if name.startswith("alignment/texts.")}
     before = list(Encoder(models / "encoder", 96).model.parameters())
-    assert len(kept) == 16  # one layer's
-    assert not any(torch.equal(value, each) for value in kept.values() for each in before)
+    assert len(kept) == 16  # the parameters of one layer
+    assert not any(torch.equal(value, parameter) for value in kept.values() for parameter in before)

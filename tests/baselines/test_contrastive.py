@@ -27,8 +27,8 @@ def test_temperature_divides_the_products() -> None:
     assert half.item() == pytest.approx(nt_xent(FIRST, SECOND).item(), rel=1e-6)
 
 
-def test_samples_of_one_group_are_no_negatives_of_each_other() -> None:
-    """Of one group both, each view has its partner alone to choose: nothing is lost. Of two, all as without groups."""
+def test_samples_of_one_group_are_not_negatives_of_each_other() -> None:
+    """In one group, a view has no negatives and the loss is zero; in two groups, nothing changes."""
     assert nt_xent(FIRST, SECOND, groups=torch.tensor([7, 7])).item() == 0.0
     assert torch.equal(nt_xent(FIRST, SECOND, groups=torch.tensor([7, 8])), nt_xent(FIRST, SECOND))
 
@@ -42,7 +42,7 @@ def test_negatives_together_by_hand() -> None:
     assert found.item() == pytest.approx((first + second) / 2, rel=1e-6)
 
 
-def test_negatives_together_draws_them_near_and_off_the_positive() -> None:
+def test_negatives_together_attracts_negatives_and_repels_the_positive() -> None:
     generator = torch.Generator().manual_seed(3)
     positive = torch.randn(6, 4, generator=generator)
     negative = torch.randn(6, 4, generator=generator).requires_grad_()
@@ -52,11 +52,11 @@ def test_negatives_together_draws_them_near_and_off_the_positive() -> None:
         negatives_together(positive, negative).backward()
         optimiser.step()
     unit = torch.nn.functional.normalize(negative.detach(), dim=1)
-    away = torch.nn.functional.normalize(positive, dim=1)
-    assert (unit @ unit.T).min() > (unit @ away.T).max()
+    positive_unit = torch.nn.functional.normalize(positive, dim=1)
+    assert (unit @ unit.T).min() > (unit @ positive_unit.T).max()
 
 
-def test_one_negative_has_no_other_to_be_near() -> None:
+def test_a_single_negative_has_zero_loss() -> None:
     negative = torch.ones(1, 2, requires_grad=True)
     loss = negatives_together(FIRST, negative)
     loss.backward()

@@ -1,4 +1,4 @@
-"""CTRL: two towers see one sample and come to agree on it; what ranks is the collaborative one alone."""
+"""CTRL: training aligns two towers on the same samples; only the collaborative one ranks."""
 
 from pathlib import Path
 from typing import Any
@@ -47,22 +47,22 @@ def encoder(titles: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def test_late_interaction_by_hand() -> None:
-    left = torch.tensor([[[1.0, 0.0], [0.0, 2.0]]])  # one with two sub-vectors
+    left = torch.tensor([[[1.0, 0.0], [0.0, 2.0]]])  # one sample with two sub-vectors
     right = torch.tensor([[[1.0, 1.0], [3.0, 0.0]], [[-1.0, 0.0], [0.0, -1.0]]])
-    # of [1, 0] the best partners give 3 and 0, of [0, 2] they give 2 and 0
+    # largest products with the two samples: [1, 0] gives 3 and 0, [0, 2] gives 2 and 0
     assert late_interaction(left, right).tolist() == [[5.0, 0.0]]
-    # the other way round [1, 1] finds 2 and [3, 0] finds 3; [-1, 0] and [0, -1] find 0 each
+    # in the other direction [1, 1] gives 2, [3, 0] gives 3, and [-1, 0] and [0, -1] give 0
     assert late_interaction(right, left).tolist() == [[5.0], [0.0]]
 
 
 @pytest.mark.parametrize("kind", ["softmax", "bce"])
 def test_alignment_loss_falls_as_pairs_agree(kind: str) -> None:
-    sides = torch.eye(4).repeat_interleave(2, dim=0).view(4, 2, 4)  # sample i: twice its own axis
+    sides = torch.eye(4).repeat_interleave(2, dim=0).view(4, 2, 4)  # sample i: axis i twice
     right = alignment_loss(4 * sides, 4 * sides, 1.0, kind)
     wrong = alignment_loss(4 * sides, 4 * sides.roll(1, 0), 1.0, kind)
     assert right < wrong / 2
     if kind == "softmax":
-        # every similarity is 32 on the diagonal and 0 off it
+        # similarities are 32 on the diagonal and 0 elsewhere
         expected = np.log(1 + 3 * np.exp(-32.0))
         assert float(right) == pytest.approx(expected, abs=1e-6)
         two = alignment_loss(sides, sides, 2.0, kind)
@@ -71,8 +71,8 @@ def test_alignment_loss_falls_as_pairs_agree(kind: str) -> None:
 
 def test_samples_are_prefixes_with_their_next_item() -> None:
     sequences = [np.array([4, 5, 6]), np.array([7]), np.array([1, 2])]
-    found = {(tuple(map(int, history)), item) for history, item in training_samples(sequences, None, 3)}
-    assert found == {((4,), 5), ((4, 5), 6), ((1,), 2)}
+    samples = {(tuple(map(int, history)), item) for history, item in training_samples(sequences, None, 3)}
+    assert samples == {((4,), 5), ((4, 5), 6), ((1,), 2)}
     assert len(training_samples(sequences, 2, 3)) == 2
 
 
@@ -91,24 +91,22 @@ def test_prompt_drops_the_oldest_titles_and_keeps_the_item(encoder: Path, titles
 
 @pytest.mark.parametrize("kind", ["softmax", "bce"])
 def test_towers_align_a_planted_correspondence(domain: Domain, titles: list[str], encoder: Path, kind: str) -> None:
-    """Validation users are new to both towers; on a cycle their last two items are not."""
-    found = CTRL(domain, titles, QUICK.model_copy(update={"alignment_loss": kind}), 3, encoder).align(Checkpoint())
-    assert found["among"] == 16
-    assert found["retrieval"] > 3 / 16  # chance is 1 / 16
+    """Validation users are new to both towers, but on a cycle their last two items are not."""
+    figures = CTRL(domain, titles, QUICK.model_copy(update={"alignment_loss": kind}), 3, encoder).align(Checkpoint())
+    assert figures["among"] == 16
+    assert figures["retrieval"] > 3 / 16  # chance is 1 / 16
 
 
-def test_what_is_kept_and_ranks_is_the_collaborative_tower_alone(
-    domain: Domain, titles: list[str], encoder: Path
-) -> None:
+def test_only_the_collaborative_tower_is_saved_and_ranks(domain: Domain, titles: list[str], encoder: Path) -> None:
     system = CTRL(domain, titles, QUICK.model_copy(update={"samples": 128, "alignment_epochs": 1}), 3, encoder)
     system.fit(Checkpoint())
-    found = candidate_figures(domain.test, system.scores(domain.test))["hr1"]
+    reached = candidate_figures(domain.test, system.scores(domain.test))["hr1"]
     popular = candidate_figures(domain.test, domain.popularity[domain.test.candidates].astype(float))["hr1"]
-    assert found > popular + 0.2
+    assert reached > popular + 0.2
     assert set(system.tensors()) == set(system.new_backbone().state_dict())
 
 
-def test_killed_in_the_second_stage_the_first_is_not_done_again(
+def test_a_resume_in_the_second_stage_does_not_repeat_the_first(
     domain: Domain, titles: list[str], encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
@@ -118,22 +116,22 @@ def test_killed_in_the_second_stage_the_first_is_not_done_again(
     def new() -> CTRL:
         return CTRL(domain, titles, settings, 3, encoder)
 
-    whole = new()
-    told = whole.fit(Checkpoint())
-    plain, calls, steps = ctrl.run_epoch, [], []
+    uninterrupted = new()
+    record = uninterrupted.fit(Checkpoint())
+    run_epoch, calls, steps = ctrl.run_epoch, [], []
 
     def until_killed(*given: Any) -> float:
         calls.append(len(calls))
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return plain(*given)
+        return run_epoch(*given)
 
     monkeypatch.setattr(ctrl, "run_epoch", until_killed)
     with pytest.raises(KeyboardInterrupt):
         new().fit(Checkpoint(tmp_path, "code"))
-    again, loss = new(), ctrl.alignment_loss
+    resumed, loss = new(), ctrl.alignment_loss
     monkeypatch.setattr(ctrl, "alignment_loss", lambda *given: steps.append(1) or loss(*given))
-    assert again.fit(Checkpoint(tmp_path, "code")) == told
+    assert resumed.fit(Checkpoint(tmp_path, "code")) == record
     assert steps == []
-    assert len(calls) == 4  # the third epoch alone
-    np.testing.assert_array_equal(whole.scores(domain.test), again.scores(domain.test))
+    assert len(calls) == 4  # only the third epoch
+    np.testing.assert_array_equal(uninterrupted.scores(domain.test), resumed.scores(domain.test))

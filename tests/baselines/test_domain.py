@@ -1,4 +1,4 @@
-"""What baselines are given: no held-out target in a training sequence, whichever way the split was made."""
+"""Baselines get no held-out target in a training sequence, whatever the split."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from pulse_core.keys import KEY
 
 
 def interactions() -> pd.DataFrame:
-    """Items are numbered through, so that each is bought once and a leak can be told by its number."""
+    """Every item is bought once, so an item number identifies a leak."""
     generator = np.random.default_rng(4)
     users = np.repeat(np.arange(30), generator.integers(4, 9, size=30))
     frame = pd.DataFrame({"user": users, "item": np.arange(len(users))}).astype("int32")
@@ -32,20 +32,20 @@ def with_candidates(examples: pd.DataFrame) -> pd.DataFrame:
         SplitSettings(examples_per_user=3),
         SplitSettings(kind="global_time", validation_quantile=0.6, test_quantile=0.8),
     ],
-    ids=["leave one out", "three examples a user", "global time"],
+    ids=["leave one out", "three examples per user", "global time"],
 )
-def test_training_sequences_hold_no_held_out_target_and_nothing_after_one(split: SplitSettings) -> None:
+def test_training_sequences_end_before_held_out_targets(split: SplitSettings) -> None:
     table = interactions()
     examples = make_examples(table, split, 1, [f"u{user}" for user in range(30)])
-    found = make_domain(table, examples, with_candidates(examples), len(table))
-    learned = set(np.concatenate(found.sequences).tolist())
-    for part in (found.validation, found.test):
+    domain = make_domain(table, examples, with_candidates(examples), len(table))
+    learned = set(np.concatenate(domain.sequences).tolist())
+    for part in (domain.validation, domain.test):
         assert len(part) and not learned & set(part.targets.tolist())
         assert part.split == part.keys[0][1]
     buyer = table.set_index("item")["user"]
-    last = {int(buyer[sequence[-1]]): int(sequence[-1]) for sequence in found.sequences}
-    latest = pd.DataFrame(found.train.keys, columns=KEY).assign(target=found.train.targets).sort_values("position")
-    assert latest.groupby("user")["target"].last().to_dict() == last  # each ends with its user's latest training target
+    last = {int(buyer[sequence[-1]]): int(sequence[-1]) for sequence in domain.sequences}
+    latest = pd.DataFrame(domain.train.keys, columns=KEY).assign(target=domain.train.targets).sort_values("position")
+    assert latest.groupby("user")["target"].last().to_dict() == last  # each ends at its user's latest training target
 
 
 def test_an_example_without_candidates_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""DuoRec: its positives share targets, it learns the planted cycle, and its training can be killed."""
+"""DuoRec: positives share targets, and training learns the planted cycle and survives a kill."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def trained(domain: Domain) -> tuple[DuoRec, dict]:
 
 
 def test_positives_share_the_target(domain: Domain) -> None:
-    """They are others' histories wherever the target was bought twice, which on the cycle is nearly everywhere."""
+    """Wherever a target was bought twice, which on the cycle is nearly everywhere, the positive is another history."""
     system = DuoRec(domain, SMALL, 1)
     targets, rows = system.prefixes.targets, np.arange(len(system.prefixes))
     positives = system.positives(rows, np.random.default_rng(0))
@@ -41,33 +41,33 @@ def test_beats_popularity(domain: Domain, trained: tuple[DuoRec, dict]) -> None:
     assert candidate_figures(domain.test, trained[0].scores(domain.test))["hr1"] > popular["hr1"] + 0.4
 
 
-def test_alignment_and_uniformity_of_the_chosen_trial_are_told(
+def test_alignment_and_uniformity_of_the_chosen_trial_are_recorded(
     domain: Domain, trained: tuple[DuoRec, dict], tmp_path: Path
 ) -> None:
     validation = candidate_figures(domain.validation, trained[0].scores(domain.validation))
     write_tuned("duorec", Tuned(trained[0], 0, [Trial({}, validation, trained[1])]), domain, 1, tmp_path)
     figures = json.loads((tmp_path / "metrics.json").read_text())["further"]
     assert set(figures) == {"validation", "test"}
-    # histories that end alike lie nearer than any two do; a collapsed space would have uniformity 0
+    # histories with one target are closer than random pairs; a collapsed space would have uniformity 0
     assert figures["test"]["alignment"] < 1.0
     assert figures["test"]["uniformity"] < -0.5
 
 
-def test_same_seed_same_weights_and_another_seed_others(domain: Domain) -> None:
+def test_the_seed_determines_the_weights(domain: Domain) -> None:
     short = SMALL.model_copy(update={"epochs": 1})
     first, again, other = (DuoRec(domain, short, seed) for seed in (1, 1, 2))
     for outside, system in enumerate((first, again, other)):
-        torch.manual_seed(outside)  # what happens outside is nothing to it
+        torch.manual_seed(outside)  # the global generator must not matter
         system.fit(Checkpoint())
     assert all(torch.equal(value, again.tensors()[name]) for name, value in first.tensors().items())
     assert not torch.equal(first.tensors()["items.weight"], other.tensors()["items.weight"])
 
 
-def test_killed_and_resumed_ends_the_same(
+def test_resumed_training_equals_uninterrupted_training(
     domain: Domain, trained: tuple[DuoRec, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
-    monkeypatch.setattr(checkpoints, "SHARE", 1e9)  # a state after every epoch
+    monkeypatch.setattr(checkpoints, "SHARE", 1e9)  # a checkpoint after every epoch
 
     def killed(number: int) -> None:
         if number == 6:

@@ -1,4 +1,4 @@
-"""EC4SRec: importance, what views keep and lose by it, retrieved positives, and its training."""
+"""EC4SRec: item importance, the views built from it, retrieved positives, and training."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ KEYS, NOISE, LENGTH = 6, 24, 4
 
 @pytest.fixture(scope="module")
 def decided() -> list[EC4SRec]:
-    """Three seeds, trained where one item of a history decides: key k anywhere among noise is followed by k + 6."""
+    """Three seeds, trained on histories where one item decides: key k, anywhere among noise, is followed by k + 6."""
     generator = np.random.default_rng(4)
     sequences = []
     for _ in range(300):
@@ -34,14 +34,14 @@ def decided() -> list[EC4SRec]:
         key = generator.integers(KEYS)
         items[generator.integers(LENGTH)] = key
         sequences.append(np.append(items, key + KEYS))
-    held = Examples(
+    validation = Examples(
         "validation",
         [(user, "validation", LENGTH) for user in range(100)],
         [sequence[:LENGTH] for sequence in sequences[:100]],
         np.array([sequence[-1] for sequence in sequences[:100]]),
         np.tile(np.arange(KEYS, 2 * KEYS), (100, 1)),
     )
-    domain = Domain(2 * KEYS + NOISE, sequences, held, held, held)
+    domain = Domain(2 * KEYS + NOISE, sequences, validation, validation, validation)
     settings = SMALL.model_copy(update={"dimension": 32, "learning_rate": 3e-3, "epochs": 30, "explain_after": [0.99]})
     systems = [EC4SRec(domain, settings, seed) for seed in (1, 2, 3)]
     for system in systems:
@@ -51,24 +51,24 @@ def decided() -> list[EC4SRec]:
 
 @pytest.mark.parametrize("method", ["occlusion", "saliency"])
 def test_the_decisive_item_is_the_most_important(decided: list[EC4SRec], method: str) -> None:
-    """Chance is 1 in 4, and the last item, which a model may trust by its place, is the key as seldom.
+    """Chance is 1 in 4, also for always choosing the last item.
 
-    A gradient alone finds it less surely than leaving items out does, and differs from model to model.
+    Gradients find the key less reliably than leaving items out, and vary between models.
     """
-    found = []
+    shares = []
     for system in decided:
-        held, prefixes = system.domain.validation, system.prefixes
-        assert candidate_figures(held, system.scores(held))["hr1"] > 0.9
+        validation, prefixes = system.domain.validation, system.prefixes
+        assert candidate_figures(validation, system.scores(validation))["hr1"] > 0.9
         whole = np.flatnonzero(prefixes.lengths == LENGTH)
         values = prefixes.ragged(importance(system.model, prefixes, method), whole)
         keys = (prefixes.padded(whole) - 1 < KEYS).argmax(axis=1)
-        found.append((values.argmax(axis=1) == keys).mean())
-    assert np.mean(found) > 0.8 and min(found) > 0.5
+        shares.append((values.argmax(axis=1) == keys).mean())
+    assert np.mean(shares) > 0.8 and min(shares) > 0.5
 
 
 @pytest.mark.parametrize("max_length", [4, 20])
-def test_importance_is_that_of_one_prefix_at_a_time(max_length: int) -> None:
-    """Shared passes find what leaving out each item of each prefix, and each prefix's gradient, find one by one."""
+def test_importance_equals_that_of_one_prefix_at_a_time(max_length: int) -> None:
+    """Shared passes equal leaving out each item and taking the gradient, one prefix at a time."""
     generator = np.random.default_rng(0)
     sequences = [generator.integers(0, 12, length) for length in (2, 5, 9, 7)]
     prefixes = Prefixes(sequences, max_length)
@@ -108,7 +108,7 @@ MASK = 99
 
 @pytest.fixture(scope="module")
 def batch() -> Batch:
-    """Each length from 1 to 10, thirty times; item codes + 1 tell their place: 1, 2, ..."""
+    """Thirty histories of each length from 1 to 10; item codes + 1 equal their positions: 1, 2, ..."""
     lengths = np.repeat(np.arange(1, 11), 30)
     columns = np.arange(10)
     return Batch(np.where(columns < lengths[:, None], columns + 1, 0), lengths)
@@ -129,15 +129,15 @@ def unmoved(view: Batch, row: int, place: int) -> bool:
 
 
 def well_formed(view: Batch) -> None:
-    """As many items as the length says, then padding; masked items are no padding, and items are where they were."""
+    """`lengths` items, at least one, then padding; masked items are not padding."""
     columns = np.arange(view.padded.shape[1])
     assert ((view.padded > 0) == (columns < view.lengths[:, None])).all()
     assert (view.lengths >= 1).all()
 
 
 @pytest.mark.parametrize("ratio", [0.1, 0.3, 0.7])
-def test_positive_views_keep_the_important(batch: Batch, ranks: np.ndarray, ratio: float) -> None:
-    """Whatever the way: the most important share is there, in its order, and where nothing was cropped in its place."""
+def test_positive_views_keep_important_items(batch: Batch, ranks: np.ndarray, ratio: float) -> None:
+    """Every kind of view keeps the most important items in order, and in place unless cropped."""
     for view in positive_views(batch, ranks, ratio, MASK, np.random.default_rng(1)):
         well_formed(view)
         for row, length in enumerate(batch.lengths):
@@ -152,7 +152,7 @@ def test_positive_views_keep_the_important(batch: Batch, ranks: np.ndarray, rati
                 assert masked.sum() in (0, min(others, length - 1))
 
 
-def test_positive_views_are_of_two_ways(batch: Batch, ranks: np.ndarray) -> None:
+def test_the_two_positive_views_differ_in_kind(batch: Batch, ranks: np.ndarray) -> None:
     one, other = positive_views(batch, ranks, 0.5, MASK, np.random.default_rng(1))
     long = batch.lengths >= 4
     kinds = [
@@ -163,8 +163,8 @@ def test_positive_views_are_of_two_ways(batch: Batch, ranks: np.ndarray) -> None
     assert all(set(kind) == {0, 1, 2} for kind in kinds)
 
 
-def test_negative_views_lose_the_important(batch: Batch, ranks: np.ndarray) -> None:
-    """Not one is the history itself; cropped, masked or moved, the most important items are touched."""
+def test_negative_views_change_important_items(batch: Batch, ranks: np.ndarray) -> None:
+    """No view equals its history: the most important items are cropped, masked or moved."""
     ratio = 0.7
     view = negative_view(batch, ranks, ratio, MASK, np.random.default_rng(1))
     well_formed(view)
@@ -192,53 +192,53 @@ def test_a_masked_item_is_neither_padding_nor_scored() -> None:
     assert model.items.weight[model.mask].abs().sum() > 0
 
 
-def test_retrieved_share_target_and_what_is_important() -> None:
-    """Of the histories before item 0, (1, 2) is given (4, 2) more than (1, 5), since item 2 is what matters in it."""
+def test_retrieved_histories_share_the_target_and_important_items() -> None:
+    """Of the histories before item 0, (1, 2) draws (4, 2) more often than (1, 5), since its important item is 2."""
     prefixes = Prefixes([np.array(s) for s in ([1, 2, 0], [4, 2, 0], [1, 5, 0], [6, 7, 9])], 8)
     values = np.zeros(prefixes.offsets[-1])
-    asked = 1  # the prefix (1, 2) before 0
-    values[prefixes.offsets[asked] : prefixes.offsets[asked] + 2] = [0.1, 2.0]
-    found = Retrieval(prefixes, values, 10, np.random.default_rng(0))
-    chances = dict(zip(found.choices[asked].tolist(), found.chances[asked].tolist(), strict=True))
-    utilities = np.exp(2.0) / 2, np.exp(0.1) / 2  # (4, 2) against (1, 5): one of two items each
+    query = 1  # the prefix (1, 2) before 0
+    values[prefixes.offsets[query] : prefixes.offsets[query] + 2] = [0.1, 2.0]
+    retrieval = Retrieval(prefixes, values, 10, np.random.default_rng(0))
+    chances = dict(zip(retrieval.choices[query].tolist(), retrieval.chances[query].tolist(), strict=True))
+    utilities = np.exp(2.0) / 2, np.exp(0.1) / 2  # (4, 2) and (1, 5): one of two items is shared
     assert chances[3] / chances[5] == pytest.approx(np.exp(utilities[0] - utilities[1]), rel=1e-5)
-    assert chances[asked] == 0.0
+    assert chances[query] == 0.0
     generator = np.random.default_rng(1)
-    drawn = np.stack([found.draw(generator) for _ in range(300)])
+    drawn = np.stack([retrieval.draw(generator) for _ in range(300)])
     assert (prefixes.targets[drawn] == prefixes.targets).all()
-    assert (drawn[:, asked] == 3).mean() == pytest.approx(chances[3], abs=0.06)
+    assert (drawn[:, query] == 3).mean() == pytest.approx(chances[3], abs=0.06)
     alone = int(np.flatnonzero(prefixes.targets == 9)[0])
     assert (drawn[:, alone] == alone).all()
 
 
-def test_softmax_leaves_itself_out_unless_it_is_alone() -> None:
+def test_softmax_excludes_itself_unless_it_is_the_only_one() -> None:
     found = softmax_of_others(np.array([[5.0, 0.0, np.log(3.0)]]), np.array([[True, False, False]]))
     assert found[0].tolist() == pytest.approx([0.0, 0.25, 0.75])
     assert softmax_of_others(np.array([[5.0]]), np.array([[True]])).tolist() == [[1.0]]
 
 
-def contrasts(system: EC4SRec, record: Callable[[int, bool], None]) -> Callable:
-    """The system's contrast, telling which epoch had one."""
-    real, state = system.contrast, {"epoch": 0}
+def recorded_contrast(system: EC4SRec, record: Callable[[int, bool], None]) -> Callable:
+    """The system's contrast, recording which epochs had one."""
+    contrast, state = system.contrast, {"epoch": 0}
     prepare = system.prepare
 
     def prepared(number: int) -> None:
         state["epoch"] = number
         prepare(number)
 
-    def told(rows: np.ndarray, generator: np.random.Generator) -> torch.Tensor | None:
-        loss = real(rows, generator)
+    def recorded(rows: np.ndarray, generator: np.random.Generator) -> torch.Tensor | None:
+        loss = contrast(rows, generator)
         record(state["epoch"], loss is not None)
         return loss
 
     system.prepare = prepared  # type: ignore[method-assign]
-    return told
+    return recorded
 
 
 @pytest.fixture(scope="module")
 def trained(domain: Domain) -> tuple[EC4SRec, dict, dict[int, bool]]:
     system, seen = EC4SRec(domain, SMALL, 1), {}
-    system.contrast = contrasts(system, seen.__setitem__)  # type: ignore[method-assign]
+    system.contrast = recorded_contrast(system, seen.__setitem__)  # type: ignore[method-assign]
     return system, system.fit(Checkpoint()), seen
 
 
@@ -247,30 +247,30 @@ def test_beats_popularity(domain: Domain, trained: tuple[EC4SRec, dict, dict]) -
     assert candidate_figures(domain.test, trained[0].scores(domain.test))["hr1"] > popular["hr1"] + 0.4
 
 
-def test_no_contrast_and_no_look_before_the_first_explanation(trained: tuple[EC4SRec, dict, dict]) -> None:
+def test_no_contrast_or_validation_before_the_first_explanation(trained: tuple[EC4SRec, dict, dict]) -> None:
     _, record, seen = trained
     assert SMALL.explaining_epochs == [4, 8]
     assert seen == {epoch: epoch >= 4 for epoch in range(1, 13)}
-    assert min(look["epoch"] for look in record["curve"]) >= 4
+    assert min(figures["epoch"] for figures in record["curve"]) >= 4
 
 
-def test_what_is_kept_is_the_backbone_alone(trained: tuple[EC4SRec, dict, dict]) -> None:
+def test_only_the_backbone_is_saved(trained: tuple[EC4SRec, dict, dict]) -> None:
     kept, explained = trained[0].tensors(), dict(trained[0].model.explained.named_parameters())  # type: ignore[union-attr]
     assert set(kept) == set(explained)
     assert not torch.equal(kept["items.weight"], explained["items.weight"])
 
 
 @pytest.mark.parametrize("killed_at", [6, 8])
-def test_killed_and_resumed_ends_the_same(
+def test_resumed_training_equals_uninterrupted_training(
     domain: Domain,
     trained: tuple[EC4SRec, dict, dict],
     killed_at: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Between two explanations the importance is that of the weights back then; killed at one it is of the new."""
+    """Resumed between explanations, importance is that of the earlier weights; resumed at one, it is recomputed."""
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
-    monkeypatch.setattr(checkpoints, "SHARE", 1e9)  # a state after every epoch
+    monkeypatch.setattr(checkpoints, "SHARE", 1e9)  # a checkpoint after every epoch
     system = EC4SRec(domain, SMALL, 1)
     prepare = system.prepare
 

@@ -1,4 +1,4 @@
-"""Item-kNN by hand, and that its blocks and its sparse products are the plain computation."""
+"""Item-kNN by hand; its blocked, sparse computation equals the plain one."""
 
 import numpy as np
 import pytest
@@ -13,12 +13,12 @@ BOUGHT = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]])
 
 
 def test_similarities_by_hand() -> None:
-    found = similarities(sparse.csr_matrix(BOUGHT.astype(float)), 4, 0.0).toarray()
-    assert found[0, 1] == pytest.approx(1.0)  # bought by the same two
-    assert found[0, 2] == pytest.approx(1 / 2)  # one of two and two
-    assert found[2, 3] == pytest.approx(1 / np.sqrt(2))
-    assert found[0, 3] == 0 and not found.diagonal().any()
-    np.testing.assert_allclose(found, found.T)
+    cosine = similarities(sparse.csr_matrix(BOUGHT.astype(float)), 4, 0.0).toarray()
+    assert cosine[0, 1] == pytest.approx(1.0)  # bought by the same two users
+    assert cosine[0, 2] == pytest.approx(1 / 2)  # of two buyers each, one is shared
+    assert cosine[2, 3] == pytest.approx(1 / np.sqrt(2))
+    assert cosine[0, 3] == 0 and not cosine.diagonal().any()
+    np.testing.assert_allclose(cosine, cosine.T)
     shrunk = similarities(sparse.csr_matrix(BOUGHT.astype(float)), 4, 2.0).toarray()
     assert shrunk[0, 1] == pytest.approx(2 / 4)
     nearest = similarities(sparse.csr_matrix(BOUGHT.astype(float)), 1, 0.0).toarray()
@@ -26,27 +26,27 @@ def test_similarities_by_hand() -> None:
 
 
 def domain() -> Domain:
-    held = Examples(
+    examples = Examples(
         "test",
         [(0, "test", 2), (1, "test", 3)],
         [np.array([0, 2]), np.array([3])],
         np.array([1, 2]),
         np.array([[1, 3], [0, 2]]),
     )
-    sequences = [np.flatnonzero(row) for row in BOUGHT] + [np.array([0, 0])]  # bought twice counts once
-    return Domain(4, sequences, held, held, held)
+    sequences = [np.flatnonzero(row) for row in BOUGHT] + [np.array([0, 0])]  # a repeat purchase counts once
+    return Domain(4, sequences, examples, examples, examples)
 
 
-def test_scores_are_sums_over_the_history_the_latest_counting_most() -> None:
-    found = ItemKNN(domain(), ItemKNNSettings(shrink=0.0, decay=0.5))
-    plain = found.similar.toarray()
+def test_scores_are_sums_over_the_history_with_the_latest_weighted_most() -> None:
+    model = ItemKNN(domain(), ItemKNNSettings(shrink=0.0, decay=0.5))
+    plain = model.similar.toarray()
     expected = [0.5 * plain[0] + plain[2], plain[3]]
-    np.testing.assert_allclose(found.all_scores(domain().test.histories), expected, rtol=1e-6)
-    np.testing.assert_allclose(found.scores(domain().test), [expected[0][[1, 3]], expected[1][[0, 2]]], rtol=1e-6)
-    assert found.full_ranks(domain().test).tolist() == [1, 1]
+    np.testing.assert_allclose(model.all_scores(domain().test.histories), expected, rtol=1e-6)
+    np.testing.assert_allclose(model.scores(domain().test), [expected[0][[1, 3]], expected[1][[0, 2]]], rtol=1e-6)
+    assert model.full_ranks(domain().test).tolist() == [1, 1]
 
 
-def test_blocks_are_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocked_computation_equals_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ItemKNN(domain(), ItemKNNSettings())
     monkeypatch.setattr(item_knn, "BLOCK_CELLS", 4)  # one row at a time
     parts = ItemKNN(domain(), ItemKNNSettings())

@@ -1,4 +1,4 @@
-"""MoRec: items are their titles, and the encoder that reads these is trained, as much of it as is asked for."""
+"""MoRec: items are represented by their titles, whose encoder is trained as deep as configured."""
 
 from pathlib import Path
 from typing import Any
@@ -34,18 +34,18 @@ def encoder(titles: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def trained_layers(encoder: Path, system: MoRec) -> set[str]:
-    """The encoder's layers ("embeddings" for what is below them) whose weights are not the prepared ones any more."""
+    """Encoder layers whose weights have changed; "embeddings" stands for those below the first layer."""
     before, layers = dict(Encoder(encoder).model.named_parameters()), set()
     top = system.settings.encoder_layers
     for name, value in system.tensors().items():
         if name.startswith("encoder.top."):
-            own = name.removeprefix("encoder.top.")
-            if own.startswith("encoder.layer."):
-                number = int(own.split(".")[2]) + (0 if top is None else 2 - top)
-                own = ".".join(["encoder", "layer", str(number), *own.split(".")[3:]])
-                if not torch.equal(before[own], value):
+            parameter = name.removeprefix("encoder.top.")
+            if parameter.startswith("encoder.layer."):
+                number = int(parameter.split(".")[2]) + (0 if top is None else 2 - top)
+                parameter = ".".join(["encoder", "layer", str(number), *parameter.split(".")[3:]])
+                if not torch.equal(before[parameter], value):
                     layers.add(f"layer {number}")
-            elif not torch.equal(before[own], value):
+            elif not torch.equal(before[parameter], value):
                 layers.add("embeddings")
     return layers
 
@@ -54,7 +54,7 @@ def trained_layers(encoder: Path, system: MoRec) -> set[str]:
     ("layers", "expected"),
     [(None, {"embeddings", "layer 0", "layer 1"}), (1, {"layer 1"}), (0, set())],
 )
-def test_the_encoder_is_trained_as_far_as_asked(
+def test_only_the_configured_encoder_layers_are_trained(
     domain: Domain, titles: list[str], encoder: Path, layers: int | None, expected: set[str]
 ) -> None:
     system = MoRec(domain, titles, QUICK.model_copy(update={"encoder_layers": layers}), 3, encoder)
@@ -67,7 +67,7 @@ def test_the_encoder_is_trained_as_far_as_asked(
 
 @pytest.mark.parametrize("layers", [None, 2, 1, 0])
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
-def test_kept_layers_make_what_the_whole_encoder_makes(
+def test_the_text_tower_equals_the_whole_encoder(
     encoder: Path, titles: list[str], layers: int | None, pooling: str
 ) -> None:
     texts = [*titles[:9], "Thing", titles[0], "Thing number 1 and more of it"]
@@ -79,20 +79,20 @@ def test_kept_layers_make_what_the_whole_encoder_makes(
         torch.testing.assert_close(found, expected[list(numbers)], atol=1e-5, rtol=1e-4)
 
 
-def test_what_frozen_layers_make_of_a_text_is_not_decided_by_who_asked_before(encoder: Path, titles: list[str]) -> None:
-    """A resumed training asks in other batches: in bfloat16 bits would differ."""
+def test_outputs_of_frozen_layers_do_not_depend_on_earlier_batches(encoder: Path, titles: list[str]) -> None:
+    """A resumed training sees other batches, whose outputs in bfloat16 would differ in bits."""
     first, second = (TextTower(Encoder(encoder, 30, "mean", "bfloat16"), titles, 1).eval() for _ in range(2))
     first(np.arange(40))
-    asked = np.array([7, 50])
-    assert torch.equal(first(asked), second(asked))
+    items = np.array([7, 50])
+    assert torch.equal(first(items), second(items))
 
 
-def test_more_layers_than_there_are_is_refused(encoder: Path, titles: list[str]) -> None:
+def test_more_layers_than_the_encoder_has_are_refused(encoder: Path, titles: list[str]) -> None:
     with pytest.raises(InputError, match="got 3, the encoder has 2"):
         TextTower(Encoder(encoder), titles, 3)
 
 
-def test_items_of_one_title_are_one(domain: Domain, titles: list[str], encoder: Path) -> None:
+def test_items_with_the_same_title_share_their_vector(domain: Domain, titles: list[str], encoder: Path) -> None:
     shared = [*titles[:5], titles[7], *titles[6:]]
     system = MoRec(domain, shared, QUICK, 3, encoder)
     vectors = system.item_vectors()
@@ -100,8 +100,8 @@ def test_items_of_one_title_are_one(domain: Domain, titles: list[str], encoder: 
     assert not torch.equal(vectors[5], vectors[6])
 
 
-def test_debiased_loss_is_the_formula_over_every_place_of_the_batch() -> None:
-    """Two users, five items, one of them twice in the batch: against the sum over places, worked one by one."""
+def test_debiased_loss_equals_the_formula_over_all_positions_of_the_batch() -> None:
+    """Two users and five items, one of them twice in the batch, against the sum over positions one by one."""
     generator = torch.Generator().manual_seed(1)
     sequences = [[0, 1, 2], [3, 1, 4]]
     states, vectors = torch.randn(4, 6, generator=generator), torch.randn(5, 6, generator=generator)
@@ -112,9 +112,9 @@ def test_debiased_loss_is_the_formula_over_every_place_of_the_batch() -> None:
         score = {item: float(state @ vectors[item] - share[item].log()) for item in range(5)}
         others = [np.exp(score[j]) for sequence in sequences for j in sequence if j not in sequences[owner]]
         expected.append(-np.log(np.exp(score[target]) / (np.exp(score[target]) + sum(others))))
-    held = torch.tensor([[True, True, True, False, False], [False, True, False, True, True]])
-    times = torch.tensor([1.0, 2.0, 1.0, 1.0, 1.0])
-    loss = debiased_batch_loss(states, vectors, torch.tensor(targets), torch.tensor(owners), held, times, share)
+    purchased = torch.tensor([[True, True, True, False, False], [False, True, False, True, True]])
+    counts = torch.tensor([1.0, 2.0, 1.0, 1.0, 1.0])
+    loss = debiased_batch_loss(states, vectors, torch.tensor(targets), torch.tensor(owners), purchased, counts, share)
     assert float(loss) == pytest.approx(np.mean(expected), rel=1e-5)
 
 
@@ -125,39 +125,39 @@ def test_beats_popularity_on_the_planted_cycle(domain: Domain, titles: list[str]
     )
     system = MoRec(domain, titles, settings, 3, encoder)
     system.fit(Checkpoint())
-    found = candidate_figures(domain.test, system.scores(domain.test))["hr1"]
+    reached = candidate_figures(domain.test, system.scores(domain.test))["hr1"]
     popular = candidate_figures(domain.test, domain.popularity[domain.test.candidates].astype(float))["hr1"]
-    assert found > popular + 0.2
+    assert reached > popular + 0.2
 
 
-def test_killed_and_resumed_as_if_never_killed(
+def test_resumed_training_equals_uninterrupted_training(
     domain: Domain, titles: list[str], encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoints, "SHARE", 1e9)
     settings = QUICK.model_copy(update={"epochs": 3, "dropout": 0.1})
-    whole = MoRec(domain, titles, settings, 3, encoder)
-    whole.fit(Checkpoint())
+    uninterrupted = MoRec(domain, titles, settings, 3, encoder)
+    uninterrupted.fit(Checkpoint())
     killed = MoRec(domain, titles, settings, 3, encoder)
-    plain, numbers = killed._epoch, []
+    run_epoch, numbers = killed._epoch, []
 
     def until_killed(*given: Any) -> float:
         numbers.append(len(numbers))
         if len(numbers) == 3:
             raise KeyboardInterrupt
-        return plain(*given)
+        return run_epoch(*given)
 
     monkeypatch.setattr(killed, "_epoch", until_killed)
     with pytest.raises(KeyboardInterrupt):
         killed.fit(Checkpoint(tmp_path, "code"))
-    again = MoRec(domain, titles, settings, 3, encoder)
+    resumed = MoRec(domain, titles, settings, 3, encoder)
     epochs: list[int] = []
-    plain_again = again._epoch
-    monkeypatch.setattr(again, "_epoch", lambda *given: epochs.append(1) or plain_again(*given))
-    again.fit(Checkpoint(tmp_path, "code"))
+    resumed_epoch = resumed._epoch
+    monkeypatch.setattr(resumed, "_epoch", lambda *given: epochs.append(1) or resumed_epoch(*given))
+    resumed.fit(Checkpoint(tmp_path, "code"))
     assert len(epochs) == 1
-    assert all(torch.equal(value, again.tensors()[name]) for name, value in whole.tensors().items())
-    np.testing.assert_array_equal(whole.scores(domain.test), again.scores(domain.test))
+    assert all(torch.equal(value, resumed.tensors()[name]) for name, value in uninterrupted.tensors().items())
+    np.testing.assert_array_equal(uninterrupted.scores(domain.test), resumed.scores(domain.test))
 
 
 def test_a_large_catalogue_is_not_encoded_whole(

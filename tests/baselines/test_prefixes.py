@@ -1,4 +1,4 @@
-"""Prefix augmentation and the pass without padding, against one prefix after another through the plain model."""
+"""Prefix augmentation and the pass without padding, against the plain model on one prefix at a time."""
 
 import numpy as np
 import pytest
@@ -16,20 +16,20 @@ ITEMS, MAX_LENGTH = 30, 6
 
 @pytest.fixture(scope="module")
 def sequences() -> list[np.ndarray]:
-    """Shorter and longer than the model reads, one too short to teach anything."""
+    """Sequences shorter and longer than the model reads; one is too short to learn from."""
     generator = np.random.default_rng(0)
     return [generator.integers(0, ITEMS, length) for length in (1, 2, 5, 9, 7, 6, 3, 12, 8, 8)]
 
 
 @pytest.fixture(scope="module")
 def plain(sequences: list[np.ndarray]) -> list[tuple[np.ndarray, int]]:
-    """(the last items of a prefix, the item after it) one after another."""
+    """(last items of a prefix, next item) of every prefix."""
     return [(s[max(0, stop - MAX_LENGTH) : stop], int(s[stop])) for s in sequences for stop in range(1, len(s))]
 
 
 @pytest.fixture(scope="module")
 def model() -> SASRec:
-    """Weights large enough that every one matters."""
+    """A model whose weights are all large enough to matter."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = SASRec(ITEMS, 16, 2, 2, 0.5, MAX_LENGTH, post_norm=True)
@@ -56,7 +56,7 @@ def test_an_epoch_takes_each_prefix_once(sequences: list[np.ndarray]) -> None:
     assert sorted(np.concatenate([windows for windows, _ in steps])) == list(range(len(prefixes.windows)))
 
 
-def test_cross_entropy_is_that_of_separate_prefixes(
+def test_cross_entropy_equals_that_of_separate_prefixes(
     sequences: list[np.ndarray], plain: list[tuple[np.ndarray, int]], model: SASRec
 ) -> None:
     """The mean over an epoch's steps is the mean over all prefixes, and so is the gradient."""
@@ -74,7 +74,7 @@ def test_cross_entropy_is_that_of_separate_prefixes(
         assert torch.allclose(one, other, atol=1e-5)
 
 
-def test_packed_states_are_the_models(model: SASRec) -> None:
+def test_packed_states_equal_the_models_states(model: SASRec) -> None:
     generator = np.random.default_rng(2)
     rows = [generator.integers(0, ITEMS, length) for length in generator.integers(1, MAX_LENGTH + 1, 50)]
     padded, lengths = pad(rows), np.array([len(row) for row in rows])
@@ -91,13 +91,13 @@ def test_dropout_keeps_the_mean_and_drops_the_share() -> None:
         found = dropped(torch.ones(400_003), 0.3)
     assert (found == 0).float().mean().item() == pytest.approx(0.3, abs=0.005)
     assert found.mean().item() == pytest.approx(1.0, abs=0.01)
-    # 16 bits of one random word serve a value each: they have to be strangers to each other
+    # four values share a random word, 16 bits each: they must be uncorrelated
     kept = (found[:400_000] > 0).float().view(-1, 4)
     assert torch.corrcoef(kept.T).fill_diagonal_(0.0).abs().max() < 0.02
 
 
 def test_same_target(sequences: list[np.ndarray]) -> None:
-    """Another prefix with the same target, each about as often; alone it is its own."""
+    """Other prefixes with the same target are drawn about equally often; one with a unique target draws itself."""
     prefixes = Prefixes([np.array([9, 1, 2]), np.array([8, 1, 3]), np.array([7, 1]), np.array([6, 1])], MAX_LENGTH)
     assert prefixes.targets.tolist() == [1, 2, 1, 3, 1, 1]
     generator = np.random.default_rng(0)
@@ -108,6 +108,6 @@ def test_same_target(sequences: list[np.ndarray]) -> None:
     assert (drawn[:, [0, 2, 4, 5]] != [0, 2, 4, 5]).all()
 
 
-def test_nothing_to_learn_from_is_said() -> None:
+def test_sequences_with_nothing_to_learn_are_refused() -> None:
     with pytest.raises(InputError, match="k_core"):
         Prefixes([np.array([1]), np.array([2])], MAX_LENGTH)

@@ -1,4 +1,4 @@
-"""The ranker's trials: the configured one is taken as it is, and only if it ranked the same candidates."""
+"""The ranker's trials: the configured ranker's predictions are reused, but only for the same candidates."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tests.workflow.tiny_models import save_language_model
 
 
 def table(domain: Domain) -> pd.DataFrame:
-    """Predictions of a ranker whose scores tell user and place apart."""
+    """Predictions of a ranker whose scores identify user and position."""
     rows = [
         (user, part.split, offered, user + np.arange(len(offered)) / 8)
         for part in (domain.validation, domain.test)
@@ -29,33 +29,33 @@ def table(domain: Domain) -> pd.DataFrame:
     return predictions_table(pd.DataFrame(rows, columns=["user", "split", "candidates", "scores"])).to_pandas()
 
 
-def test_the_configured_rankers_predictions_are_taken_as_they_are(domain: Domain) -> None:
-    given = table(domain)
+def test_the_configured_rankers_predictions_are_reused_unchanged(domain: Domain) -> None:
+    stored = table(domain)
     record = {"validation_hr1": [0.5], "settings": {"epochs": 2}, "corpus": "synthetic"}
-    ranker = ConfiguredRanker(RankerSettings(), given, record, "file")
+    ranker = ConfiguredRanker(RankerSettings(), stored, record, "file")
     tuned = tune(lambda _: ranker, RankerTrialsSettings(search=[{}]), 1, domain.validation)
     assert tuned.trials[0].training == {"validation_hr1": [0.5]}
-    found = predictions(ranker, domain.validation, domain.test).to_pandas()
-    pd.testing.assert_frame_equal(found, given)
+    reused = predictions(ranker, domain.validation, domain.test).to_pandas()
+    pd.testing.assert_frame_equal(reused, stored)
 
 
 def test_predictions_of_other_candidates_are_refused(domain: Domain) -> None:
-    given = table(domain)
+    stored = table(domain)
     user = int(domain.test.users[2])
     for wrong in (
-        given[(given["user"] != user) | (given["split"] != "test")],
-        given.assign(candidates=[each[::-1] for each in given["candidates"]]),
+        stored[(stored["user"] != user) | (stored["split"] != "test")],
+        stored.assign(candidates=[row[::-1] for row in stored["candidates"]]),
     ):
         with pytest.raises(InputError, match="file: wrong candidates for user"):
             ConfiguredRanker(RankerSettings(), wrong, {}, "file").scores(domain.test)
-    assert ConfiguredRanker(RankerSettings(), given, {}, "file").fit(Checkpoint()) == {}
+    assert ConfiguredRanker(RankerSettings(), stored, {}, "file").fit(Checkpoint()) == {}
 
 
-def test_a_trial_is_laid_over_the_configured_ranker() -> None:
+def test_a_trial_overrides_the_configured_ranker() -> None:
     trials = RankerTrialsSettings(search=[{}, {"learning_rate": 3e-4}])
-    own = RankerSettings(epochs=7)
-    assert trials.trial(0).over(own) == own
-    assert trials.trial(1).over(own) == own.model_copy(update={"learning_rate": 3e-4})
+    configured = RankerSettings(epochs=7)
+    assert trials.trial(0).over(configured) == configured
+    assert trials.trial(1).over(configured) == configured.model_copy(update={"learning_rate": 3e-4})
 
 
 def test_questions_in_another_order_are_refused(domain: Domain, tmp_path: Path) -> None:
@@ -66,9 +66,9 @@ def test_questions_in_another_order_are_refused(domain: Domain, tmp_path: Path) 
 
 
 def test_slm_sft_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: Path) -> None:
-    """Titles like dominoes: the next one starts with the word that ends the last. A random language model learns it."""
+    """Titles form a chain of dominoes: each starts with the last one's final word, which a random model can learn."""
     titles = [f"w{item} w{(item + 1) % (domain.item_count - 1)}" for item in range(domain.item_count)]
-    words = [f" w{item}" for item in range(domain.item_count)] * 9  # a token each
+    words = [f" w{item}" for item in range(domain.item_count)] * 9  # one token per word
     save_language_model(
         tmp_path, ["Bought, oldest first:\n- Bought next:\n-", *words], hidden_size=64, initializer_range=0.1
     )
@@ -96,7 +96,7 @@ def test_slm_sft_beats_popularity_on_a_planted_cycle(domain: Domain, tmp_path: P
     assert reached > floor + 0.2
 
 
-def test_only_the_settings_of_one_trial_are_laid_over_the_ranker() -> None:
+def test_only_the_settings_of_one_trial_can_override_the_ranker() -> None:
     settings = RankerTrialsSettings(search=[{}, {"epochs": 7}])
     assert settings.trial(1).over(RankerSettings()).epochs == 7
     assert settings.trial(0).over(RankerSettings()) == RankerSettings()

@@ -1,4 +1,4 @@
-"""Trials: the same number for every system, the best by validation kept, finished ones not made again."""
+"""Trials: the same number for every system, the best by validation kept, finished ones not repeated."""
 
 import json
 from dataclasses import replace
@@ -28,7 +28,7 @@ from pulse_core.ranking.settings import RankerSettings
 
 
 def examples(split: str, users: int) -> Examples:
-    """Candidate 0 is everyone's target among four."""
+    """Candidate 0 of four is every user's target."""
     return Examples(
         split,
         [(user, split, 3) for user in range(users)],
@@ -39,7 +39,7 @@ def examples(split: str, users: int) -> Examples:
 
 
 class Fixed(Recommender):
-    """Ranks the target first for `neighbours` of the users, by the settings' number."""
+    """Ranks the target first for the first `neighbours` users."""
 
     made: list[int]
 
@@ -72,25 +72,25 @@ def tried(*numbers: int) -> ItemKNNSettings:
 )
 def test_the_best_trial_by_validation_is_kept(numbers: tuple[int, ...], chosen: int, tmp_path: Path) -> None:
     fitted: list[int] = []
-    found = tune(lambda settings: Fixed(settings, fitted), tried(*numbers), 3, domain().validation)
-    assert found.chosen == chosen and fitted == list(numbers)
-    write_tuned("fixed", found, domain(), 5, tmp_path)
-    told = json.loads((tmp_path / "metrics.json").read_text())
-    assert told["chosen"] == chosen and told["settings"]["neighbours"] == numbers[chosen]
-    assert [trial["validation"]["hr1"] for trial in told["trials"]] == [number / 8 for number in numbers]
+    tuned = tune(lambda settings: Fixed(settings, fitted), tried(*numbers), 3, domain().validation)
+    assert tuned.chosen == chosen and fitted == list(numbers)
+    write_tuned("fixed", tuned, domain(), 5, tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics["chosen"] == chosen and metrics["settings"]["neighbours"] == numbers[chosen]
+    assert [trial["validation"]["hr1"] for trial in metrics["trials"]] == [number / 8 for number in numbers]
     rows = pd.read_parquet(tmp_path / "predictions.parquet")
     assert sorted(rows["split"].unique()) == ["test", "validation"] and len(rows) == 16
     first = np.stack(rows[rows["split"] == "test"]["scores"].tolist()).argmax(axis=1) == 0
     assert first.sum() == numbers[chosen]
 
 
-def test_no_more_trials_are_made_than_asked_for() -> None:
+def test_only_the_configured_number_of_trials_runs() -> None:
     fitted: list[int] = []
     tune(lambda settings: Fixed(settings, fitted), tried(1, 2, 3, 4), 2, domain().validation)
     assert fitted == [1, 2]
 
 
-def test_what_ends_a_trial_is_told_with_the_trial() -> None:
+def test_an_error_names_its_trial() -> None:
     class Diverging(Fixed):
         def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
             if self.hits == 5:
@@ -102,7 +102,7 @@ def test_what_ends_a_trial_is_told_with_the_trial() -> None:
         tune(lambda trial: Diverging(trial, []), settings, 2, domain().validation)
 
 
-def test_a_trial_of_a_wrong_key_or_value_is_refused_with_its_place() -> None:
+def test_a_trial_with_a_wrong_key_or_value_is_refused_with_its_position() -> None:
     for changed in ({"neighbors": 3}, {"neighbours": 0}, {"search": []}):
         with pytest.raises(ValidationError, match=r"search\[1\]"):
             ItemKNNSettings(search=[{}, changed])
@@ -110,26 +110,26 @@ def test_a_trial_of_a_wrong_key_or_value_is_refused_with_its_place() -> None:
         load_config({"baselines": {"ranker": {"search": [{}, {"learning_rat": 1.0}]}}})
 
 
-def test_a_trial_changes_what_it_names_in_a_section_of_a_section() -> None:
+def test_a_trial_changes_only_the_named_keys_of_a_nested_section() -> None:
     given = {"alignment": {"epochs": 7, "text_tokens": 50}, "search": [{}, {"alignment": {"text_weight": 0.5}}]}
     tried = ALLMRecSettings.model_validate(given).trial(1)
     assert (tried.alignment.text_weight, tried.alignment.epochs, tried.alignment.text_tokens) == (0.5, 7, 50)
 
 
 def test_the_same_trial_twice_is_refused() -> None:
-    """By what they come to, not by what they say: one setting is not two trials. Entries that are not tried may be."""
-    for search, own in (([{"shrink": 1.0}, {"shrink": 1.0}], {}), ([{}, {"shrink": 1.0}], {"shrink": 1.0})):
+    """Trials are compared by their resulting settings; entries beyond baselines.trials may repeat."""
+    for search, base in (([{"shrink": 1.0}, {"shrink": 1.0}], {}), ([{}, {"shrink": 1.0}], {"shrink": 1.0})):
         with pytest.raises(InputError, match=r"baselines\.item_knn\.search\[1\] = .*the same trial as search\[0\]"):
-            load_config({"baselines": {"item_knn": {"search": search, **own}}})
-        load_config({"baselines": {"item_knn": {"search": [{"decay": 0.1}, *search], **own}}})
+            load_config({"baselines": {"item_knn": {"search": search, **base}}})
+        load_config({"baselines": {"item_knn": {"search": [{"decay": 0.1}, *search], **base}}})
     trials = RankerTrialsSettings(search=[{}, {"learning_rate": 3e-4}])
     with pytest.raises(InputError, match=r"baselines\.ranker\.search\[1\].*the same trial as search\[0\]"):
         trials.require_different_over(RankerSettings(learning_rate=3e-4))
     trials.require_different_over(RankerSettings(learning_rate=2e-4))
-    load_config({"ranker": {"learning_rate": 3e-4}})  # for hr1.json it may be so
+    load_config({"ranker": {"learning_rate": 3e-4}})  # allowed where only hr1.json is built
 
 
-def test_every_system_needs_as_many_trials_as_asked_for() -> None:
+def test_every_system_needs_the_configured_number_of_trials() -> None:
     with pytest.raises(InputError, match=r"baselines\.item_knn\.search: got 1 entries.*baselines\.trials \(2\)"):
         load_config({"baselines": {"item_knn": {"search": [{}]}}})
     sections = BaselinesSettings().model_dump()
@@ -137,7 +137,7 @@ def test_every_system_needs_as_many_trials_as_asked_for() -> None:
 
 
 def walking(users: int = 40, items: int = 20) -> Domain:
-    """Users walk round the catalogue from places of their own."""
+    """Users walk round the catalogue from random starts."""
     starts = np.random.default_rng(3).integers(items, size=users)
     walks = [(start + np.arange(8)) % items for start in starts]
 
@@ -162,38 +162,38 @@ def small(**changed: Any) -> SASRecBaselineSettings:
 
 
 class Killed(Exception):
-    """Stands for SIGKILL between two epochs."""
+    """Stands in for SIGKILL between two epochs."""
 
 
-def test_a_killed_training_goes_on_and_ends_with_the_same_weights(
+def test_a_killed_training_resumes_and_ends_with_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = SASRecBaseline(walking(), small(), 9)
-    record = whole.fit(Checkpoint())
+    uninterrupted = SASRecBaseline(walking(), small(), 9)
+    record = uninterrupted.fit(Checkpoint())
 
     monkeypatch.setattr("pulse_core.checkpoints.SECONDS", 0.0)
     monkeypatch.setattr("pulse_core.checkpoints.SHARE", 1e9)
     monkeypatch.setattr("pulse_core.baselines.sasrec.run_epoch", _killing(5))
     with pytest.raises(Killed):
         SASRecBaseline(walking(), small(), 9).fit(Checkpoint(tmp_path, "code"))
-    monkeypatch.setattr("pulse_core.baselines.sasrec.run_epoch", _killing(4))  # epochs 5 to 8 are left to do
-    again = SASRecBaseline(walking(), small(), 9)
-    assert again.fit(Checkpoint(tmp_path, "code")) == record
-    for name, value in whole.tensors().items():
-        assert value.equal(again.tensors()[name]), name
+    monkeypatch.setattr("pulse_core.baselines.sasrec.run_epoch", _killing(4))  # epochs 5 to 8 remain
+    resumed = SASRecBaseline(walking(), small(), 9)
+    assert resumed.fit(Checkpoint(tmp_path, "code")) == record
+    for name, value in uninterrupted.tensors().items():
+        assert value.equal(resumed.tensors()[name]), name
 
-    monkeypatch.setattr("pulse_core.baselines.sasrec.run_epoch", _killing(0))  # all is done: not one epoch more
+    monkeypatch.setattr("pulse_core.baselines.sasrec.run_epoch", _killing(0))  # no epoch remains
     done = SASRecBaseline(walking(), small(), 9)
     assert done.fit(Checkpoint(tmp_path, "code")) == record
-    assert all(value.equal(done.tensors()[name]) for name, value in whole.tensors().items())
-    with pytest.raises(Killed):  # of another seed it is another training
+    assert all(value.equal(done.tensors()[name]) for name, value in uninterrupted.tensors().items())
+    with pytest.raises(Killed):  # another seed is another training
         SASRecBaseline(walking(), small(), 10).fit(Checkpoint(tmp_path, "code"))
 
 
-def test_trainings_of_other_sequences_are_told_apart() -> None:
-    """Where sequences end is part of what a training is made of, not their items alone."""
+def test_fingerprints_differ_between_sequences() -> None:
+    """The fingerprint covers where sequences end, not only their items."""
     one, other = (
-        replace(domain(), sequences=[np.array(each) for each in sequences])
+        replace(domain(), sequences=[np.array(sequence) for sequence in sequences])
         for sequences in ([[1, 2, 3], [4]], [[1, 2], [3, 4]])
     )
     assert one.fingerprint != other.fingerprint == replace(other).fingerprint
@@ -205,7 +205,7 @@ def test_a_corpus_with_nothing_to_learn_from_is_refused() -> None:
 
 
 def _killing(after: int) -> Any:
-    """run_epoch that dies when it is called once more than `after` times."""
+    """run_epoch that raises Killed from its call number `after` + 1."""
     from pulse_core.sequence.training import run_epoch
 
     calls = []
@@ -220,17 +220,17 @@ def _killing(after: int) -> Any:
 
 
 def test_item_knn_beats_popularity_on_planted_order() -> None:
-    held = walking().test
-    popular = walking().popularity[held.candidates].argmax(axis=1) == held.places()
-    found = ItemKNN(walking(), ItemKNNSettings(decay=0.7)).scores(held).argmax(axis=1) == held.places()
+    test = walking().test
+    popular = walking().popularity[test.candidates].argmax(axis=1) == test.places()
+    found = ItemKNN(walking(), ItemKNNSettings(decay=0.7)).scores(test).argmax(axis=1) == test.places()
     assert found.mean() > popular.mean() + 0.3
 
 
 def test_sasrec_learns_planted_order_with_both_losses() -> None:
-    found = tune(lambda settings: SASRecBaseline(walking(), settings, 1), small(epochs=30), 2, walking().validation)
+    tuned = tune(lambda settings: SASRecBaseline(walking(), settings, 1), small(epochs=30), 2, walking().validation)
     popular = walking().popularity[walking().test.candidates]
     by_popularity = (popular.argmax(axis=1) == walking().test.places()).mean()
-    for trial in found.trials:
+    for trial in tuned.trials:
         assert trial.validation["hr1"] > by_popularity + 0.3, trial.changed
-    test = found.system.scores(walking().test)
+    test = tuned.system.scores(walking().test)
     assert (test.argmax(axis=1) == walking().test.places()).mean() > by_popularity + 0.3
