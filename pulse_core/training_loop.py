@@ -1,8 +1,8 @@
 """The training loop of every model: validate on a schedule, keep the best weights, stop early, resume after a kill.
 
-The loop knows nothing about the model: its caller supplies an epoch's batches, what a step does and how to validate. A
-killed training resumes from its checkpoint and ends with the same bytes, provided that random draws come from seeds of
-the epoch or the step, or from generators that the checkpoint keeps.
+The loop is independent of the model: the caller supplies the batches of an epoch, the step and the validation. A killed
+training resumes from its checkpoint and ends with the same bytes, provided that random draws are seeded by epoch or
+step, or come from a generator passed to `fit`.
 """
 
 import math
@@ -23,7 +23,7 @@ from pulse_core.errors import InputError
 from pulse_core.progress import progress
 from pulse_core.seeding import derive_seed
 
-METRIC = "ndcg10"  # of validation figures, where a caller names no other
+METRIC = "ndcg10"  # default validation figure
 Figures = dict[str, Any]
 Batch = TypeVar("Batch")
 CPU = torch.device("cpu")
@@ -49,25 +49,25 @@ class Schedule:
 
 @dataclass
 class Training:
-    """How far a training has come: what a checkpoint keeps beside the tensors, and what `fit` returns."""
+    """Progress of a training: saved in checkpoints and returned by `fit`."""
 
     best_epoch: int = 0
     epochs_run: int = 0
     steps: int = 0
     epoch_steps: int = 0
-    """Steps of the epoch under way."""
+    """Steps taken in the current epoch."""
     units: int = 0
-    """Progress, in the units that the caller counts."""
+    """Progress in the caller's units."""
     batch_losses: list[float] = field(default_factory=list)
-    """Of the epoch under way."""
+    """Losses of the current epoch."""
     epoch_losses: list[float] = field(default_factory=list)
     """Mean loss of each epoch."""
     curve: list[Figures] = field(default_factory=list)
-    """Epoch, mean loss (not before training) and figures of each validation."""
+    """Epoch, mean loss (absent for epoch 0) and figures of each validation."""
     seconds: float = 0.0
-    """Of the whole training."""
+    """Total, including validation."""
     step_seconds: float = 0.0
-    """Of its steps alone."""
+    """Spent in steps."""
 
     @property
     def epoch_seconds(self) -> float:
@@ -75,17 +75,17 @@ class Training:
         return self.step_seconds / max(self.epochs_run, 1)
 
     def record(self) -> dict[str, Any]:
-        """What artifacts say about a training. Times are left out: they differ from run to run."""
+        """Contents for artifacts, without times, which differ between runs."""
         return {"best_epoch": self.best_epoch, "epochs_run": self.epochs_run, "curve": self.curve}
 
     def finished(self, schedule: Schedule) -> bool:
         """Whether all epochs are done or patience has run out."""
-        waited = sum(figures["epoch"] > self.best_epoch for figures in self.curve)
-        return self.epochs_run >= schedule.epochs or (schedule.patience is not None and waited >= schedule.patience)
+        unimproved = sum(figures["epoch"] > self.best_epoch for figures in self.curve)
+        return self.epochs_run >= schedule.epochs or (schedule.patience is not None and unimproved >= schedule.patience)
 
 
 def trained_state(module: nn.Module) -> dict[str, Tensor]:
-    """Copies of the parameters that training changes, by name."""
+    """Copies of the trainable parameters, by name."""
     return {name: value.detach().clone() for name, value in _trained(module).items()}
 
 
@@ -127,31 +127,30 @@ def fit(
     Args:
         label: names the training in progress lines.
         batches: the batches of an epoch, numbered from 1.
-        step: takes one optimiser step on a batch; gets the number of steps before it; returns the batch's loss or
-            losses.
+        step: takes one optimiser step, given the number of earlier steps and a batch; returns the loss or losses.
         validate: figures on validation data; None: run all epochs and keep the last weights.
-        merit: what the best validation has most of; the earliest of equals wins.
-        rate: factor on the learning rates of the step with this number (from 0).
+        merit: the best validation has the highest; ties go to the earliest.
+        rate: factor on the learning rates at this step, numbered from 0.
         total, unit, size: what progress lines count: `size(batch)` units per batch out of `total` (default: epochs).
-        generator: a generator that `step` draws from across epochs. Its state and torch's are then kept, too.
-        checkpoint: where the state is kept; a training that is finished there is not repeated.
-        determined_by: what the training depends on, beside the schedule and the checkpoint's code and model.
+        generator: drawn from by `step` across epochs; checkpoints then include its state and torch's.
+        checkpoint: resumed from and written to; a finished training is not repeated.
+        determined_by: everything the training depends on besides the schedule and the checkpoint's code and model.
     """
     checkpoint = checkpoint or Checkpoint()
-    done, best = Training(), dict[str, Tensor]()
-    peaks = [group["lr"] for group in optimiser.param_groups]
+    state, best = Training(), dict[str, Tensor]()
+    peak_rates = [group["lr"] for group in optimiser.param_groups]
     if checkpoint.directory and (saved := checkpoint.resume(asdict(schedule), *determined_by)):
-        done, best = Training(**saved.numbers["training"]), saved.tensors.get("best", {})
+        state, best = Training(**saved.numbers["training"]), saved.tensors.get("best", {})
         load_trained_state(module, saved.tensors["weights"])
         restore_optimiser(optimiser, saved.tensors.get("optimiser", {}))
         if generator is not None:
             generator.bit_generator.state = saved.numbers["generator"]
             torch.set_rng_state(saved.tensors["torch"]["generator"])
-    began = time.monotonic() - done.seconds
+    training_start = time.monotonic() - state.seconds
 
     def save() -> None:
-        done.seconds = time.monotonic() - began
-        numbers: dict[str, Any] = {"training": asdict(done)}
+        state.seconds = time.monotonic() - training_start
+        numbers: dict[str, Any] = {"training": asdict(state)}
         groups: dict[str, Mapping[str, Tensor]] = {"weights": _trained(module), "best": best}
         groups["optimiser"] = optimiser_tensors(optimiser)
         if generator is not None:
@@ -162,47 +161,47 @@ def fit(
     def evaluate() -> None:
         nonlocal best
         if validate is None:
-            done.best_epoch = done.epochs_run
-        elif schedule.validates(done.epochs_run):
+            state.best_epoch = state.epochs_run
+        elif schedule.validates(state.epochs_run):
             module.eval()
-            reached = max(map(merit, done.curve), default=None)
+            best_merit = max(map(merit, state.curve), default=None)
             figures = validate()
-            loss = {"loss": done.epoch_losses[-1]} if done.epoch_losses else {}
-            done.curve.append({"epoch": done.epochs_run, **loss, **figures})
-            if reached is None or merit(figures) > reached:
-                best, done.best_epoch = trained_state(module), done.epochs_run
+            loss = {"loss": state.epoch_losses[-1]} if state.epoch_losses else {}
+            state.curve.append({"epoch": state.epochs_run, **loss, **figures})
+            if best_merit is None or merit(figures) > best_merit:
+                best, state.best_epoch = trained_state(module), state.epochs_run
         if checkpoint.due():
             save()
 
     with progress(label, total or schedule.epochs, unit) as meter:
-        meter.advance(done.units, skipped=True)
-        if not done.curve and schedule.validates(0):
+        meter.advance(state.units, skipped=True)
+        if not state.curve and schedule.validates(0):
             evaluate()
-        while not done.finished(schedule):
-            remaining = batches(done.epochs_run + 1)[done.epoch_steps :]
+        while not state.finished(schedule):
+            remaining = batches(state.epochs_run + 1)[state.epoch_steps :]
             module.train()
             for batch in remaining:
-                for group, peak in zip(optimiser.param_groups, peaks, strict=True):
-                    group["lr"] = peak * rate(done.steps)
-                started = time.perf_counter()
-                done.batch_losses += step(done.steps, batch)
-                done.step_seconds += time.perf_counter() - started
-                done.steps += 1
-                done.epoch_steps += 1
-                done.units += size(batch)
-                meter.advance(size(batch), f"loss {np.mean(done.batch_losses):.3f}")
+                for group, peak in zip(optimiser.param_groups, peak_rates, strict=True):
+                    group["lr"] = peak * rate(state.steps)
+                step_start = time.perf_counter()
+                state.batch_losses += step(state.steps, batch)
+                state.step_seconds += time.perf_counter() - step_start
+                state.steps += 1
+                state.epoch_steps += 1
+                state.units += size(batch)
+                meter.advance(size(batch), f"loss {np.mean(state.batch_losses):.3f}")
                 if checkpoint.due():
                     save()
-            done.epoch_losses.append(float(np.mean(done.batch_losses)))
-            done.epochs_run, done.epoch_steps, done.batch_losses = done.epochs_run + 1, 0, []
+            state.epoch_losses.append(float(np.mean(state.batch_losses)))
+            state.epochs_run, state.epoch_steps, state.batch_losses = state.epochs_run + 1, 0, []
             evaluate()
     if checkpoint.directory and processes.rank() == 0:
         save()
-    done.seconds = time.monotonic() - began
+    state.seconds = time.monotonic() - training_start
     if best:
         load_trained_state(module, best)
     module.eval()
-    return done
+    return state
 
 
 def fit_epochs(
@@ -217,9 +216,9 @@ def fit_epochs(
     checkpoint: Checkpoint | None = None,
     determined_by: Sequence[object] = (),
 ) -> Training:
-    """`fit` with whole epochs for steps: `epoch` gets its number and a generator seeded for it; returns its mean loss.
+    """`fit` with one step per epoch: `epoch` gets its number and a generator seeded for it, and returns the mean loss.
 
-    Dropout draws from the epoch's seed as well.
+    The epoch's seed also determines dropout.
     """
 
     def step(steps: int, number: int) -> list[float]:
@@ -241,17 +240,17 @@ def fit_epochs(
 
 @contextmanager
 def epoch_draws(seed: int, epoch: int, device: torch.device = CPU) -> Iterator[np.random.Generator]:
-    """A generator seeded for this epoch; torch's global generators are seeded likewise inside the block."""
+    """A generator seeded for this epoch; inside the block, torch's global generators are seeded likewise."""
     epoch_seed = derive_seed(seed, "epoch", epoch)
     with processes.seeded_dropout(epoch_seed, device):
         yield np.random.default_rng(epoch_seed)
 
 
 def descend(optimiser: Optimizer, losses: Iterable[Tensor], label: str, key: str = "learning_rate") -> list[float]:
-    """Take an optimiser step on each loss, computing the next loss after it; the losses' values.
+    """Take an optimiser step per loss before computing the next; returns their values.
 
     Raises:
-        InputError: as `finite`.
+        InputError: a loss is not finite (`finite`).
     """
     values = []
     for loss in losses:
@@ -266,10 +265,10 @@ def finite(loss: float, label: str, key: str) -> float:
     """`loss` itself.
 
     Raises:
-        InputError: the loss is not finite; names the configuration's `key` that sets the learning rate.
+        InputError: the loss is not finite; the message names `key`, the setting of the learning rate.
     """
     if not math.isfinite(loss):
-        raise InputError(f"{label} has diverged (its loss is {loss}): lower {key}")
+        raise InputError(f"{label} has diverged (loss {loss}): lower {key}")
     return loss
 
 

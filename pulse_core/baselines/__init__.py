@@ -1,1 +1,1 @@
-"""What PULSE is measured against: the systems of the paper's Table 3 and floors, under one protocol."""
+"""Systems compared with PULSE under one protocol: those of the paper's Table 3, and simple floors."""

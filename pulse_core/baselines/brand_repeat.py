@@ -51,17 +51,17 @@ def brand_repeat_predictions(
     counts = popularity.to_dict()
     histories = dict(zip(keys(examples), examples["history"], strict=True))
 
-    def score(key: Key, offered: list[int]) -> list[int]:
+    def score(key: Key, candidate_items: list[int]) -> list[int]:
         if key not in histories:
-            raise InputError(f"candidates: {key} (user, split, position) has no example; make the candidates again")
+            raise InputError(f"candidates: {key} (user, split, position) has no example; rebuild candidates.parquet")
         bought = Counter(brands.get(int(item), "") for item in histories[key])
         bought.pop("", None)
-        popular = [counts.get(item, 0) for item in offered]
+        popular = [counts.get(item, 0) for item in candidate_items]
         levels = {count: level for level, count in enumerate(sorted(set(popular)))}
-        # Integers, exact in float32: one more purchase of a brand outweighs any popularity.
+        # Integers, exact in float32: the brand count outweighs any popularity.
         return [
-            bought[brands.get(item, "")] * len(offered) + levels[count]
-            for item, count in zip(offered, popular, strict=True)
+            bought[brands.get(item, "")] * len(candidate_items) + levels[count]
+            for item, count in zip(candidate_items, popular, strict=True)
         ]
 
     return counting_predictions(candidates, score)

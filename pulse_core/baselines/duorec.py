@@ -32,6 +32,6 @@ class DuoRec(PrefixModel):
     def contrast(self, rows: np.ndarray, generator: np.random.Generator) -> Tensor | None:
         both = np.concatenate([rows, self.positives(rows, generator)])
         states = packed_states(self.model, self.prefixes.padded(both), self.prefixes.lengths[both])
-        again, other = states.chunk(2)
+        second_pass, same_target = states.chunk(2)
         groups = torch.from_numpy(self.prefixes.targets[rows]) if self.settings.leave_out_same_target else None
-        return self.settings.weight * nt_xent(again, other, self.settings.temperature, groups)
+        return self.settings.weight * nt_xent(second_pass, same_target, self.settings.temperature, groups)

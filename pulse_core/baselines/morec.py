@@ -133,7 +133,7 @@ class MoRec(Recommender):
             return ranking_metrics(full_ranks(self._with_items(), validation.histories, validation.targets))
 
         schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
-        done = fit_epochs(
+        training = fit_epochs(
             "MoRec",
             self.network,
             optimiser,
@@ -146,7 +146,7 @@ class MoRec(Recommender):
             determined_by=(self.domain.fingerprint, self.titles, self.text.identity, settings.model_dump()),
         )
         self._ready = self._with_items()
-        return {"loss": self.loss} | done.record()
+        return {"loss": self.loss} | training.record()
 
     def _epoch(self, optimiser: torch.optim.Optimizer, generator: np.random.Generator) -> float:
         settings = self.settings

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from pulse_core.sequence.model import Block, SASRec
 
-PADDING = 32  # Cost of one extra group, in padded positions; smaller savings are not worth a split.
+PADDING = 32  # cost of an extra group, in padded positions
 LEVELS = 1 << 16
 
 
@@ -60,14 +60,14 @@ def dropped(x: Tensor, rate: float) -> Tensor:
 
 
 def packed_states(
-    model: SASRec, padded: np.ndarray, lengths: np.ndarray, wanted: tuple[np.ndarray, np.ndarray] | None = None
+    model: SASRec, padded: np.ndarray, lengths: np.ndarray, selected: tuple[np.ndarray, np.ndarray] | None = None
 ) -> Tensor:
     """States of a post-norm model at selected positions, with dropout in training mode.
 
     Args:
         padded: (n, longest) of code + 1, zeros on the right.
         lengths: (n,), each at least 1.
-        wanted: (rows, columns) of the positions, both (w,); None: the last item of each row, w = n.
+        selected: (rows, columns) of the positions, both (w,); None: the last item of each row, w = n.
 
     Returns:
         (w, dim).
@@ -81,10 +81,10 @@ def packed_states(
     places = np.concatenate([np.tile(np.arange(length), len(rows)) for rows, length in layout.groups])
     x = dropped(model.norm(vectors + model.positions(torch.from_numpy(places))), rate)
     blocks = cast(list[Block], list(model.blocks))
-    for block in blocks if wanted is not None else blocks[:-1]:
+    for block in blocks if selected is not None else blocks[:-1]:
         x = _whole(block, x, layout, rate)
-    if wanted is not None:
-        rows, columns = wanted
+    if selected is not None:
+        rows, columns = selected
         return x.index_select(0, torch.from_numpy(layout.offsets[rows] + columns))
     return _last(blocks[-1], x, layout, lengths, rate)
 
@@ -125,7 +125,7 @@ def _last(block: Block, x: Tensor, layout: Layout, lengths: np.ndarray, rate: fl
 def _attended(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor, heads: int, rate: float) -> Tensor:
     """Multi-head attention except where `hidden`: (rows, queries, dim) -> (rows * queries, dim)."""
     rows, count, dimension = queries.shape
-    q, k, v = (each.unflatten(2, (heads, -1)).transpose(1, 2) for each in (queries, keys, values))
+    q, k, v = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (queries, keys, values))
     logits = (q * (dimension // heads) ** -0.5) @ k.transpose(2, 3)  # (rows, heads, count, length)
     weights = dropped(logits.masked_fill(hidden, -torch.inf).softmax(dim=3), rate)
     return (weights @ v).transpose(1, 2).reshape(rows * count, dimension)

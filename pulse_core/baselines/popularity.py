@@ -33,21 +33,22 @@ def popularity_predictions(candidates: pd.DataFrame, popularity: pd.Series) -> p
         popularity: from `training_popularity`; missing items count 0.
     """
     counts = popularity.to_dict()
-    return counting_predictions(candidates, lambda _, offered: [counts.get(item, 0) for item in offered])
+    return counting_predictions(candidates, lambda _, row: [counts.get(item, 0) for item in row])
 
 
 def counting_predictions(candidates: pd.DataFrame, score: Callable[[Key, list[int]], list[int]]) -> pd.DataFrame:
     """Apply `score(key, candidates)` to every held-out row; sorted by (user, split)."""
     require_columns(candidates, ("user", "split", "position", "candidates"), "candidates")
     rows = candidates[candidates["split"].isin(HELD_OUT)].sort_values(["user", "split"], ignore_index=True)
-    offered = [[int(item) for item in each] for each in rows["candidates"]]
+    candidate_lists = [[int(item) for item in row] for row in rows["candidates"]]
     return pd.DataFrame(
         {
             "user": rows["user"].astype("int32"),
             "split": rows["split"],
-            "candidates": [np.array(each, dtype=np.int32) for each in offered],
+            "candidates": [np.array(row, dtype=np.int32) for row in candidate_lists],
             "scores": [
-                np.array(score(key, each), dtype=np.float32) for key, each in zip(keys(rows), offered, strict=True)
+                np.array(score(key, row), dtype=np.float32)
+                for key, row in zip(keys(rows), candidate_lists, strict=True)
             ],
         }
     )

@@ -2,7 +2,7 @@
 
 Cross-entropy: in a causal model padded on the right, the state after item t does not depend on later items, so one pass
 over a sequence yields the states of all its prefixes. They share a dropout mask, which leaves the expected gradient
-unchanged. Only a prefix longer than the model reads needs a separate pass over its window.
+unchanged. Only a prefix longer than `max_length` needs a separate pass over its window.
 
 Contrast: a batch draws prefixes from all sequences, because prefixes of one sequence would be near-identical negatives.
 """
@@ -104,7 +104,8 @@ class Prefixes:
 
     def same_target(self, rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """A uniform other prefix with the same target for each of `rows`; itself if there is none."""
-        order, first, size, place = (each if number == 0 else each[rows] for number, each in enumerate(self._by_target))
+        order, *by_prefix = self._by_target
+        first, size, place = (values[rows] for values in by_prefix)
         others = np.maximum(size - 1, 1)
         step = 1 + (generator.random(len(rows)) * others).astype(np.int64)  # around the group, never back to itself
         return order[first + (place + np.minimum(step, others)) % size]

@@ -20,8 +20,8 @@ BATCH = 64  # texts of similar length per pass
 CACHE_BYTES = 1_000_000_000  # maximum cache size; above it, the frozen layers run in every call
 
 
-class GivenStates(nn.Module):
-    """Replaces a model's token embedding: returns the states passed as embeddings."""
+class PrecomputedStates(nn.Module):
+    """Replaces a model's token embedding and returns the states passed as embeddings."""
 
     def forward(self, input_ids: Tensor | None = None, inputs_embeds: Tensor | None = None, *_: Any, **__: Any) -> Any:
         return inputs_embeds
@@ -31,12 +31,12 @@ class TextTower(nn.Module):
     """Vectors of a fixed list of texts; equal texts share one vector.
 
     Args:
-        encoder: the text encoder; it is taken apart and cannot be used afterwards.
+        encoder: the text encoder; splitting it makes it unusable afterwards.
         texts: all texts to encode; `forward` takes their indices.
         layers: number of top layers to train; None: all, including token embeddings; 0: none.
 
     Raises:
-        InputError: the encoder has fewer layers, or its layers are not found.
+        InputError: the encoder has fewer layers, or they cannot be identified.
     """
 
     def __init__(self, encoder: Encoder, texts: Sequence[str], layers: int | None) -> None:
@@ -44,7 +44,7 @@ class TextTower(nn.Module):
         row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         self._row_of = np.array([row_of[text] for text in texts])
         self._tokens = encoder.tokens(list(row_of))
-        self._lengths = np.array([len(each) for each in self._tokens])
+        self._lengths = np.array([len(ids) for ids in self._tokens])
         self.dim, self.device, self.pooling = encoder.dim, encoder.device, encoder.pooling
         self.identity = (encoder.pooling, encoder.dtype, encoder.max_tokens, layers)
         self._bfloat16, self._padding = encoder.dtype == "bfloat16", encoder.tokenizer.pad_token_id or 0
@@ -88,7 +88,7 @@ class TextTower(nn.Module):
         return self._pooled(self.top, mask, inputs_embeds=states)
 
     def _fill_cache(self) -> None:
-        """Encode all texts in fixed batches: rounding depends on the batch, and a resumed run makes other calls."""
+        """Encode all texts in fixed batches: rounding depends on the batch, and a resumed run makes different calls."""
         order = np.argsort(self._lengths, kind="stable")
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
@@ -103,19 +103,19 @@ class TextTower(nn.Module):
         if self.top is None:
             return iter(self._pooled(self.below, mask, input_ids=self._ids(rows)))
         states = self._states(self.below, mask, input_ids=self._ids(rows)).float()
-        return (each[:length].clone() for each, length in zip(states, lengths, strict=True))
+        return (text_states[:length].clone() for text_states, length in zip(states, lengths, strict=True))
 
     def _ids(self, rows: np.ndarray) -> Tensor:
         tokens = [torch.tensor(self._tokens[row]) for row in rows]
         return pad_sequence(tokens, batch_first=True, padding_value=self._padding).to(self.device)
 
-    def _states(self, model: nn.Module | None, mask: Tensor, **given: Tensor) -> Tensor:
+    def _states(self, model: nn.Module | None, mask: Tensor, **inputs: Tensor) -> Tensor:
         assert model is not None
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._bfloat16):
-            return model(attention_mask=mask, **given).last_hidden_state
+            return model(attention_mask=mask, **inputs).last_hidden_state
 
-    def _pooled(self, model: nn.Module | None, mask: Tensor, **given: Tensor) -> Tensor:
-        return pool_tokens(self._states(model, mask, **given), mask, self.pooling)
+    def _pooled(self, model: nn.Module | None, mask: Tensor, **inputs: Tensor) -> Tensor:
+        return pool_tokens(self._states(model, mask, **inputs), mask, self.pooling)
 
 
 def split(model: nn.Module, layers: int) -> tuple[nn.Module, nn.Module | None]:
@@ -126,7 +126,7 @@ def split(model: nn.Module, layers: int) -> tuple[nn.Module, nn.Module | None]:
     top: nn.Module | None = None
     if layers:
         top = copy.deepcopy(model)
-        top.embeddings = GivenStates()
+        top.embeddings = PrecomputedStates()
         top_stack = layer_stack(top)
         del top_stack[: len(stack) - layers]
     del stack[len(stack) - layers :]
@@ -137,10 +137,10 @@ def layer_stack(model: Any) -> nn.ModuleList:
     """The list of the model's layers.
 
     Raises:
-        InputError: no such list, or no token embeddings under the usual name.
+        InputError: it, or the token embedding, is not found under the usual name.
     """
     layers = model.config.num_hidden_layers
     for module in model.modules() if hasattr(model, "embeddings") else ():
         if isinstance(module, nn.ModuleList) and len(module) == layers:
             return module
-    raise InputError(f"encoder_layers: the layers of a {type(model).__name__} are not found; train all of it (null)")
+    raise InputError(f"encoder_layers: cannot identify the layers of {type(model).__name__}; train all of it (null)")

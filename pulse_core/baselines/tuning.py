@@ -77,7 +77,7 @@ def tune(
         InputError: raised in a trial; names the trial and its changes.
     """
     best: Tuned | None = None
-    done: list[Trial] = []
+    finished: list[Trial] = []
     for number in range(trials):
         directory = work / f"trial-{number + 1}" if work else None
         try:
@@ -87,13 +87,13 @@ def tune(
             raise InputError(f"search[{number}] = {settings.search[number]}: {error}") from error
         trial = Trial(settings.search[number], candidate_figures(validation, system.scores(validation)), training)
         log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, trial.changed, trial.validation["hr1"])
-        done.append(trial)
-        if best is None or trial.sort_key > done[best.chosen].sort_key:
+        finished.append(trial)
+        if best is None or trial.sort_key > finished[best.chosen].sort_key:
             best = Tuned(system, number)
         del system  # free a rejected system before the next one is made
     if best is None:
         raise ValueError(f"trials must be at least 1, got {trials}")
-    best.trials = done
+    best.trials = finished
     return best
 
 

@@ -1,7 +1,7 @@
 """Training f_phi by Eq. (3), and scoring with it.
 
-The layers below the adapted ones never change, so their states of each training user are computed once and cached;
-epochs then cost the top layers alone. The result equals computing everything anew (tests/ranking).
+The layers below the adapted ones never change, so their output is computed once per example and cached; an epoch then
+runs only the top layers. The result is the same as without the cache (tests/ranking).
 """
 
 import logging
@@ -43,7 +43,7 @@ class QuestionSet:
 
 @dataclass
 class TrainingRecord:
-    """The contents of training.json. Index 0 of the validation curves is before any step."""
+    """The contents of training.json. Index 0 of the validation curves is the untrained ranker."""
 
     validation_hr1: list[float] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)
@@ -57,7 +57,7 @@ class TrainingRecord:
 
 
 def score(ranker: Ranker, questions: Sequence[Question], label: str) -> np.ndarray:
-    """(n, C) float32 scores, in the order of `questions`; processes that run together share the work and get all."""
+    """(n, C) float32 scores in the order of `questions`; parallel processes share the work, and each gets all."""
     packed = [pack(question, ranker.tokenizer, ranker.settings.max_tokens) for question in questions]
     scores = np.zeros((len(packed), len(questions[0].candidates) if questions else 0), dtype=np.float32)
     ranker.eval()
@@ -74,12 +74,12 @@ def train(
 ) -> TrainingRecord:
     """Fit the adapters and the head; the ranker is left with the weights of its best validation HR@1.
 
-    The untrained weights count as epoch 0: if training makes the ranker worse, it falls back to them, and training.json
+    The untrained weights count as epoch 0: if training only makes the ranker worse, they are kept, and training.json
     shows it. Processes that train together (`pulse_core.processes`) must all call this with the same arguments; they
     share the users of each step. A killed call resumes from `checkpoint` and ends with the same bytes.
 
     Raises:
-        InputError: no training or no validation examples, or no room for `CachedTrunk`.
+        InputError: no training or validation examples, or not enough space for `CachedTrunk`.
     """
     for name, part in (("train", training), ("validation", validation)):
         if not part.questions:
@@ -98,7 +98,7 @@ def train(
             passes = shuffled_batches(trunk("training").packed, settings.batch_users, generator)
             return [passes[start : start + group] for start in range(0, len(passes), group)]
 
-        done = fit(
+        result = fit(
             "ranker: training",
             ranker,
             optimiser,
@@ -106,7 +106,7 @@ def train(
             lambda step, passes: _step(ranker, optimiser, trunk("training"), training.targets, passes, seed, step),
             lambda: _validate(ranker, trunk("validation"), validation.targets),
             Schedule(settings.epochs, 1, settings.patience, first_validation=0),
-            # HR@1 moves in steps of one user: among equals the lower loss is the better ranker.
+            # HR@1 changes in steps of one user, so the loss breaks ties.
             merit=lambda figures: (figures["hr1"], -figures["validation_loss"]),
             rate=lambda step: warmup_cosine(step, settings.epochs * epoch_steps, settings.warmup_share),
             total=settings.epochs * users,
@@ -116,11 +116,11 @@ def train(
             determined_by=(settings.model_dump(), ranker.dtype, seed, training, validation),
         )
     return TrainingRecord(
-        validation_hr1=[figures["hr1"] for figures in done.curve],
-        validation_loss=[figures["validation_loss"] for figures in done.curve],
-        training_loss=done.epoch_losses,
-        best_epoch=done.best_epoch,
-        steps=done.steps,
+        validation_hr1=[figures["hr1"] for figures in result.curve],
+        validation_loss=[figures["validation_loss"] for figures in result.curve],
+        training_loss=result.epoch_losses,
+        best_epoch=result.best_epoch,
+        steps=result.steps,
         train_examples=users,
         validation_examples=len(validation.questions),
         scale=float(ranker.scale.detach()),
@@ -132,7 +132,7 @@ def train(
 def _trunks(
     ranker: Ranker, parts: dict[str, QuestionSet], directory: Path | None
 ) -> Iterator[Callable[[str], CachedTrunk]]:
-    """The cached trunk of each part, filled when it is first used: a finished training needs none."""
+    """A function that returns the cached trunk of a part, filled at first use: a finished training needs none."""
     with ExitStack() as stack:
 
         @cache
@@ -151,7 +151,7 @@ def _step(
     seed: int,
     step: int,
 ) -> list[float]:
-    """One optimiser step; each process does its share, and all return the loss of every forward pass."""
+    """One optimiser step; each process computes its share, and all return the loss of every forward pass."""
     losses, labels = np.zeros(len(passes)), torch.tensor(list(targets))
     with processes.seeded_dropout(derive_seed(seed, "ranker-dropout", step), ranker.scale.device):
         for number, rows, share in process_share(passes):
@@ -170,9 +170,9 @@ def _step(
 
 
 def save_ranker(ranker: Ranker, directory: Path) -> None:
-    """Adapters in peft's layout, the head beside them."""
+    """Save the adapters in peft's format and the head in head.safetensors."""
     for adapter in ranker.language_model.peft_config.values():
-        adapter.target_modules = sorted(adapter.target_modules)  # peft keeps a set: its order changes from run to run
+        adapter.target_modules = sorted(adapter.target_modules)  # a set, whose order differs between runs
     ranker.language_model.save_pretrained(directory)
     head = {
         "scale": ranker.scale.detach(),
@@ -183,7 +183,7 @@ def save_ranker(ranker: Ranker, directory: Path) -> None:
 
 
 def load_ranker(model: Path, directory: Path, settings: RankerSettings) -> Ranker:
-    """The ranker that `save_ranker` wrote into `directory`, over the same prepared model."""
+    """The ranker that `save_ranker` wrote into `directory`; `model` is the one it was trained on."""
     ranker = Ranker(model, settings, 0, adapt=False)
     ranker.attach(directory)
     with torch.no_grad():

@@ -45,16 +45,16 @@ class Aligner(nn.Module):
 def alignment_terms(states: Tensor, positive: Views, negative: Views) -> dict[str, Tensor]:
     """The four losses of stage 1 (Eqs. 1-4), each a mean over users and over positives and negatives.
 
-    states (n, d): user states before the positive item. The recommendation loss is the binary cross-entropy of state .
-    decoded item; without it the codes could match perfectly by collapsing into one point.
+    states (n, d): user states before the positive item. The recommendation loss is the binary cross-entropy of the
+    inner product of state and decoded item; without it the codes could match perfectly by collapsing into one point.
     """
     both = (positive, negative)
     positive_logit = (states * positive.item_decoded).sum(-1)
     negative_logit = (states * negative.item_decoded).sum(-1)
     return {
-        "matching": torch.stack([mse_loss(each.item_code, each.text_code) for each in both]).mean(),
-        "item": torch.stack([mse_loss(each.item_decoded, each.item) for each in both]).mean(),
-        "text": torch.stack([mse_loss(each.text_decoded, each.text) for each in both]).mean(),
+        "matching": torch.stack([mse_loss(views.item_code, views.text_code) for views in both]).mean(),
+        "item": torch.stack([mse_loss(views.item_decoded, views.item) for views in both]).mean(),
+        "text": torch.stack([mse_loss(views.text_decoded, views.text) for views in both]).mean(),
         "recommendation": (softplus(-positive_logit) + softplus(negative_logit)).mean(),
     }
 

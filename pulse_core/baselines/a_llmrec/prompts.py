@@ -50,10 +50,10 @@ class PromptWriter:
         Raises:
             InputError: one purchase, the rationale and the candidates exceed `max_tokens`.
         """
-        offered = distinct_titles([self._titles[item] for item in candidates], self._title_chars)
-        bought = [shorten(self._titles[item], self._title_chars) for item in history]
-        # The line break ends the title, so that a title that is the start of another has no advantage.
-        answers = [self._ids(f" {title}\n") for title in offered]
+        candidate_titles = distinct_titles([self._titles[item] for item in candidates], self._title_chars)
+        history_titles = [shorten(self._titles[item], self._title_chars) for item in history]
+        # The line break ends the title, so that a title that is a prefix of another has no advantage.
+        answers = [self._ids(f" {title}\n") for title in candidate_titles]
         longest = max(map(len, answers))
         for start in range(max(len(history), 1)):
             prefix: list[int] = []
@@ -67,13 +67,13 @@ class PromptWriter:
 
             put("", USER)
             put(" stands for the user.\nBought, oldest first:")
-            for item, title in zip(history[start:], bought[start:], strict=True):
+            for item, title in zip(history[start:], history_titles[start:], strict=True):
                 put("\n-")
                 put(f" {title}", item)
             if rationale is not None:
                 put(f"\nWhy: {rationale}")
             put("\nOne of these is bought next:")
-            for item, title in zip(candidates, offered, strict=True):
+            for item, title in zip(candidates, candidate_titles, strict=True):
                 put("\n-")
                 put(f" {title}", item)
             put("\nThe recommendation is")

@@ -182,7 +182,7 @@ class _Alignment(nn.Module):
         with torch.no_grad():  # the untrained encoder's output
             text = hashlib.sha256(self.texts(np.arange(len(self.items))).cpu().numpy().tobytes()).hexdigest()
         item = hashlib.sha256(self.items.numpy().tobytes()).hexdigest()
-        done = fit_epochs(
+        training = fit_epochs(
             "A-LLMRec: alignment",
             self,
             optimiser,
@@ -196,4 +196,4 @@ class _Alignment(nn.Module):
         )
         with torch.no_grad():
             terms = self.terms(np.arange(len(self._purchases)), np.random.default_rng(self.seed))
-        return {**done.record(), "losses": {name: float(value) for name, value in terms.items()}}
+        return {**training.record(), "losses": {name: float(value) for name, value in terms.items()}}

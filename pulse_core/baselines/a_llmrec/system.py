@@ -95,7 +95,7 @@ class ALLMRec(Recommender):
         schedule = Schedule(settings.epochs, 1, settings.patience)
         all_prompts = repr([(p.packed, p.slots) for p in (*prompts, *validation_prompts)])
         text = hashlib.sha256(all_prompts.encode()).hexdigest()
-        done = fit(
+        training = fit(
             "A-LLMRec: projections",
             self.projections,
             optimiser,
@@ -117,7 +117,7 @@ class ALLMRec(Recommender):
             ),
         )
         self._scores = {}
-        return {**aligned.record, "projections": done.record()}
+        return {**aligned.record, "projections": training.record()}
 
     def _states(self, examples: Examples) -> Tensor:
         return torch.from_numpy(states(self._aligned.model, examples.histories))

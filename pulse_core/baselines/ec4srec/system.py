@@ -98,16 +98,16 @@ class EC4SRec(PrefixModel):
         ranks = importance_ranks(prefixes.ragged(self._importance, rows), batch.lengths)
         mask = cast(ExplainedSASRec, self.model).mask
         one, other = positive_views(batch, ranks, settings.positive_ratio, mask, generator)
-        away = negative_view(batch, ranks, settings.negative_ratio, mask, generator)
+        negatives = negative_view(batch, ranks, settings.negative_ratio, mask, generator)
         retrieved = self._retrieved[rows]
-        alike = Batch(prefixes.padded(retrieved), prefixes.lengths[retrieved])
-        states = self._states(batch, one, other, away, alike)
-        again, first, second, negative, supervised = states.chunk(5)
+        same_target = Batch(prefixes.padded(retrieved), prefixes.lengths[retrieved])
+        states = self._states(batch, one, other, negatives, same_target)
+        second_pass, first, second, negative, supervised = states.chunk(5)
         return (
             settings.positive_weight * nt_xent(first, second, settings.temperature)
             + settings.negative_weight
             * negatives_together(torch.cat([first, second]), negative, settings.negative_temperature)
-            + settings.supervised_weight * nt_xent(again, supervised, settings.temperature)
+            + settings.supervised_weight * nt_xent(second_pass, supervised, settings.temperature)
         )
 
     def _states(self, *batches: Batch) -> Tensor:

@@ -42,7 +42,7 @@ def crop(batch: Batch, kept: np.ndarray) -> Batch:
 
 
 def reorder(padded: np.ndarray, touched: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Shuffle the touched items among their positions; two or more never stay as they were."""
+    """Shuffle the touched items among their positions; with two or more, the order always changes."""
     places = np.argsort(~touched, axis=1, kind="stable")  # touched positions first, then the rest in order
     drawn = np.argsort(np.where(touched, generator.random(padded.shape), 2.0), axis=1, kind="stable")
     backwards = np.argsort(np.where(touched, -np.arange(padded.shape[1]), 1), axis=1, kind="stable")
@@ -101,8 +101,8 @@ def negative_view(batch: Batch, ranks: np.ndarray, ratio: float, mask: int, gene
     """
     lengths = batch.lengths[:, None]
     kinds = np.where(batch.lengths == 1, MASK, generator.integers(3, size=len(batch.lengths)))
-    left = np.clip(np.floor(ratio * lengths + 1e-9), 1, np.maximum(lengths - 1, 1))
-    kept = (ranks >= lengths - left) & (ranks < lengths)
+    kept_count = np.clip(np.floor(ratio * lengths + 1e-9), 1, np.maximum(lengths - 1, 1))
+    kept = (ranks >= lengths - kept_count) & (ranks < lengths)
     masked = ranks < _rest(ratio, lengths)
     moved = ranks < np.minimum(np.maximum(_rest(ratio, lengths), 2), lengths)
     return _view(batch, kinds, kept, masked, moved, mask, generator)

@@ -1,1 +1,1 @@
-"""Settings of the baselines, a module each, so that editing one reruns that baseline alone. No torch here."""
+"""Settings of the baselines, one module each so that an edit reruns only that baseline. None imports torch."""

@@ -1,4 +1,4 @@
-"""The section `baselines` of the configuration. Each stage imports only its own part's module."""
+"""The section `baselines` of the configuration. Each stage imports only the module of its part."""
 
 from typing import Self
 
@@ -17,7 +17,7 @@ from pulse_core.settings import Settings
 
 
 class BaselinesSettings(Settings):
-    """The systems beside PULSE in results/tables/overall.csv, and how each is tuned."""
+    """The other systems in results/tables/overall.csv and their tuning."""
 
     trials: int = Field(default=2, ge=1)
     """Validation trials per system, PULSE included: the first entries of each `search`."""

@@ -9,7 +9,7 @@ from pulse_core.sequence.settings import SASRecTrainingSettings
 
 
 class CTRLSettings(TunedSettings, SASRecTrainingSettings):
-    """CTRL (Li et al. 2023): a SASRec that is first aligned with texts of the same samples, then fine-tuned alone."""
+    """CTRL (Li et al. 2023): SASRec, first aligned with texts of the same samples, then fine-tuned without them."""
 
     history_items: int = Field(default=3, ge=1, le=1000)
     """Number of latest titles in the prompt; the paper shows all."""

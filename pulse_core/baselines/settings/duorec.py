@@ -10,7 +10,7 @@ class DuoRecSettings(PostNormSettings):
     """DuoRec (Qiu et al. 2022): contrast of a second dropout pass with another history of the same target."""
 
     weight: float = Field(default=0.1, ge=0.0)
-    """Weight of the contrastive loss beside the cross-entropy."""
+    """Weight of the contrastive loss; that of the cross-entropy is 1."""
     temperature: float = Field(default=1.0, gt=0.0)
     """Temperature of the contrastive loss; the similarity is the inner product."""
     leave_out_same_target: bool = False

@@ -13,28 +13,28 @@ class RankerTrialsSettings(TunedSettings):
     """Trials of the ranker, the same for PULSE and SLM + SFT: only the rationale differs."""
 
     search: Trials = Field(default=[{}, {"learning_rate": 3e-4}, {"learning_rate": 3e-3}, {"epochs": 4}])
-    """One entry per trial, laid over the section `ranker`. `{}` is the ranker as configured, whose figures are in
-    hr1.json; it is reused, not trained again."""
+    """One entry per trial: changes to the section `ranker`. `{}` is the configured ranker of hr1.json, which is reused,
+    not trained again."""
 
     def _with(self, changed: dict[str, Any]) -> Self:
         RankerSettings.model_validate(changed)
         return self.model_copy(update={"search": [changed]})
 
     def require_different_over(self, ranker: RankerSettings) -> None:
-        """Raises InputError if two entries come to the same ranker.
+        """Raises InputError if two trials give the same ranker.
 
-        Only where the trials are made: a ranker for hr1.json may have any value.
+        Checked only before running trials: the ranker for hr1.json may have any settings.
         """
         try:
             require_different(self.search, [self.trial(number).over(ranker) for number in range(len(self.search))])
         except ValueError as error:
-            raise InputError(f"baselines.ranker.{error} (trials are laid over the section `ranker`)") from None
+            raise InputError(f"baselines.ranker.{error} (trials change the section `ranker`)") from None
 
     @property
     def changed(self) -> dict[str, Any]:
-        """What this trial changes; ValueError for settings of several trials (`trial(number)` gives one's)."""
+        """Changes of this trial; ValueError unless `search` has a single entry, as after `trial(number)`."""
         if len(self.search) != 1:
-            raise ValueError(f"these are the settings of {len(self.search)} trials: take those of one, trial(number)")
+            raise ValueError(f"got the settings of {len(self.search)} trials; select one with trial(number)")
         return self.search[0]
 
     def over(self, ranker: RankerSettings) -> RankerSettings:

@@ -1,4 +1,4 @@
-"""What every tuned system's settings share: the list of its validation trials."""
+"""Base settings of every tuned system: the list of its validation trials."""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ Trials = list[dict[str, Any]]
 
 
 def merged(values: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
-    """`values` with `changed` laid over them, section by section: what a section does not name stays as it is."""
+    """`values` updated recursively with `changed`."""
     inner = {
         key: merged(values[key], value)
         for key, value in changed.items()
@@ -22,17 +22,17 @@ def merged(values: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
 
 
 def require_different(search: Trials, settings: Sequence[Settings]) -> None:
-    """Raises ValueError if a trial tries nothing: its `settings` (of the first of `search`) were there before."""
-    for number, each in enumerate(settings):
-        if each in settings[:number]:
+    """Raises ValueError if a trial repeats an earlier one; `settings` are those of the first entries of `search`."""
+    for number, current in enumerate(settings):
+        if current in settings[:number]:
             raise ValueError(
-                f"search[{number}] = {json.dumps(search[number])}: the same trial as search[{settings.index(each)}], "
-                "for what it changes has that value already; give another entry in its place"
+                f"search[{number}] = {json.dumps(search[number])}: the same trial as "
+                f"search[{settings.index(current)}], because its values are already set; change or remove it"
             )
 
 
 class TunedSettings(Settings):
-    """Settings of a tuned system; every trial starts from the values beside `search`."""
+    """Settings of a tuned system; every trial changes these values."""
 
     search: Trials = Field(default=[{}])
     """One entry per trial, in order: the values it changes ({} changes none). The first `baselines.trials` are run,
@@ -49,7 +49,7 @@ class TunedSettings(Settings):
                 details = error.errors(include_url=False)[0]
                 key = ".".join(map(str, details["loc"]))
                 unknown = details["type"] == "extra_forbidden"
-                message = "no such key" if unknown else details["msg"].removeprefix("Value error, ")
+                message = "is not a known key" if unknown else details["msg"].removeprefix("Value error, ")
                 raise ValueError(f"search[{number}] = {json.dumps(changed)}: {key} {message}") from None
         return self
 
@@ -57,9 +57,9 @@ class TunedSettings(Settings):
         return type(self).model_validate(merged({**self.model_dump(), "search": []}, changed))
 
     def only(self, trials: int) -> Self:
-        """These settings with the first `trials` of `search` alone."""
+        """A copy with only the first `trials` entries of `search`."""
         return self.model_copy(update={"search": self.search[:trials]})
 
     def trial(self, number: int) -> Self:
-        """The settings of the trial of that number, from 0."""
+        """Settings of this trial, numbered from 0."""
         return self._with(self.search[number])
