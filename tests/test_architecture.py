@@ -25,8 +25,8 @@ ORDER = re.findall(r"^- \*\*(\w+)\*\*", section("Packages of pulse_core"), flags
 def test_the_page_names_every_package_and_no_other() -> None:
     assert len(ORDER) == len(set(ORDER))
     assert set(ORDER) == packages_below("pulse_core")
-    rooms = set(re.findall(r"(\w+)(?:/)?\*\*:", section("Rooms of workflow_scripts")))
-    assert rooms == packages_below("workflow_scripts")
+    folders = set(re.findall(r"(\w+)(?:/)?\*\*:", section("Folders of workflow_scripts")))
+    assert folders == packages_below("workflow_scripts")
 
 
 @pytest.mark.parametrize(
