@@ -59,7 +59,7 @@ def test_untrained_weights_are_restored_if_best() -> None:
 
 
 def test_resumed_epochs_do_not_count_in_the_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a resume, the time left is estimated from this run's epochs alone."""
+    """After a resume, the time left is estimated from this run's epochs only."""
     monkeypatch.setattr(checkpoints, "SECONDS", 0.0)
     monkeypatch.setattr(checkpoints, "SHARE", 1e9)
     schedule, scores = Schedule(8), [0.1 * n for n in range(9)]

@@ -105,8 +105,9 @@ def test_gradients_reach_both_projections_and_nothing_else(
     projections = Projections(16, 16, 32, 0.3)
     prompts = [prompt.answer(0) for prompt in system.prompts(domain.train)[:3]]
     users = system._states(domain.train)[:3]
-    found, _batch = system._language_model.log_probabilities(prompts, users, system._aligned.codes, projections)
-    found.mean().backward()
+    codes = system._aligned.codes
+    log_probabilities, _batch = system._language_model.log_probabilities(prompts, users, codes, projections)
+    log_probabilities.mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in projections.parameters())
     assert all(p.grad is None for p in system._language_model.model.parameters())
 
@@ -151,8 +152,8 @@ def test_packed_scores_equal_those_of_ten_separate_sequences(
     prompts, users, codes = system.prompts(domain.train)[:6], system._states(domain.train)[:6], system._aligned.codes
     assert len({len(prompt.packed.prefix) for prompt in prompts}) > 1  # so some are padded
     with torch.no_grad():
-        found, batch = system._language_model.log_probabilities(prompts, users, codes, system.projections)
-        got = candidate_means(found, batch)
+        log_probabilities, batch = system._language_model.log_probabilities(prompts, users, codes, system.projections)
+        got = candidate_means(log_probabilities, batch)
         for row, prompt in enumerate(prompts):
             soft = {item: system.projections.item(codes[item]) for _, item in prompt.slots if item != USER}
             soft[USER] = system.projections.user(users[row])

@@ -38,8 +38,8 @@ def test_negatives_together_by_hand() -> None:
     negative, positive = torch.tensor([[3.0, 0.0], [0.0, 0.1]]), torch.tensor([[5.0, 0.0]])
     first = -0 + math.log(math.exp(0) + math.exp(2))
     second = -0 + math.log(math.exp(0) + math.exp(0))
-    found = negatives_together(positive, negative, temperature=0.5)
-    assert found.item() == pytest.approx((first + second) / 2, rel=1e-6)
+    loss = negatives_together(positive, negative, temperature=0.5)
+    assert loss.item() == pytest.approx((first + second) / 2, rel=1e-6)
 
 
 def test_negatives_together_attracts_negatives_and_repels_the_positive() -> None:

@@ -120,8 +120,8 @@ def ranks(batch: Batch) -> np.ndarray:
 
 
 def test_ranks_of_importance() -> None:
-    found = importance_ranks(np.array([[0.1, 0.9, -0.5, 7.0], [0.3, 0.3, 0.4, 0.5]]), np.array([3, 4]))
-    assert found.tolist() == [[1, 0, 2, 3], [2, 3, 1, 0]]
+    ranks = importance_ranks(np.array([[0.1, 0.9, -0.5, 7.0], [0.3, 0.3, 0.4, 0.5]]), np.array([3, 4]))
+    assert ranks.tolist() == [[1, 0, 2, 3], [2, 3, 1, 0]]
 
 
 def unmoved(view: Batch, row: int, place: int) -> bool:
@@ -207,13 +207,13 @@ def test_retrieved_histories_share_the_target_and_important_items() -> None:
     drawn = np.stack([retrieval.draw(generator) for _ in range(300)])
     assert (prefixes.targets[drawn] == prefixes.targets).all()
     assert (drawn[:, query] == 3).mean() == pytest.approx(chances[3], abs=0.06)
-    alone = int(np.flatnonzero(prefixes.targets == 9)[0])
-    assert (drawn[:, alone] == alone).all()
+    unique = int(np.flatnonzero(prefixes.targets == 9)[0])
+    assert (drawn[:, unique] == unique).all()
 
 
 def test_softmax_excludes_itself_unless_it_is_the_only_one() -> None:
-    found = softmax_of_others(np.array([[5.0, 0.0, np.log(3.0)]]), np.array([[True, False, False]]))
-    assert found[0].tolist() == pytest.approx([0.0, 0.25, 0.75])
+    probabilities = softmax_of_others(np.array([[5.0, 0.0, np.log(3.0)]]), np.array([[True, False, False]]))
+    assert probabilities[0].tolist() == pytest.approx([0.0, 0.25, 0.75])
     assert softmax_of_others(np.array([[5.0]]), np.array([[True]])).tolist() == [[1.0]]
 
 

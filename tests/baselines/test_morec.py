@@ -75,8 +75,8 @@ def test_the_text_tower_equals_the_whole_encoder(
     plain = Encoder(encoder, 30, pooling)
     expected = torch.from_numpy(plain.encode(texts))
     for numbers in ([3, 0, 11], range(12), [10, 10, 0]):
-        found = torch.nn.functional.normalize(tower(np.array(list(numbers))), dim=-1)
-        torch.testing.assert_close(found, expected[list(numbers)], atol=1e-5, rtol=1e-4)
+        vectors = torch.nn.functional.normalize(tower(np.array(list(numbers))), dim=-1)
+        torch.testing.assert_close(vectors, expected[list(numbers)], atol=1e-5, rtol=1e-4)
 
 
 def test_outputs_of_frozen_layers_do_not_depend_on_earlier_batches(encoder: Path, titles: list[str]) -> None:
@@ -164,12 +164,12 @@ def test_a_large_catalogue_is_not_encoded_whole(
     domain: Domain, titles: list[str], encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     system = MoRec(domain, titles, QUICK.model_copy(update={"whole_catalogue": 59, "batch_size": 4}), 3, encoder)
-    plain, encoded = system.text.forward, []
+    forward, encoded = system.text.forward, []
 
     def counted(numbers: np.ndarray) -> torch.Tensor:
         if system.text.training:
             encoded.append(len(numbers))
-        return plain(numbers)
+        return forward(numbers)
 
     monkeypatch.setattr(system.text, "forward", counted)
     assert system.fit(Checkpoint())["loss"] == "batch_ce"

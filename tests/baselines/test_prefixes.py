@@ -43,8 +43,8 @@ def model() -> SASRec:
 def test_every_prefix_once(sequences: list[np.ndarray], plain: list[tuple[np.ndarray, int]]) -> None:
     prefixes = Prefixes(sequences, MAX_LENGTH)
     padded = prefixes.padded(np.arange(len(prefixes)))
-    found = [((row[row > 0] - 1).tolist(), int(target)) for row, target in zip(padded, prefixes.targets, strict=True)]
-    assert found == [(history.tolist(), target) for history, target in plain]
+    pairs = [((row[row > 0] - 1).tolist(), int(target)) for row, target in zip(padded, prefixes.targets, strict=True)]
+    assert pairs == [(history.tolist(), target) for history, target in plain]
     assert prefixes.lengths.tolist() == [len(history) for history, _ in plain]
 
 
@@ -67,9 +67,9 @@ def test_cross_entropy_equals_that_of_separate_prefixes(
     expected = torch.stack(separate).mean()
     prefixes = Prefixes(sequences, MAX_LENGTH)
     steps = list(prefixes.steps(8, np.random.default_rng(1)))
-    found = torch.stack([prefixes.cross_entropy(model, windows, 8) for windows, _ in steps]).mean()
-    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
-    gradients = [torch.autograd.grad(loss, list(model.parameters())) for loss in (expected, found)]
+    loss_of_steps = torch.stack([prefixes.cross_entropy(model, windows, 8) for windows, _ in steps]).mean()
+    assert loss_of_steps.item() == pytest.approx(expected.item(), rel=1e-5)
+    gradients = [torch.autograd.grad(loss, list(model.parameters())) for loss in (expected, loss_of_steps)]
     for one, other in zip(*gradients, strict=True):
         assert torch.allclose(one, other, atol=1e-5)
 
@@ -88,11 +88,11 @@ def test_packed_states_equal_the_models_states(model: SASRec) -> None:
 def test_dropout_keeps_the_mean_and_drops_the_share() -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        found = dropped(torch.ones(400_003), 0.3)
-    assert (found == 0).float().mean().item() == pytest.approx(0.3, abs=0.005)
-    assert found.mean().item() == pytest.approx(1.0, abs=0.01)
+        values = dropped(torch.ones(400_003), 0.3)
+    assert (values == 0).float().mean().item() == pytest.approx(0.3, abs=0.005)
+    assert values.mean().item() == pytest.approx(1.0, abs=0.01)
     # four values share a random word, 16 bits each: they must be uncorrelated
-    kept = (found[:400_000] > 0).float().view(-1, 4)
+    kept = (values[:400_000] > 0).float().view(-1, 4)
     assert torch.corrcoef(kept.T).fill_diagonal_(0.0).abs().max() < 0.02
 
 

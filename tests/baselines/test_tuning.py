@@ -221,9 +221,9 @@ def _killing(after: int) -> Any:
 
 def test_item_knn_beats_popularity_on_planted_order() -> None:
     test = walking().test
-    popular = walking().popularity[test.candidates].argmax(axis=1) == test.places()
-    found = ItemKNN(walking(), ItemKNNSettings(decay=0.7)).scores(test).argmax(axis=1) == test.places()
-    assert found.mean() > popular.mean() + 0.3
+    popular_hits = walking().popularity[test.candidates].argmax(axis=1) == test.places()
+    hits = ItemKNN(walking(), ItemKNNSettings(decay=0.7)).scores(test).argmax(axis=1) == test.places()
+    assert hits.mean() > popular_hits.mean() + 0.3
 
 
 def test_sasrec_learns_planted_order_with_both_losses() -> None:

@@ -93,8 +93,8 @@ def test_keys_means_and_bars() -> None:
     ranks = np.array([1, 2, 11, 40])  # HR@10 .5, NDCG@10 (1 + 1 / log2 3) / 4
     worse = np.array([11, 11, 11, 1])
     sides = {"ours": [Side(ranks, 1.0, 5), Side(worse, 3.0, 5)], "recbole": [Side(ranks, 5.0, 5)] * 2}
-    found = figures("luxury", sides)
-    assert found == pytest.approx(
+    means = figures("luxury", sides)
+    assert means == pytest.approx(
         {
             "luxury_ours_hr10": 0.375,
             "luxury_ours_ndcg10": (1 + 1 / np.log2(3)) / 8 + 1 / 8,
@@ -104,7 +104,7 @@ def test_keys_means_and_bars() -> None:
             "luxury_recbole_epoch_seconds": 5.0,
         }
     )
-    lines = table("luxury", found, {"hr10": 0.2, "ndcg10": 0.0}).splitlines()
+    lines = table("luxury", means, {"hr10": 0.2, "ndcg10": 0.0}).splitlines()
     assert [line.split()[0] for line in lines[1:]] == ["hr10", "ndcg10", "epoch_seconds"]
     assert [line.split()[-1] for line in lines[1:]] == ["met", "MISSED", "MISSED"]
 

@@ -1,4 +1,4 @@
-"""Small raw domains for the tests, and where the real ones are."""
+"""Builders of small raw domains, and the location of the real ones."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ REAL_DATA = Path(os.environ.get("PULSE_REAL_DATA", Path(__file__).resolve().pare
 
 
 def real_domain(name: str) -> Path:
-    """The folder of a real domain; the test is skipped, saying why, where it is absent."""
+    """Folder of a real domain; skips the test if it is missing."""
     folder = REAL_DATA / name
     if not folder.is_dir():
         pytest.skip(f"NO REAL DATA: {folder} is missing; set PULSE_REAL_DATA to run this test")
@@ -20,13 +20,13 @@ def real_domain(name: str) -> Path:
 
 
 def review(user: str, item: str, time: int | None = None, **more: object) -> dict[str, object]:
-    """One review in the names of the 2018 release."""
+    """One review with the field names of the 2018 release."""
     record: dict[str, object] = {"reviewerID": user, "asin": item, **more}
     return record if time is None else {**record, "unixReviewTime": time}
 
 
 def write_lines(path: Path, records: Iterable[object], packed: bool = True) -> Path:
-    """JSON lines; bytes and strings are written as they are."""
+    """Write records as JSON lines; bytes and strings are written verbatim."""
     lines = [r if isinstance(r, bytes) else (r if isinstance(r, str) else json.dumps(r)).encode() for r in records]
     content = b"".join(line + b"\n" for line in lines)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def write_lines(path: Path, records: Iterable[object], packed: bool = True) -> P
 
 
 def write_domain(folder: Path, reviews: Iterable[object], metadata: Iterable[object]) -> tuple[Path, Path]:
-    """Reviews and metadata of one domain."""
+    """Write the reviews and metadata of one domain."""
     return (
         write_lines(folder / "reviews.jsonl.gz", reviews),
         write_lines(folder / "metadata.jsonl.gz", metadata),
@@ -43,7 +43,7 @@ def write_domain(folder: Path, reviews: Iterable[object], metadata: Iterable[obj
 
 
 def grid(users: int, items: int, start: int = 1000) -> list[dict[str, object]]:
-    """Every user reviews every item, one a second: survives any filter up to min(users, items)."""
+    """Every user reviews every item, one per second; any k-core up to min(users, items) keeps all rows."""
     pairs = [(user, item) for user in range(users) for item in range(items)]
     return [
         review(f"U{user}", f"I{item}", start + 10_000 * user + item, overall=5.0, reviewText=f"text {user} {item}")

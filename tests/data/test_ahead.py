@@ -5,12 +5,12 @@ import pytest
 from pulse_core.data.ahead import ahead
 
 
-def test_order_is_the_source_s():
+def test_results_keep_the_source_order():
     assert list(ahead(range(100), 3)) == list(range(100))
     assert list(ahead([], 3)) == []
 
 
-def test_an_error_comes_where_its_result_would_have():
+def test_an_error_is_raised_in_place_of_its_result():
     def source():
         yield 1
         yield 2
@@ -22,7 +22,7 @@ def test_an_error_comes_where_its_result_would_have():
     assert seen == [1, 2]
 
 
-def test_no_more_is_made_than_asked_for_and_leaving_ends_the_threads():
+def test_lookahead_is_bounded_and_closing_stops_the_threads():
     made = []
     results = ahead((made.append(n) or n for n in range(1000)), 4)
     assert next(results) == 0

@@ -28,29 +28,29 @@ def build(folder, reviews, metadata, source="amazon-2018", **settings):
 def test_real_counts(tmp_path, domain, users, items, interactions):
     folder = real_domain(domain)
     raw = folder / "reviews.jsonl.gz", folder / "metadata.jsonl.gz"
-    found = build_corpus(*raw, CorpusSettings(), tmp_path, "amazon-2018")
-    assert (found["users"], found["items"], found["interactions"]) == (users, items, interactions)
+    statistics = build_corpus(*raw, CorpusSettings(), tmp_path, "amazon-2018")
+    assert (statistics["users"], statistics["items"], statistics["interactions"]) == (users, items, interactions)
     table = pd.read_parquet(tmp_path / "interactions.parquet")
     assert len(table) == interactions and not table.duplicated(["user", "item"]).any()
     assert min(table["user"].value_counts().min(), table["item"].value_counts().min()) >= 5
     titles = pd.read_parquet(tmp_path / "items.parquet")["title"]
     assert not titles.str.contains(r"&amp;|&#39;|&quot;|<br", regex=True).any()
     if domain == "gift_cards":
-        assert found["duplicates_removed"] == 7 and found["users_with_one_timestamp"] == 146
-        assert found["has_timestamps"] and 0.5 < found["tied_timestamp_share"] < 1
+        assert statistics["duplicates_removed"] == 7 and statistics["users_with_one_timestamp"] == 146
+        assert statistics["has_timestamps"] and 0.5 < statistics["tied_timestamp_share"] < 1
     else:
-        assert not found["has_timestamps"] and found["tied_timestamp_share"] is None
-        assert table["timestamp"].isna().all() and found["items_without_title"] == 1
+        assert not statistics["has_timestamps"] and statistics["tied_timestamp_share"] is None
+        assert table["timestamp"].isna().all() and statistics["items_without_title"] == 1
 
 
-def test_tables_and_statistics_of_a_hand_case(tmp_path):
+def test_tables_and_statistics_by_hand(tmp_path):
     reviews = [
         review("Ub", "I2", 300, overall=4.0, summary="Good &amp; solid", reviewText="<b>Fine</b>"),
         review("Ua", "I1", 100, overall=5.0, reviewText="First"),
         review("Ub", "I1", 100),
         review("Ua", "I2", 100, overall=3.0),  # ties with the row above it
-        review("Ua", "I1", 50, overall=1.0, reviewText="Earlier"),  # the duplicate that counts
-        review("Uc", "I3", 10),  # falls to the 2-core
+        review("Ua", "I1", 50, overall=1.0, reviewText="Earlier"),  # of duplicates the earliest is kept
+        review("Uc", "I3", 10),  # removed by the 2-core filter
     ]
     metadata = [
         {"asin": "I1", "title": "<script>getTime()</script>", "brand": "Junk"},
@@ -94,7 +94,7 @@ def test_column_types(tmp_path):
     assert types["reviews"].split("\n")[:4] == ["user: int32", "item: int32", "summary: string", "text: string"]
 
 
-def test_the_order_of_lines_does_not_matter_where_times_differ(tmp_path):
+def test_line_order_does_not_matter_when_times_differ(tmp_path):
     rows = grid(7, 6)
     rows += [review("U1", "I1", 5, overall=1.0), review("lone", "I1", 6)]
     shuffled = random.Random(3).sample(rows, len(rows))
@@ -126,7 +126,7 @@ def test_a_filter_that_leaves_no_user_names_the_key(tmp_path):
     assert not (tmp_path / "corpus").exists()
 
 
-def test_row_groups_bound_what_is_held(tmp_path):
+def test_reviews_are_written_in_row_groups_of_the_configured_size(tmp_path):
     _, tables = build(tmp_path, grid(8, 8), [], row_group=10)
     file = pq.ParquetFile(tmp_path / "corpus" / "reviews.parquet")
     assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [10] * 6 + [4]
@@ -134,7 +134,7 @@ def test_row_groups_bound_what_is_held(tmp_path):
         assert row.text == f"text {row.user} {row.item}"
 
 
-def test_what_the_files_declare_wins_over_what_is_claimed(tmp_path):
+def test_source_json_overrides_the_configured_source(tmp_path):
     (tmp_path / "source.json").write_text('{"corpus": "synthetic", "seed": 1}')
     statistics, _ = build(tmp_path, grid(5, 5), [], source="amazon-2018")
     assert statistics["corpus"] == statistics["source"] == "synthetic"
@@ -143,7 +143,7 @@ def test_what_the_files_declare_wins_over_what_is_claimed(tmp_path):
 @pytest.mark.parametrize(
     "declared", ["my-shop", "[]", '{"name": "my-shop"}', '{"corpus": ""}', '{"corpus": "a\\nb"}', '{"corpus": 5}']
 )
-def test_a_declaration_without_a_corpus_says_what_it_wants(tmp_path, declared):
+def test_source_json_without_a_corpus_name_is_refused(tmp_path, declared):
     (tmp_path / "source.json").write_text(declared)
     with pytest.raises(InputError, match=r'source\.json .* expected \{"corpus": "my-shop"\}'):
         build(tmp_path, grid(5, 5), [])
@@ -158,7 +158,7 @@ def test_a_raw_file_that_changed_is_refused(tmp_path):
         build_corpus(reviews, metadata, CorpusSettings(), tmp_path / "corpus", "x")
 
 
-def test_absent_files_say_what_to_fetch(tmp_path):
+def test_missing_files_name_what_to_download(tmp_path):
     raw = tmp_path / "luxury" / "reviews.jsonl.gz", tmp_path / "luxury" / "metadata.jsonl.gz"
     with pytest.raises(InputError, match=r"Luxury_Beauty_5\.json\.gz \(5-core reviews\) -> .*luxury/reviews"):
         build_corpus(*raw, CorpusSettings(), tmp_path / "corpus", "x")
@@ -182,7 +182,7 @@ def test_2023_release_end_to_end(tmp_path):
 
 
 def test_milliseconds_order_within_a_second(tmp_path):
-    """Newest first in the file; the artifact's time stays in seconds."""
+    """The file is newest first; the artifact keeps whole seconds."""
     rows = [review(f"U{u}", f"I{i}") | {"timestamp": 1_600_000_000_000 + 100 * i} for u in range(5) for i in range(5)]
     statistics, tables = build(tmp_path, rows[::-1], [])
     assert tables["interactions"]["item"].tolist() == [0, 1, 2, 3, 4] * 5
@@ -190,7 +190,7 @@ def test_milliseconds_order_within_a_second(tmp_path):
     assert statistics["tied_timestamp_share"] == 0 == statistics["users_with_one_timestamp"]
 
 
-def test_users_with_a_single_time_are_warned_about(tmp_path, caplog):
+def test_users_with_a_single_timestamp_cause_a_warning(tmp_path, caplog):
     build(tmp_path, [{**row, "unixReviewTime": 7} for row in grid(5, 5)], [])
     assert "5 of 5 users have a single time for all their reviews" in caplog.text and "leave_one_out" in caplog.text
     caplog.clear()
@@ -205,7 +205,7 @@ def items_of(tmp_path, caplog, *metadata, reviews=None):
     return statistics, tables["items"], caplog.text
 
 
-def test_metadata_for_few_items_are_warned_about(tmp_path, caplog):
+def test_metadata_that_cover_few_items_cause_a_warning(tmp_path, caplog):
     statistics, _, warnings = items_of(tmp_path, caplog, {"asin": "I0", "title": "A"}, {"asin": "I9", "title": "B"})
     assert statistics["titled_share"] == 0.2 and "only 1 of 5 items (20.0%) have a title" in warnings
     assert "Likely" not in warnings
@@ -244,7 +244,7 @@ def test_titles_as_numbers_and_categories_as_text_are_read(tmp_path, caplog):
     assert items["price"].tolist() == [1299] * 5
 
 
-def test_ids_of_any_type_in_metadata_that_do_not_match(tmp_path, caplog):
+def test_unmatched_metadata_ids_may_have_any_type(tmp_path, caplog):
     rows = [{"asin": f"I{n}", "title": "T"} for n in range(5)]
     build(tmp_path, grid(5, 5), [*rows, {"parent_asin": "P1", "asin": ["I1"]}, {"parent_asin": 7, "asin": {}}])
     assert not caplog.text

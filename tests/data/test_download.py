@@ -22,40 +22,40 @@ CONTENT = {
 REVIEWS = "/categoryFilesSmall/Luxury_Beauty_5.json.gz"
 
 
-class Shop(ThreadingHTTPServer):
-    """Serves CONTENT below any prefix; `faults` are used up one a request for the reviews."""
+class MirrorServer(ThreadingHTTPServer):
+    """Serves CONTENT below any prefix; each request for the reviews uses up one of `faults`."""
 
     daemon_threads = True
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Answers)
+        super().__init__(("127.0.0.1", 0), MirrorHandler)
         self.content = dict(CONTENT)
         self.faults: list[str] = []
-        self.asked: list[tuple[str, str | None]] = []
+        self.requests: list[tuple[str, str | None]] = []
         self.etag = '"one"'
 
-    def mirror(self, prefix=""):
+    def url(self, prefix=""):
         return f"http://127.0.0.1:{self.server_address[1]}/{prefix}"
 
 
-class Answers(BaseHTTPRequestHandler):
+class MirrorHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_):
         pass
 
     def do_GET(self):
-        shop = self.server
-        path = next((path for path in shop.content if self.path.endswith(path)), None)
-        asked = self.headers.get("Range")
-        shop.asked.append((self.path, asked))
-        fault = shop.faults.pop(0) if path == REVIEWS and shop.faults else ""
+        mirror = self.server
+        path = next((path for path in mirror.content if self.path.endswith(path)), None)
+        range_header = self.headers.get("Range")
+        mirror.requests.append((self.path, range_header))
+        fault = mirror.faults.pop(0) if path == REVIEWS and mirror.faults else ""
         if path is None or fault.isdigit():
             return self.send_error(int(fault or 404))
-        body = shop.content[path]
+        body = mirror.content[path]
         begin = 0
-        if asked and fault != "ignore range" and self.headers.get("If-Range") == shop.etag:
-            begin = int(asked.removeprefix("bytes=").rstrip("-"))
+        if range_header and fault != "ignore range" and self.headers.get("If-Range") == mirror.etag:
+            begin = int(range_header.removeprefix("bytes=").rstrip("-"))
         if begin >= len(body):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(body)}")
@@ -67,8 +67,8 @@ class Answers(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {shifted}-{len(body) - 1}/{len(body)}")
         if fault != "no length":
             self.send_header("Content-Length", str(len(body) - begin))
-        self.send_header("Content-Encoding", "x-gzip")  # as Apache labels such files: it must not be unpacked
-        self.send_header("ETag", shop.etag)
+        self.send_header("Content-Encoding", "x-gzip")  # as Apache labels .gz files; the client must not unpack them
+        self.send_header("ETag", mirror.etag)
         self.end_headers()
         rest = body[begin:]
         if fault == "page":
@@ -85,8 +85,8 @@ class Answers(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def shop():
-    server = Shop()
+def mirror():
+    server = MirrorServer()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield server
@@ -94,8 +94,8 @@ def shop():
     server.server_close()
 
 
-def fetch(shop, raw_dir, *prefixes):
-    mirrors = tuple(shop.mirror(prefix) for prefix in prefixes or ("",))
+def fetch(mirror, raw_dir, *prefixes):
+    mirrors = tuple(mirror.url(prefix) for prefix in prefixes or ("",))
     mirrors = tuple(mirror.rstrip("/") + "/" for mirror in mirrors)
     return download_domain("luxury", raw_dir, QUICK, mirrors)
 
@@ -109,124 +109,125 @@ def assert_sound(raw_dir):
     assert not list(raw_dir.rglob("*.part*"))
 
 
-def ranges(shop):
-    return [asked for path, asked in shop.asked if path.endswith(REVIEWS)]
+def ranges(mirror):
+    return [range_header for path, range_header in mirror.requests if path.endswith(REVIEWS)]
 
 
-def test_plain_download_and_second_call(shop, tmp_path):
-    fetch(shop, tmp_path)
+def test_plain_download_and_second_call(mirror, tmp_path):
+    fetch(mirror, tmp_path)
     assert_sound(tmp_path)
-    assert ranges(shop) == [None]
-    fetch(shop, tmp_path)
-    assert ranges(shop) == [None]  # nothing asked again
+    assert ranges(mirror) == [None]
+    fetch(mirror, tmp_path)
+    assert ranges(mirror) == [None]  # no second request
 
 
-def test_the_record_is_what_sha256sum_reads(shop, tmp_path):
-    fetch(shop, tmp_path)
+def test_sha256sum_reads_the_record(mirror, tmp_path):
+    fetch(mirror, tmp_path)
     done = subprocess.run(["sha256sum", "-c", "reviews.jsonl.gz.sha256"], cwd=tmp_path / "luxury", capture_output=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_a_dropped_connection_is_resumed(shop, tmp_path):
-    shop.faults = ["drop", "drop", "drop"]  # more than QUICK.attempts: tries that bring bytes are free
-    fetch(shop, tmp_path)
+def test_a_dropped_connection_is_resumed(mirror, tmp_path):
+    mirror.faults = ["drop", "drop", "drop"]  # more than QUICK.attempts: attempts that receive bytes do not count
+    fetch(mirror, tmp_path)
     assert_sound(tmp_path)
-    starts = [int(asked.removeprefix("bytes=").rstrip("-")) for asked in ranges(shop)[1:]]
+    starts = [int(header.removeprefix("bytes=").rstrip("-")) for header in ranges(mirror)[1:]]
     assert starts == sorted(set(starts)) and len(starts) == 3 and starts[0] > 0
 
 
-def test_an_interrupted_call_is_resumed_by_the_next(shop, tmp_path):
-    shop.faults = ["drop", "nothing", "nothing"]
+def test_an_interrupted_call_is_resumed_by_the_next(mirror, tmp_path):
+    mirror.faults = ["drop", "nothing", "nothing"]
     with pytest.raises(InputError, match="run again"):
-        fetch(shop, tmp_path)
+        fetch(mirror, tmp_path)
     assert (tmp_path / "luxury" / "reviews.jsonl.gz.part").stat().st_size > 0
     assert not (tmp_path / "luxury" / "reviews.jsonl.gz").exists()
-    fetch(shop, tmp_path)
+    fetch(mirror, tmp_path)
     assert_sound(tmp_path)
-    assert all(asked is not None for asked in ranges(shop)[1:])
+    assert all(header is not None for header in ranges(mirror)[1:])
 
 
-def test_complete_but_unaccepted_is_not_fetched_again(shop, tmp_path):
-    shop.faults = ["drop", "nothing", "nothing"]
+def test_a_complete_part_file_is_not_fetched_again(mirror, tmp_path):
+    mirror.faults = ["drop", "nothing", "nothing"]
     with pytest.raises(InputError):
-        fetch(shop, tmp_path)
+        fetch(mirror, tmp_path)
     (tmp_path / "luxury" / "reviews.jsonl.gz.part").write_bytes(CONTENT[REVIEWS])  # killed just before the rename
-    fetch(shop, tmp_path)
+    fetch(mirror, tmp_path)
     assert_sound(tmp_path)
 
 
 @pytest.mark.parametrize("then", ["ignore range", "wrong place"])
-def test_servers_that_cannot_resume(shop, tmp_path, then):
-    shop.faults = ["drop", then]
-    fetch(shop, tmp_path)
+def test_servers_that_cannot_resume(mirror, tmp_path, then):
+    mirror.faults = ["drop", then]
+    fetch(mirror, tmp_path)
     assert_sound(tmp_path)
 
 
-def test_a_file_that_changed_between_tries_is_not_pieced_together(shop, tmp_path):
-    shop.content[REVIEWS] = gzip.compress(random.Random(2).randbytes(900_000))
-    shop.faults = ["drop", "nothing", "nothing"]
+def test_a_file_that_changed_between_attempts_is_not_spliced(mirror, tmp_path):
+    mirror.content[REVIEWS] = gzip.compress(random.Random(2).randbytes(900_000))
+    mirror.faults = ["drop", "nothing", "nothing"]
     with pytest.raises(InputError):
-        fetch(shop, tmp_path)
-    shop.content, shop.etag = dict(CONTENT), '"two"'
-    fetch(shop, tmp_path)
+        fetch(mirror, tmp_path)
+    mirror.content, mirror.etag = dict(CONTENT), '"two"'
+    fetch(mirror, tmp_path)
     assert_sound(tmp_path)
 
 
-def test_a_corrupted_body_is_fetched_anew(shop, tmp_path):
-    shop.faults = ["corrupt"]
-    fetch(shop, tmp_path)
+def test_a_corrupted_body_is_fetched_again(mirror, tmp_path):
+    mirror.faults = ["corrupt"]
+    fetch(mirror, tmp_path)
     assert_sound(tmp_path)
 
 
-def test_truncation_without_a_length_is_noticed(shop, tmp_path):
-    shop.faults = ["no length"]
-    fetch(shop, tmp_path)
+def test_truncation_without_a_content_length_is_detected(mirror, tmp_path):
+    mirror.faults = ["no length"]
+    fetch(mirror, tmp_path)
     assert_sound(tmp_path)
 
 
-def test_always_corrupt_ends_in_one_error_and_no_file(shop, tmp_path):
-    shop.faults = ["corrupt"] * 20
+def test_a_persistently_corrupt_file_ends_in_one_error_and_no_file(mirror, tmp_path):
+    mirror.faults = ["corrupt"] * 20
     with pytest.raises(InputError, match=r"damaged(?s:.*)Luxury_Beauty_5"):
-        fetch(shop, tmp_path)
-    assert not list(tmp_path.rglob("reviews.jsonl.gz*[!k]"))  # but for the lock
+        fetch(mirror, tmp_path)
+    assert not list(tmp_path.rglob("reviews.jsonl.gz*[!k]"))  # except the lock
 
 
 @pytest.mark.parametrize("fault", ["404", "503", "page", "nothing"])
-def test_the_next_mirror_is_tried(shop, tmp_path, fault):
-    shop.faults = [fault] * (1 if fault in ("404", "page") else QUICK.attempts)
-    fetch(shop, tmp_path, "old", "new")
+def test_the_next_mirror_is_tried(mirror, tmp_path, fault):
+    mirror.faults = [fault] * (1 if fault in ("404", "page") else QUICK.attempts)
+    fetch(mirror, tmp_path, "old", "new")
     assert_sound(tmp_path)
-    assert shop.asked[0][0].startswith("/old/") and [p for p, _ in shop.asked if p.endswith(REVIEWS)][-1][:5] == "/new/"
+    paths = [path for path, _ in mirror.requests]
+    assert paths[0].startswith("/old/") and [path for path in paths if path.endswith(REVIEWS)][-1][:5] == "/new/"
 
 
-def test_a_recorded_digest_is_enforced(shop, tmp_path):
-    fetch(shop, tmp_path)
+def test_a_recorded_digest_is_enforced(mirror, tmp_path):
+    fetch(mirror, tmp_path)
     path = tmp_path / "luxury" / "reviews.jsonl.gz"
     other = gzip.compress(b"{}\n" * 9)
     path.write_bytes(other)
     with pytest.raises(InputError, match="has changed since it was first seen"):
-        fetch(shop, tmp_path)
+        fetch(mirror, tmp_path)
     path.unlink()
-    shop.content[REVIEWS] = other
+    mirror.content[REVIEWS] = other
     with pytest.raises(InputError, match=r"recorded .* at first sight"):
-        fetch(shop, tmp_path)
+        fetch(mirror, tmp_path)
     assert not path.exists()
 
 
-def test_files_put_there_by_hand(shop, tmp_path):
+def test_files_placed_by_hand_are_accepted_and_checked(mirror, tmp_path):
     (tmp_path / "luxury").mkdir()
     (tmp_path / "luxury" / "reviews.jsonl").write_text("{}\n")
     packed = tmp_path / "luxury" / "metadata.jsonl.gz"
     packed.write_bytes(CONTENT["/metaFiles2/meta_Luxury_Beauty.json.gz"])
-    assert [path.name for path in fetch(shop, tmp_path)] == ["reviews.jsonl", "metadata.jsonl.gz"]
-    assert shop.asked == [] and "found in place" in packed.with_name("metadata.jsonl.gz.sha256").read_text()
+    assert [path.name for path in fetch(mirror, tmp_path)] == ["reviews.jsonl", "metadata.jsonl.gz"]
+    assert mirror.requests == [] and "found in place" in packed.with_name("metadata.jsonl.gz.sha256").read_text()
     packed.write_bytes(packed.read_bytes()[:-3])
     with pytest.raises(InputError, match="ends in the middle"):
-        fetch(shop, tmp_path)
+        fetch(mirror, tmp_path)
 
 
-def test_offline_says_what_to_fetch_from_where_to_where(tmp_path):
-    closed = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+def test_the_offline_error_gives_urls_and_destinations(tmp_path):
+    closed = ThreadingHTTPServer(("127.0.0.1", 0), MirrorHandler)
     port = closed.server_address[1]
     closed.server_close()
     with pytest.raises(InputError) as caught:
@@ -237,7 +238,7 @@ def test_offline_says_what_to_fetch_from_where_to_where(tmp_path):
     assert str(tmp_path / "luxury" / "reviews.jsonl.gz") in message
 
 
-def test_unpublished_domains_are_told_what_is_wanted(tmp_path):
+def test_an_unpublished_domain_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(InputError, match=r"'shoes'.*Put your own reviews into.*published domain: luxury, pantry"):
         download_domain("shoes", tmp_path, QUICK)
 

@@ -15,7 +15,7 @@ from pulse_core.errors import InputError
 
 
 def corpus(sequences, times=None):
-    """Interactions of the given item sequences, one list a user; a time per item, or one a second."""
+    """Interactions of one item sequence per user, at the given times or one per second."""
     rows = [
         (user, item, (times[user][n] if times else 100 * user + n))
         for user, items in enumerate(sequences)
@@ -55,19 +55,19 @@ def test_leave_one_out_by_hand():
     ]
 
 
-def test_earlier_prefixes_are_more_training_examples():
+def test_earlier_prefixes_become_training_examples():
     rows = [row for row in as_rows(make(corpus([list(range(10, 16))]), examples_per_user=9)) if row[1] == "train"]
     assert rows == [(0, "train", 1, [10], 11), (0, "train", 2, [10, 11], 12), (0, "train", 3, [10, 11, 12], 13)]
 
 
-def test_history_keeps_the_latest():
+def test_history_keeps_the_latest_items():
     examples = make(corpus([list(range(100))]), max_history=50)
     assert [len(h) for h in examples["history"]] == [50, 50, 50]
     assert list(examples["history"].iloc[-1]) == list(range(49, 99))
 
 
 def test_global_time_by_hand():
-    # The dates fall on 16 and 18: quantiles 0.8 and 0.9 of the times 0 to 19.
+    # The split dates are 16 and 18, quantiles 0.8 and 0.9 of the times 0 to 19.
     sequences = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11], [12, 13, 14, 15, 16, 17], [18, 19, 20]]
     times = [[0, 1, 2, 16], [3, 4, 17, 18], [5, 19, 19], [6, 7, 8, 9, 10, 11], [12, 13, 14]]
     examples = make(corpus(sequences, times), kind="global_time", validation_quantile=0.8, test_quantile=0.9)
@@ -77,7 +77,7 @@ def test_global_time_by_hand():
         (1, "train", 1, [5], 6),
         (1, "validation", 2, [5, 6], 7),
         (1, "test", 3, [5, 6, 7], 8),
-        (2, "test", 1, [9], 10),  # the first from the date on, though another has the same time
+        (2, "test", 1, [9], 10),  # the first item on or after the date, although the next has the same time
         (3, "train", 5, [12, 13, 14, 15, 16], 17),
         (4, "train", 2, [18, 19], 20),
     ]
@@ -85,7 +85,7 @@ def test_global_time_by_hand():
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("kind", ["leave_one_out", "global_time"])
-def test_nothing_of_the_future(kind, seed):
+def test_no_example_sees_the_future(kind, seed):
     interactions = random_corpus(seed)
     examples = make(interactions, kind=kind, examples_per_user=3, max_history=7)
     sequences = sequences_by_user(interactions)
@@ -144,7 +144,7 @@ def test_samples_are_nested_and_shared():
     assert other_seed[other_seed["split"] == "train"]["sampled"].all()
 
 
-def test_a_users_place_in_the_sample_depends_on_nobody_else():
+def test_sampling_a_user_does_not_depend_on_other_users():
     interactions, names = corpus([list(range(6))] * 30), [f"U{n}" for n in range(30)]
     settings = SplitSettings(sample_users=SampleUsers(train=10, validation=10, test=10))
     whole = make_examples(interactions, settings, 1, names)
@@ -168,13 +168,13 @@ def test_the_table_keeps_its_schema(tmp_path):
     assert table.schema.equals(EXAMPLE_SCHEMA)
     examples = make(interactions, max_history=3)
     assert as_rows(table.to_pandas()) == as_rows(examples)
-    sequences = sequences_by_user(interactions)  # the plain way: a slice an example
+    sequences = sequences_by_user(interactions)  # reference: one slice per example
     for example in examples.itertuples():
         history = sequences[example.user][max(0, example.position - 3) : example.position]
         assert example.history.dtype == np.int32 and example.history.tolist() == history.tolist()
 
 
-def test_what_cannot_be_split_is_refused():
+def test_a_corpus_that_cannot_be_split_is_refused():
     interactions = random_corpus(0)
     with pytest.raises(InputError, match=r"split\.kind = global_time needs a time"):
         make(interactions.assign(timestamp=None), kind="global_time")
@@ -188,11 +188,11 @@ def test_what_cannot_be_split_is_refused():
 
 def test_null_means_all_users():
     """For the section and for each of its keys."""
-    every = SplitSettings.model_validate({"sample_users": None})
-    assert every == SplitSettings() and every.sample_users == SampleUsers()
+    all_users = SplitSettings.model_validate({"sample_users": None})
+    assert all_users == SplitSettings() and all_users.sample_users == SampleUsers()
     interactions = corpus([list(range(6))] * 30)
-    assert make_examples(interactions, every, 1, ids(interactions))["sampled"].all()
+    assert make_examples(interactions, all_users, 1, ids(interactions))["sampled"].all()
     some = make(interactions, sample_users=SampleUsers(train=None, test=3))
     assert [len(sampled_users(some, split)) for split in ("train", "validation", "test")] == [30, 30, 3]
     schema = SplitSettings.model_json_schema()["properties"]["sample_users"]
-    assert {"type": "null"} in schema["anyOf"], "an editor accepts null as well"
+    assert {"type": "null"} in schema["anyOf"], "editors must accept null as well"

@@ -1,4 +1,4 @@
-"""Every format that is read gives the same corpus; every other is named for what it is."""
+"""All supported formats give the same corpus; unsupported ones are named in the error."""
 
 import bz2
 import gzip
@@ -79,18 +79,18 @@ def records_of(path):
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("name", TEXT)
-def test_formats_with_one_meaning_are_read(tmp_path, name, packed, monkeypatch):
+def test_supported_formats_give_the_same_records(tmp_path, name, packed, monkeypatch):
     content = TEXT[name].encode()
     path = tmp_path / "reviews"
     path.write_bytes(gzip.compress(content) if packed else b"\xef\xbb\xbf" + content)
     assert records_of(path) == RECORDS
-    monkeypatch.setattr(unpack, "UNPACKED_BYTES", 400)  # records end anywhere in a block
+    monkeypatch.setattr(unpack, "UNPACKED_BYTES", 400)  # block boundaries fall inside records
     monkeypatch.setattr(unpack, "READ_BYTES", 400)
     monkeypatch.setattr(tables, "ROWS_PER_BLOCK", 2)
     assert records_of(path) == RECORDS
 
 
-def test_parquet_is_read_whatever_its_name(tmp_path):
+def test_parquet_is_recognised_whatever_its_name(tmp_path):
     path = tmp_path / "reviews.jsonl"
     path.write_bytes(parquet_bytes())
     assert records_of(path) == RECORDS
@@ -126,7 +126,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("what", OTHERS)
-def test_anything_else_is_named(tmp_path, what):
+def test_unsupported_formats_are_named(tmp_path, what):
     path = tmp_path / "reviews.jsonl.gz"
     for content in (OTHERS[what], gzip.compress(OTHERS[what])):
         path.write_bytes(content)
@@ -148,7 +148,7 @@ def test_unknown_field_names_are_listed(tmp_path):
         read_review_columns(path, SETTINGS)
 
 
-def test_faults_have_the_line_of_the_file_and_show_no_control_bytes(tmp_path, caplog):
+def test_malformed_lines_are_reported_by_file_line_without_control_bytes(tmp_path, caplog):
     path = tmp_path / "reviews.csv"
     rows = TEXT["CSV"].splitlines()
     path.write_text("\n".join([*rows[:3], "U1,I1", *rows[3:]]))
@@ -162,7 +162,7 @@ def test_faults_have_the_line_of_the_file_and_show_no_control_bytes(tmp_path, ca
     assert "\x1b" not in caplog.text and "\x07" not in caplog.text
 
 
-def test_a_fault_in_a_json_array_is_numbered_by_record(tmp_path, caplog):
+def test_malformed_json_array_elements_are_reported_by_record(tmp_path, caplog):
     path = tmp_path / "reviews.json"
     path.write_text(json.dumps([*REVIEWS[:2], {"asin": "I1"}, 5, *REVIEWS[2:]]))
     assert read_review_columns(path, CorpusSettings(max_malformed_share=1)).malformed == 2
@@ -201,7 +201,7 @@ def test_a_corpus_without_metadata_has_ids_for_titles(tmp_path, caplog):
     assert "reviews.csv.gz is read; reviews.csv beside it is ignored" in caplog.text
 
 
-def test_fields_of_other_names_are_read_where_the_configuration_names_them(tmp_path):
+def test_configured_field_names_are_read(tmp_path):
     reviews = csv_text(
         reviewerID="customer", asin="sku", overall="stars", unixReviewTime="bought at", reviewText="body"
     )

@@ -24,7 +24,7 @@ NAMES = {
     2023: ("user_id", "parent_asin", "rating", "timestamp", "title", "text"),
 }
 GOOD = ('"U1"', '"I1"', "4.0", "1500000000", '"Head"', '"A text"')
-# JSON values, and what only looks like one: everything on which two parsers are known to differ.
+# JSON values and near misses on which parsers are known to differ.
 VALUES = [
     *('""', '"x"', "null", "true", "0", "5", "-5", "4.5", "1e3", "1e400", "-0.0", '"5"', '" 7 "', '"five"', "[]", "{}"),
     *('["a", "b"]', '{"a": 1}', "1500000000123", "99999999999999999", "9223372036854775808", "1.5e9", "-99999999999"),
@@ -54,13 +54,13 @@ LINES = [
     '{"\\u0061sin": "I1", "reviewerID": "U1", "unixReviewTime": 5}',
     ' {"reviewerID": "U1", "asin": "I1", "unixReviewTime": 5} ',
     '{"reviewerID": "U1", "asin": "I1", "unixReviewTime": 5}\r',
-    '{"reviewerID": "U1", "x": {"y": {}',  # an object over two lines, in a file that has as many objects as lines
+    '{"reviewerID": "U1", "x": {"y": {}',  # an object split over two lines; objects and lines still number the same
     '{"y": {}}, "asin": "I1"}',
 ]
 
 
 def lines_of_a_release(year: int) -> list[str | bytes]:
-    """Good lines, lines with each value under each key and under one nobody reads, keys missing or of both releases."""
+    """Valid lines, each value under each key and under an unread key, and keys missing or of both releases."""
     names, others = NAMES[year], NAMES[4041 - year]
 
     def line(values: dict[str, str]) -> str:
@@ -75,8 +75,8 @@ def lines_of_a_release(year: int) -> list[str | bytes]:
     return out + LINES
 
 
-def plainly_parsed(lines, fields):
-    """parse_lines by the standard library, a line and a field at a time."""
+def reference_parse(lines, fields):
+    """parse_lines with the standard library, one line and one field at a time."""
     columns, positions, faults = [[] for _ in fields], [], []
     for position, line in enumerate(lines):
         if not line.strip():
@@ -100,10 +100,10 @@ def plainly_parsed(lines, fields):
     return ParsedLines(columns, np.array(positions, np.int64), faults)
 
 
-def by_value(monkeypatch):
-    """Every line is parsed plainly, every value converted by itself."""
+def use_reference_parser(monkeypatch):
+    """Parse lines with the reference parser and convert each value separately."""
     for module in (review_columns, review_texts):
-        monkeypatch.setattr(module, "parse_lines", plainly_parsed)
+        monkeypatch.setattr(module, "parse_lines", reference_parse)
     monkeypatch.setattr(review_columns, "_usual_rows", lambda parsed: None)
 
 
@@ -116,43 +116,43 @@ def read_and_write(path, out, caplog):
     times = None if columns.times is None else columns.times.tolist()
     ids = [columns.user_ids[code] for code in users], [columns.item_ids[code] for code in items]
     ratings = np.nan_to_num(columns.ratings, nan=-1).tolist()
-    told = [record.getMessage().partition(" is malformed (")[0] for record in caplog.records]
-    found = (ids, ratings, times, columns.rows.tolist(), columns.user_ids, columns.item_ids, columns.lines)
-    return *found, columns.malformed, told, with_text, out.read_bytes()
+    warnings = [record.getMessage().partition(" is malformed (")[0] for record in caplog.records]
+    parsed = (ids, ratings, times, columns.rows.tolist(), columns.user_ids, columns.item_ids, columns.lines)
+    return *parsed, columns.malformed, warnings, with_text, out.read_bytes()
 
 
 @pytest.mark.parametrize("step", [600, 1 << 20])
 @pytest.mark.parametrize("releases", [(2018,), (2023,), (2018, 2023)])
-def test_quick_is_plain_on_dirty_files(tmp_path, monkeypatch, caplog, releases, step):
+def test_fast_parser_equals_the_reference_on_dirty_files(tmp_path, monkeypatch, caplog, releases, step):
     lines = [line for year in releases for line in lines_of_a_release(year)]
     random.Random(1).shuffle(lines)
     path = write_lines(tmp_path / "reviews.jsonl.gz", lines)
     monkeypatch.setattr(unpack, "UNPACKED_BYTES", step)
-    quick = read_and_write(path, tmp_path / "quick.parquet", caplog)
-    assert quick[6] > 500 and 100 < quick[7] < quick[6] - 200  # rows of either kind
-    by_value(monkeypatch)
-    plain = read_and_write(path, tmp_path / "plain.parquet", caplog)
-    assert quick == plain
+    fast = read_and_write(path, tmp_path / "quick.parquet", caplog)
+    assert fast[6] > 500 and 100 < fast[7] < fast[6] - 200  # both valid and malformed lines
+    use_reference_parser(monkeypatch)
+    reference = read_and_write(path, tmp_path / "plain.parquet", caplog)
+    assert fast == reference
 
 
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("year", [2018, 2023])
-def test_each_value_alone_is_quick_or_odd_but_never_different(tmp_path, monkeypatch, caplog, year, value):
-    """A block of three lines: what one of them holds can't hide behind another's being odd."""
+def test_fast_parser_equals_the_reference_on_each_value(tmp_path, monkeypatch, caplog, year, value):
+    """Only one of three lines varies, so no other odd line can send the block down the slow path."""
     good = dict(zip(NAMES[year], GOOD, strict=True))
     for name in (*NAMES[year], *NAMES[4041 - year], "vote"):
         keys = {**good, name: value}
-        middle = "{" + ", ".join(f'"{key}": {what}' for key, what in keys.items()) + "}"
-        first = "{" + ", ".join(f'"{key}": {what}' for key, what in good.items()) + "}"
+        middle = "{" + ", ".join(f'"{key}": {raw}' for key, raw in keys.items()) + "}"
+        first = "{" + ", ".join(f'"{key}": {raw}' for key, raw in good.items()) + "}"
         path = write_lines(tmp_path / "reviews.jsonl", [first, middle, first], packed=False)
-        quick = read_and_write(path, tmp_path / "quick.parquet", caplog)
+        fast = read_and_write(path, tmp_path / "quick.parquet", caplog)
         with monkeypatch.context() as patch:
-            by_value(patch)
-            assert quick == read_and_write(path, tmp_path / "plain.parquet", caplog), middle
+            use_reference_parser(patch)
+            assert fast == read_and_write(path, tmp_path / "plain.parquet", caplog), middle
 
 
 @pytest.mark.parametrize("year", [2018, 2023])
-def test_faults_and_blank_lines_are_told_from_rows(year):
+def test_malformed_and_blank_lines_are_not_rows(year):
     names = NAMES[year]
     good = "{" + ", ".join(f'"{name}": {value}' for name, value in zip(names, GOOD, strict=True)) + "}"
     lines = [good, "", good, good[:30], "<html>", good, good[:-1] + ', "vote": "a NaN"}', good]
@@ -162,7 +162,7 @@ def test_faults_and_blank_lines_are_told_from_rows(year):
 
 
 @pytest.mark.parametrize("limit", [0, 1, 20, 400])
-def test_clean_column_is_one_text_after_the_other(limit):
+def test_clean_column_equals_cleaning_each_text(limit):
     texts = [plain for value in VALUES if value.startswith('"') and (plain := value.strip('"')) is not None]
     texts += [
         "",
@@ -196,8 +196,8 @@ def test_clean_column_on_real_texts():
     ]
 
 
-def test_half_a_character_and_a_huge_number_cost_no_line(tmp_path, caplog):
-    """Pages cut texts in the middle of an emoji; in an id, half a character is kept apart as U+FFFD too."""
+def test_lone_surrogates_and_huge_numbers_drop_no_line(tmp_path, caplog):
+    """Dumps cut texts in the middle of an emoji; a lone surrogate, in an id too, becomes U+FFFD."""
     texts = [r'"so \ud83d"', r'"\ude0a so"', r'"\ud83d\ude0a"', r'"a\\ud83d"', "1e400"]
     lines = [
         f'{{"reviewerID": "U{n}", "asin": "I1", "unixReviewTime": 5, "vote": 1e400, "reviewText": {text}}}'
@@ -205,19 +205,19 @@ def test_half_a_character_and_a_huge_number_cost_no_line(tmp_path, caplog):
     ]
     lines.append(r'{"reviewerID": "U\ud83d", "asin": "I1", "unixReviewTime": 5}')
     path = write_lines(tmp_path / "reviews.jsonl", lines, packed=False)
-    found = read_and_write(path, tmp_path / "out.parquet", caplog)
-    assert found[7] == 0 and found[4] == ["U0", "U1", "U2", "U3", "U4", "U\ufffd"]
+    parsed = read_and_write(path, tmp_path / "out.parquet", caplog)
+    assert parsed[7] == 0 and parsed[4] == ["U0", "U1", "U2", "U3", "U4", "U\ufffd"]
     written = pq.read_table(tmp_path / "out.parquet")["text"].to_pylist()
     assert written == ["so \ufffd", "\ufffd so", "\U0001f60a", r"a\ud83d", "", ""]
 
 
-def test_nesting_beyond_any_parser_is_malformed(tmp_path):
+def test_nesting_too_deep_to_parse_is_malformed(tmp_path):
     lines = [review("U1", "I1", 5), '{"reviewerID": "U2", "asin": "I1", "x": ' + "[" * 100_000 + "]" * 100_000 + "}"]
     columns = read_review_columns(write_lines(tmp_path / "reviews.jsonl", lines, packed=False), SETTINGS)
     assert columns.user_ids == ["U1"] and columns.malformed == 1
 
 
-def test_a_file_that_changed_between_the_two_readings_is_named(tmp_path):
+def test_a_file_that_changed_between_the_two_passes_is_named(tmp_path):
     path = write_lines(tmp_path / "reviews.jsonl", [review("U1", "I1", 5), review("U2", "I1", 6)], packed=False)
     columns = read_review_columns(path, SETTINGS)
     path.write_bytes(path.read_bytes().replace(b'"U2"', b'"U2,'))
@@ -225,7 +225,7 @@ def test_a_file_that_changed_between_the_two_readings_is_named(tmp_path):
         write_reviews(tmp_path / "out", path, columns.rows, columns.users, columns.items, SETTINGS)
 
 
-def test_codes_are_of_first_appearance_whatever_the_dictionaries(tmp_path, monkeypatch):
+def test_codes_follow_first_appearance_whatever_the_dictionary_size(tmp_path, monkeypatch):
     rows = grid(12, 9)
     random.Random(5).shuffle(rows)
     path = write_lines(tmp_path / "reviews.jsonl.gz", rows)

@@ -4,7 +4,7 @@ import pytest
 from pulse_core.data.kcore import earliest_of_pairs, k_core, rank_codes, sequence_order, tied_share
 
 
-def plain_k_core(users, items, k):
+def reference_k_core(users, items, k):
     rows = set(range(len(users)))
     while True:
         kept = {
@@ -18,7 +18,7 @@ def plain_k_core(users, items, k):
 
 
 def test_hand_case_needs_a_second_round():
-    # Item 2 has one row; without it user 2 falls to one, and only then item 1 of the three keeps two.
+    # Item 2 has one row; dropping it leaves user 2 with one, and dropping that leaves item 1 two of its three.
     users = np.array([0, 0, 1, 1, 2, 2])
     items = np.array([0, 1, 0, 1, 1, 2])
     assert k_core(users, items, 2).tolist() == [True, True, True, True, False, False]
@@ -32,10 +32,10 @@ def test_a_chain_unravels_to_nothing():
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_same_as_the_plain_filter(seed):
+def test_equals_the_reference_filter(seed):
     rng = np.random.default_rng(seed)
     users, items = rng.integers(0, 12, 60), rng.integers(0, 15, 60)
-    assert set(np.flatnonzero(k_core(users, items, 3))) == plain_k_core(users, items, 3)
+    assert set(np.flatnonzero(k_core(users, items, 3))) == reference_k_core(users, items, 3)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -22,7 +22,7 @@ def lines_of(path):
     return [line for block in line_blocks(path) for line in block.split(b"\n")]
 
 
-def test_lines_whatever_the_blocks(tmp_path, monkeypatch):
+def test_lines_do_not_depend_on_block_size(tmp_path, monkeypatch):
     lines = [f"line {n} ".encode() + b"x" * (n % 37) for n in range(500)] + [b"", b"no newline at the end"]
     content = b"\n".join(lines)
     plain, packed, members = tmp_path / "plain", tmp_path / "packed", tmp_path / "members"
@@ -35,15 +35,15 @@ def test_lines_whatever_the_blocks(tmp_path, monkeypatch):
         assert lines_of(plain) == lines_of(packed) == lines_of(members) == lines
 
 
-def test_progress_counts_the_blocks_of_the_file_as_it_lies_on_disk(tmp_path, monkeypatch, caplog):
+def test_progress_counts_blocks_of_the_compressed_file(tmp_path, monkeypatch, caplog):
     path = write_lines(tmp_path / "reviews.jsonl.gz", grid(20, 20))
     blocks = -(-path.stat().st_size // 512)
     monkeypatch.setattr(unpack, "READ_BYTES", 512)
     monkeypatch.setattr(progress, "LOG_EVERY_SECONDS", 0)
     with caplog.at_level(logging.INFO, "pulse"):
         lines_of(path)
-    told = [record.message.removeprefix(f"reading {path}: ").split()[0] for record in caplog.records]
-    assert told == [f"{block}/{blocks}" for block in range(1, blocks + 1)]
+    logged = [record.message.removeprefix(f"reading {path}: ").split()[0] for record in caplog.records]
+    assert logged == [f"{block}/{blocks}" for block in range(1, blocks + 1)]
 
 
 def test_digest_is_of_the_file_on_disk(tmp_path):
@@ -81,7 +81,7 @@ BAD_LINES = [
     '{"reviewerID": "U1", "asin": "I1", "unixReviewTime": "June"}',
     '{"reviewerID": "U1", "asin": "I1", "unixReviewTime": true}',
     '{"reviewerID": "U1", "asin": "I1", "unixReviewTime": 99999999999999999}',
-    '{"reviewerID": "U1", "asin": "I1"}',  # no time, in a dump that has times
+    '{"reviewerID": "U1", "asin": "I1"}',  # no time, although the dump has times
 ]
 
 
@@ -91,7 +91,7 @@ def test_malformed_lines_are_counted_and_quoted(tmp_path, caplog):
     with caplog.at_level(logging.WARNING, "pulse"):
         columns = read_review_columns(path, SETTINGS)
     assert columns.malformed == len(BAD_LINES)
-    assert columns.lines == len(good) + len(BAD_LINES)  # the blank line is none
+    assert columns.lines == len(good) + len(BAD_LINES)  # the blank line does not count
     assert len(columns) == len(good)
     assert columns.rows[:4].tolist() == [0, 1, 2, 4 + len(BAD_LINES)]
     assert "line 5 is malformed" in caplog.text and "{not json" in caplog.text
@@ -120,7 +120,7 @@ def test_a_dump_without_times_keeps_its_order_and_says_so(tmp_path, caplog):
     assert "no row has a time" in caplog.text
 
 
-def test_names_of_the_2023_release(tmp_path):
+def test_field_names_of_the_2023_release(tmp_path):
     record = {"user_id": "U", "parent_asin": "P", "asin": "child", "rating": 4, "timestamp": 1_600_000_000_123}
     path = write_lines(tmp_path / "reviews.jsonl", [record, {**record, "parent_asin": "Q", "rating": None}])
     columns = read_review_columns(path, SETTINGS)
@@ -163,7 +163,7 @@ def test_a_time_is_read_under_each_of_its_keys(tmp_path, time, milliseconds):
     assert columns.milliseconds is not None and columns.milliseconds.tolist() == [milliseconds]
 
 
-def test_a_null_gives_way_to_the_other_release(tmp_path):
+def test_a_null_field_falls_back_to_the_other_release(tmp_path):
     both = {"reviewerID": None, "user_id": "U", "parent_asin": None, "asin": "I", "overall": None, "rating": 5}
     columns = read(tmp_path, {**both, "timestamp": 5}, {**both, "parent_asin": "", "overall": "", "timestamp": 6})
     assert (columns.user_ids, columns.item_ids, columns.ratings.tolist()) == (["U"], ["I"], [5, 5])
@@ -172,7 +172,7 @@ def test_a_null_gives_way_to_the_other_release(tmp_path):
 @pytest.mark.parametrize(
     "key", [{"review_date": "2014-01-05"}, {"created": 1_388_880_000}, {"time": {"$date": "2014"}}]
 )
-def test_a_time_under_a_key_that_is_not_read_stops_the_run(tmp_path, key):
+def test_a_time_under_an_unread_key_stops_the_run(tmp_path, key):
     record = {**review("U1", "I1"), **key}
     with pytest.raises(
         InputError, match=rf"no row has a time.* line 2 has {next(iter(key))}: .*unixReviewTime, timestamp"
@@ -181,7 +181,7 @@ def test_a_time_under_a_key_that_is_not_read_stops_the_run(tmp_path, key):
     assert len(read(tmp_path, {**review("U1", "I1"), "update": "yes", "sometimes": 3, "created": None})) == 1
 
 
-def test_too_many_rows_without_a_time_say_how_to_go_on(tmp_path):
+def test_too_many_rows_without_a_time_name_the_setting_to_raise(tmp_path):
     rows = [*grid(5, 5), review("U1", "I99")]
     with pytest.raises(
         InputError, match=r"1 of these lines only lack a time.*raise corpus\.max_malformed_share above 0\.038"
@@ -197,7 +197,7 @@ def test_ratings_out_of_range_are_missing_and_counted(tmp_path, caplog):
     assert columns.out_of_range == 4 and "4 ratings outside 1 to 5 are taken as missing" in caplog.text
 
 
-def test_find_raw_takes_the_publishers_name_only_where_it_is_the_only_one(tmp_path):
+def test_find_raw_takes_a_publishers_file_name_only_if_unique(tmp_path):
     (tmp_path / "meta_All_Beauty.jsonl.gz").touch()
     (tmp_path / "All_Beauty.jsonl.gz").touch()
     (tmp_path / "source.json").touch()
@@ -210,7 +210,7 @@ def test_find_raw_takes_the_publishers_name_only_where_it_is_the_only_one(tmp_pa
     assert [path.name for path in raw_candidates(tmp_path, "reviews")] == ["reviews.csv", "reviews.parquet"]
 
 
-def test_only_the_missing_file_is_named_and_what_lies_there(tmp_path):
+def test_the_missing_file_and_the_folder_contents_are_named(tmp_path):
     folder = tmp_path / "luxury"
     folder.mkdir()
     (folder / "metadata.jsonl.gz").touch()
@@ -237,7 +237,7 @@ OTHER = "f" * 64
         f"# 12 bytes, found in place\n{DIGEST}  reviews.csv\n",
     ],
 )
-def test_digest_files_as_people_make_them(tmp_path, text):
+def test_digest_files_of_common_tools_are_read(tmp_path, text):
     (tmp_path / "reviews.csv.sha256").write_text(text, encoding="utf-8", newline="")
     record = read_record(tmp_path / "reviews.csv")
     assert record is not None and record.sha256 == DIGEST

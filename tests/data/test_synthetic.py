@@ -1,4 +1,4 @@
-"""The synthetic corpora: the same bytes from a seed, the 2018 schema, dirt, a truth for every purchase, a signal."""
+"""The synthetic corpora: determinism, 2018 schema, dirt, a planted driver per purchase, a learnable signal."""
 
 import gzip
 import html
@@ -43,12 +43,12 @@ METADATA_KEYS = {
 
 
 def names_driver(text: str, keywords: tuple[str, ...]) -> bool:
-    """Whether `text` names the driver of these keywords: one of them stands at the start of a word."""
+    """Whether a word of `text` starts with one of the driver's keywords."""
     return any(re.search(rf"(?<![a-z]){re.escape(word)}", text.lower()) for word in keywords)
 
 
 def read_lines(path: Path) -> tuple[list[dict], int]:
-    """(rows, broken lines): a row without item, user or time counts as broken."""
+    """(rows, number of broken lines); a row without item, user or time is broken."""
     rows, broken = [], 0
     with gzip.open(path, "rt") as lines:
         for line in lines:
@@ -67,7 +67,7 @@ def read_lines(path: Path) -> tuple[list[dict], int]:
 
 @pytest.fixture(scope="module")
 def luxury(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
-    """The embedded default's luxury domain, read back from its files."""
+    """The luxury domain of the default settings, read back from its files."""
     out = tmp_path_factory.mktemp("luxury")
     generate_domain(SyntheticSettings(), "luxury", SEED, out)
     reviews, broken_reviews = read_lines(out / "reviews.jsonl.gz")
@@ -91,17 +91,17 @@ def five_core(table: pd.DataFrame, user: str, item: str) -> pd.DataFrame:
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def test_same_seed_same_bytes_another_seed_others(tmp_path: Path) -> None:
+def test_the_seed_determines_the_bytes(tmp_path: Path) -> None:
     for name, seed in (("one", 3), ("two", 3), ("three", 4)):
         generate_domain(SMALL, "games", seed, tmp_path / name)
     for file in FILES:
         one, two = (tmp_path / "one" / file).read_bytes(), (tmp_path / "two" / file).read_bytes()
-        assert one == two, f"{file} differs between two runs from one seed"
+        assert one == two, f"{file} differs between two runs with the same seed"
     assert (tmp_path / "one" / FILES[0]).read_bytes() != (tmp_path / "three" / FILES[0]).read_bytes()
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == sorted(FILES), "a part file was left behind"
 
 
-def test_a_domain_does_not_depend_on_the_others_made_before(tmp_path: Path) -> None:
+def test_a_domain_does_not_depend_on_domains_generated_before(tmp_path: Path) -> None:
     generate_domain(SMALL, "pantry", 3, tmp_path / "alone")
     generate_domain(SMALL, "luxury", 3, tmp_path / "luxury")
     generate_domain(SMALL, "pantry", 3, tmp_path / "after")
@@ -113,12 +113,12 @@ def test_gzip_header_holds_neither_name_nor_time(luxury: SimpleNamespace) -> Non
     assert header[3] == 0 and header[4:8] == bytes(4)
 
 
-def test_an_unknown_domain_is_refused_with_what_is_known(tmp_path: Path) -> None:
+def test_an_unknown_domain_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"'shoes'.*games, luxury, pantry"):
         generate_domain(SMALL, "shoes", 1, tmp_path)
 
 
-def test_every_file_says_that_it_is_synthetic(luxury: SimpleNamespace) -> None:
+def test_ids_and_source_json_mark_the_corpus_as_synthetic(luxury: SimpleNamespace) -> None:
     source = read_json(luxury.out / "source.json")
     assert source["corpus"] == "synthetic" and source["seed"] == SEED and source["domain"] == "luxury"
     assert source["settings"] == SyntheticSettings().model_dump()
@@ -227,7 +227,7 @@ def test_most_reviews_name_their_driver_and_the_rating_agrees(luxury: SimpleName
     assert 0.75 < (both.overall >= 4).mean() < 0.95
 
 
-def test_every_phrase_names_its_own_driver_and_no_other() -> None:
+def test_every_phrase_names_only_its_driver() -> None:
     for driver in DRIVERS:
         special = itertools.chain.from_iterable(driver.special_titles.values())
         for phrase in (*driver.titles, *driver.describe, *driver.needs, *driver.met, *driver.missed, *special):
@@ -240,7 +240,7 @@ def test_no_other_word_of_the_generator_names_a_driver() -> None:
     frames = itertools.chain.from_iterable(
         value for name, value in vars(review_texts).items() if name.isupper() and isinstance(value, tuple)
     )
-    kinds = itertools.chain.from_iterable((kind.name, *kind.sizes) for each in KINDS.values() for kind in each)
+    kinds = itertools.chain.from_iterable((kind.name, *kind.sizes) for group in KINDS.values() for kind in group)
     brands = (start + end for domain in GROUPS for start in BRAND_STARTS[domain] for end in BRAND_ENDS[domain])
     others = [word for table in (VARIANTS, BRAND_TAILS) for words in table.values() for word in words]
     for words in (*frames, *kinds, *brands, *others):
@@ -250,9 +250,9 @@ def test_no_other_word_of_the_generator_names_a_driver() -> None:
 def test_domains_share_most_drivers_but_not_all() -> None:
     names = {domain: {driver.name for driver in domain_drivers(domain)} for domain in GROUPS}
     assert len(DRIVERS) >= 36 and len(set.intersection(*names.values())) >= 15
-    assert all(len(own) >= 25 for own in names.values())
+    assert all(len(drivers) >= 25 for drivers in names.values())
     for one, two in itertools.permutations(names.values(), 2):
-        assert one - two, "each domain has reasons of its own"
+        assert one - two, "every domain needs drivers that another lacks"
 
 
 # --- behaviour -------------------------------------------------------------------------------------------------------
@@ -264,15 +264,15 @@ def test_nobody_buys_an_item_twice_and_blocks_are_independent() -> None:
     first = simulate_block(settings, catalogue, "games", SEED, 0, BLOCK + 50)
     second = simulate_block(settings, catalogue, "games", SEED, 1, BLOCK + 50)
     assert second.user.min() == BLOCK and second.user.max() == BLOCK + 49
-    assert first.user.max() == BLOCK - 1, "a block of users does not reach into the next"
+    assert first.user.max() == BLOCK - 1, "user blocks must not overlap"
     assert len(np.unique(first.user * 1000 + first.item)) == len(first.user)
-    assert (np.diff(first.day)[np.diff(first.user) == 0] >= 0).all(), "time runs forward"
+    assert (np.diff(first.day)[np.diff(first.user) == 0] >= 0).all(), "purchases must be in time order"
     carried = catalogue.strength[first.item, first.driver] > 0
-    assert carried.mean() > 0.99, "the planted driver is one that the item carries"
+    assert carried.mean() > 0.99, "items should carry the planted driver"
 
 
 def floors(domain: str) -> dict[str, float]:
-    """HR@1 on target + 9 uniform items: popularity, brand repeat, a reader of reasons, the planted utilities."""
+    """HR@1 of each scorer on the target and 9 uniform items, with user count and mean sequence length."""
     settings = SyntheticSettings()
     catalogue = make_catalogue(settings, domain, SEED)
     utilities: dict[tuple[int, int], np.ndarray] = {}
@@ -299,7 +299,7 @@ def floors(domain: str) -> dict[str, float]:
             "popularity": popularity[candidates],
             "brand repeat": brands + 1e-6 * popularity[candidates],
             "history's drivers": carries[candidates] @ seen,
-            "drivers of reviews, titles alone": in_title[candidates] @ wanted + 0.8 * brands,
+            "drivers of reviews, titles only": in_title[candidates] @ wanted + 0.8 * brands,
             "drivers of reviews": carries[candidates] @ wanted + 0.8 * brands,
             "oracle": utilities[int(user), int(rows["step"].iloc[-1])][candidates],
         }
@@ -311,12 +311,12 @@ def floors(domain: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("domain", sorted(GROUPS))
-def test_who_reads_why_beats_who_repeats_brands(domain: str) -> None:
+def test_drivers_of_reviews_beat_brand_repeat(domain: str) -> None:
     measured = floors(domain)
     assert 1100 <= measured["users"] <= 1200 and 7 <= measured["mean"] <= 10
     assert 0.1 < measured["popularity"] < 0.26
     assert 0.35 < measured["brand repeat"] < 0.5, "real Luxury Beauty has .37-.43"
     assert measured["history's drivers"] > 0.38
-    assert measured["drivers of reviews, titles alone"] > measured["brand repeat"] + 0.08
+    assert measured["drivers of reviews, titles only"] > measured["brand repeat"] + 0.08
     assert measured["drivers of reviews"] > measured["brand repeat"] + 0.12
     assert 0.8 < measured["oracle"] < 0.95

@@ -42,7 +42,7 @@ def test_plain_text(raw, plain):
         None,
     ],
 )
-def test_junk_titles_are_no_titles(junk):
+def test_junk_titles_are_dropped(junk):
     assert clean_title(junk, 400) == ""
 
 

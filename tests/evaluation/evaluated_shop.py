@@ -1,4 +1,4 @@
-"""A tiny run for tests of the evaluation and the report: tables as the stages write them, and wanted ranks."""
+"""A tiny run for tests of the evaluation and the report: tables as the stages write them, with chosen ranks."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def examples() -> pd.DataFrame:
-    """Targets are items 0..9 in turn, 10 items in the shop; the last four users are not sampled."""
+    """Ten items, each the target in turn; the last four users are not sampled."""
     rows = [
         (user, split, position, [(user + 5) % 10], (user + position) % 10, user < SAMPLED)
         for user in range(USERS)

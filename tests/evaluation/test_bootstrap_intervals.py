@@ -18,7 +18,7 @@ def test_fast_equals_plain_resampling_in_distribution() -> None:
     assert fast.mean(axis=0) == pytest.approx(plain.mean(axis=0), abs=2e-3)
     assert np.cov(fast.T) == pytest.approx(np.cov(plain.T), rel=0.06, abs=1e-6)  # columns stay paired
     for ours, theirs in zip(percentile_interval(fast, 0.95), percentile_interval(plain, 0.95), strict=True):
-        assert ours == pytest.approx(theirs, abs=1 / 120 + 1e-9)  # an interval of hits moves by whole users
+        assert ours == pytest.approx(theirs, abs=1 / 120 + 1e-9)  # hit rates move in steps of one user
 
 
 def test_interval_covers_a_known_proportion() -> None:
@@ -38,12 +38,12 @@ def test_seeded_and_independent_of_order_and_chunks(monkeypatch: pytest.MonkeyPa
     assert np.array_equal(first, bootstrap_means(values, 500, seed=9))
 
 
-def test_all_users_alike_leave_no_width() -> None:
+def test_identical_users_give_an_interval_of_zero_width() -> None:
     low, high = percentile_interval(bootstrap_means(np.ones((5, 1)), 100, seed=0), 0.95)
     assert low[0] == high[0] == 1.0
 
 
 @pytest.mark.parametrize("values", [np.empty((0, 1)), np.array([[np.nan]]), np.array([1.0])])
-def test_what_has_no_bootstrap_is_refused(values: np.ndarray) -> None:
+def test_invalid_values_are_refused(values: np.ndarray) -> None:
     with pytest.raises(InputError, match="bootstrap"):
         bootstrap_means(values, 100, seed=0)

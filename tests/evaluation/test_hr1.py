@@ -1,4 +1,4 @@
-"""hr1.json of a tiny run: figures by hand, schema, marks, and what is refused."""
+"""hr1.json of a tiny run: figures by hand, schema, notices and refused input."""
 
 import json
 
@@ -17,7 +17,7 @@ SETTINGS = EvaluationSettings(bootstrap_samples=500)
 
 
 def assembled(**changes: object) -> dict:
-    given: dict = {
+    arguments: dict = {
         "predictions": systems(),
         "examples": examples(),
         "candidates": candidates(),
@@ -25,12 +25,12 @@ def assembled(**changes: object) -> dict:
         "settings": SETTINGS,
         "seed": 1,
     }
-    return assemble(**{**given, **changes})
+    return assemble(**{**arguments, **changes})
 
 
 def test_figures_by_hand() -> None:
-    found = assembled()
-    values = {name: system["hr1"]["value"] for name, system in found["systems"].items()}
+    report = assembled()
+    values = {name: system["hr1"]["value"] for name, system in report["systems"].items()}
     assert values == pytest.approx(
         {
             "pulse": 1,
@@ -42,79 +42,79 @@ def test_figures_by_hand() -> None:
             "chance": 0.1,
         }
     )
-    assert found["hr1"] == found["systems"]["pulse"]["hr1"]
-    assert found["systems"]["brand_repeat"]["mrr"]["value"] == pytest.approx((1 + 1 / 3) / 2)
-    assert found["systems"]["brand_repeat"]["ndcg10"]["value"] == pytest.approx((1 + 1 / 2) / 2)
-    assert found["systems"]["llm_zero_shot"]["users"] == SAMPLED
-    assert found["sasrec_all_users"]["users"] == USERS and found["sasrec_all_users"]["hr1"]["value"] == 0.5
-    sasrec = found["comparisons"]["sasrec"]["hr1"]
+    assert report["hr1"] == report["systems"]["pulse"]["hr1"]
+    assert report["systems"]["brand_repeat"]["mrr"]["value"] == pytest.approx((1 + 1 / 3) / 2)
+    assert report["systems"]["brand_repeat"]["ndcg10"]["value"] == pytest.approx((1 + 1 / 2) / 2)
+    assert report["systems"]["llm_zero_shot"]["users"] == SAMPLED
+    assert report["sasrec_all_users"]["users"] == USERS and report["sasrec_all_users"]["hr1"]["value"] == 0.5
+    sasrec = report["comparisons"]["sasrec"]["hr1"]
     assert (sasrec["pulse_only"], sasrec["other_only"], sasrec["difference"]) == (10, 0, 0.5)
     assert sasrec["p_value"] == pytest.approx(2 / 2**10) and sasrec["verdict"] == "better"
-    assert found["comparisons"]["slm_sft"]["hr1"]["p_value"] == pytest.approx(2 / 2**4)
-    assert found["comparisons"]["slm_sft"]["hr1"]["verdict"] == "not distinguishable"
-    assert "not distinguishable from SLM + SFT at 95%" in found["comparisons"]["slm_sft"]["sentence"]
-    assert found["comparisons"]["chance"]["hr1"]["test"] == "exact binomial"
-    assert set(found["comparisons"]) == set(found["systems"]) - {"pulse"} == set(found["validation"]) - {"pulse"}
-    assert all(each["hr1"]["p_holm"] >= each["hr1"]["p_value"] for each in found["comparisons"].values())
-    assert found["total_seconds"] == 1.5
+    assert report["comparisons"]["slm_sft"]["hr1"]["p_value"] == pytest.approx(2 / 2**4)
+    assert report["comparisons"]["slm_sft"]["hr1"]["verdict"] == "not distinguishable"
+    assert "not distinguishable from SLM + SFT at 95%" in report["comparisons"]["slm_sft"]["sentence"]
+    assert report["comparisons"]["chance"]["hr1"]["test"] == "exact binomial"
+    assert set(report["comparisons"]) == set(report["systems"]) - {"pulse"} == set(report["validation"]) - {"pulse"}
+    assert all(other["hr1"]["p_holm"] >= other["hr1"]["p_value"] for other in report["comparisons"].values())
+    assert report["total_seconds"] == 1.5
 
 
-def test_worse_is_said_too() -> None:
-    given = {**systems(), "pulse": predictions([5])}
-    comparison = assembled(predictions=given)["comparisons"]["sasrec"]
+def test_a_worse_result_is_called_worse() -> None:
+    predicted = {**systems(), "pulse": predictions([5])}
+    comparison = assembled(predictions=predicted)["comparisons"]["sasrec"]
     assert comparison["hr1"]["verdict"] == "worse" and comparison["sentence"].startswith("PULSE is worse than SASRec")
 
 
-def test_schema_accepts_it_and_refuses_less() -> None:
-    found = json.loads(json.dumps(assembled()))  # as it stands in the file: no NaN, no numpy
+def test_schema_accepts_the_report_and_requires_its_keys() -> None:
+    report = json.loads(json.dumps(assembled()))  # as in the file: no NaN, no numpy
     jsonschema.Draft202012Validator.check_schema(hr1_schema())
-    jsonschema.validate(found, hr1_schema())
-    assert Hr1.model_validate(found).model_dump(mode="json") == found
+    jsonschema.validate(report, hr1_schema())
+    assert Hr1.model_validate(report).model_dump(mode="json") == report
     for key in ("systems", "corpus_hash", "versions", "protocol", "seeds"):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate({name: value for name, value in found.items() if name != key}, hr1_schema())
+            jsonschema.validate({name: value for name, value in report.items() if name != key}, hr1_schema())
 
 
-def test_order_of_rows_and_more_systems_change_nothing() -> None:
-    def mixed(frame: pd.DataFrame) -> pd.DataFrame:
+def test_row_order_and_further_systems_change_nothing() -> None:
+    def shuffled(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.sample(frac=1, random_state=5)
 
-    def turned(frame: pd.DataFrame) -> pd.DataFrame:
-        """Each list of candidates the other way round, with its scores."""
+    def reversed_lists(frame: pd.DataFrame) -> pd.DataFrame:
+        """Reverse each candidate list and its scores."""
         return frame.assign(**{key: [np.asarray(row)[::-1] for row in frame[key]] for key in ("candidates", "scores")})
 
     plain = assembled()
-    given = {name: mixed(turned(frame)) for name, frame in systems().items()}
-    assert assembled(predictions=given, examples=mixed(examples()), candidates=mixed(candidates())) == plain
+    predicted = {name: shuffled(reversed_lists(frame)) for name, frame in systems().items()}
+    assert assembled(predictions=predicted, examples=shuffled(examples()), candidates=shuffled(candidates())) == plain
     more = assembled(predictions={**systems(), "sbert": predictions([2])})
     assert {name: more["systems"][name] for name in plain["systems"]} == plain["systems"]
     assert more["comparisons"]["sbert"]["hr1"]["verdict"] == "better"
 
 
-def test_synthetic_and_oracle_are_said_loudly() -> None:
-    found = assembled(context=context(behaviour="oracle", engine="fake"))
-    assert found["corpus"] == "synthetic" and found["notice"].startswith("SYNTHETIC") and "ORACLE" in found["notice"]
-    assert "FAKE RATIONALES" in found["notice"] and found["protocol"]["engine"] == "fake"
-    assert found["protocol"]["oracle"] and found["systems"]["pulse"]["oracle"]
-    assert not found["systems"]["slm_sft"]["oracle"]
+def test_the_notice_names_synthetic_data_fake_rationales_and_the_oracle() -> None:
+    report = assembled(context=context(behaviour="oracle", engine="fake"))
+    assert report["corpus"] == "synthetic" and report["notice"].startswith("SYNTHETIC") and "ORACLE" in report["notice"]
+    assert "FAKE RATIONALES" in report["notice"] and report["protocol"]["engine"] == "fake"
+    assert report["protocol"]["oracle"] and report["systems"]["pulse"]["oracle"]
+    assert not report["systems"]["slm_sft"]["oracle"]
     real = assembled(context=context(statistics={"source": "amazon-2018", "source_hash": "cd"}))
     assert (real["corpus"], real["notice"], real["protocol"]["oracle"]) == ("amazon-2018", None, False)
 
 
 def test_missing_users_are_refused_naming_the_file() -> None:
-    given = systems()
-    given["sasrec"] = given["sasrec"][given["sasrec"]["user"] != 3]
+    predicted = systems()
+    predicted["sasrec"] = predicted["sasrec"][predicted["sasrec"]["user"] != 3]
     with pytest.raises(InputError, match=r"baselines/sasrec/predictions.parquet: 1 of the 20 validation users.*user 3"):
-        assembled(predictions=given)
+        assembled(predictions=predicted)
 
 
-def test_other_candidates_are_refused_naming_the_file() -> None:
-    given = systems()
-    lists = list(given["sasrec"]["candidates"])
+def test_mismatched_candidates_are_refused_naming_the_file() -> None:
+    predicted = systems()
+    lists = list(predicted["sasrec"]["candidates"])
     lists[-1] = np.where(lists[-1] == 0, 77, lists[-1])  # the last row: test of user 23, who is not sampled
-    given["sasrec"] = given["sasrec"].assign(candidates=lists)
+    predicted["sasrec"] = predicted["sasrec"].assign(candidates=lists)
     with pytest.raises(InputError, match=r"sasrec/predictions.parquet: the test candidates of user 23"):
-        assembled(predictions=given)
+        assembled(predictions=predicted)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +137,6 @@ def test_other_candidates_are_refused_naming_the_file() -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(change: dict, message: str) -> None:
+def test_inconsistent_inputs_are_refused(change: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         assembled(**change)

@@ -1,4 +1,4 @@
-"""The oracle's gap by hand."""
+"""The leak audit by hand: changed selections and the oracle's gap."""
 
 import pandas as pd
 import pytest
@@ -14,21 +14,21 @@ HISTORY = pd.DataFrame({"user": range(4), "split": ["test"] * 3 + ["train"], "po
 
 
 def audit(oracle: pd.DataFrame) -> LeakAudit:
-    """PULSE hits every second user, the oracle all of them."""
+    """PULSE ranks the target first for every second user, the oracle for all."""
     return leak_audit(
         HISTORY, oracle, predictions([1, 2]), predictions([1]), examples(), candidates(), SETTINGS, seed=1
     )
 
 
 def test_changed_selections_and_gap_in_hits() -> None:
-    found = audit(HISTORY.assign(node=[1, 5, 3, 9]).iloc[::-1])  # training rows don't count
-    assert (found.examples, found.changed_selections) == (3, pytest.approx(1 / 3))
-    assert (found.hr1_history.value, found.hr1_oracle.value) == (0.5, 1.0)
-    assert (found.gap.difference, found.gap.oracle_only, found.gap.history_only) == (0.5, 10, 0)
-    assert found.gap.p_value == pytest.approx(2 / 2**10)
-    assert "p_holm" not in type(found.gap).model_fields  # one comparison, nothing to adjust
+    result = audit(HISTORY.assign(node=[1, 5, 3, 9]).iloc[::-1])  # training rows don't count
+    assert (result.examples, result.changed_selections) == (3, pytest.approx(1 / 3))
+    assert (result.hr1_history.value, result.hr1_oracle.value) == (0.5, 1.0)
+    assert (result.gap.difference, result.gap.oracle_only, result.gap.history_only) == (0.5, 10, 0)
+    assert result.gap.p_value == pytest.approx(2 / 2**10)
+    assert "p_holm" not in type(result.gap).model_fields  # one comparison, nothing to adjust
 
 
-def test_other_examples_are_refused() -> None:
+def test_mismatched_examples_are_refused() -> None:
     with pytest.raises(InputError, match="leak audit"):
         audit(HISTORY.iloc[1:])

@@ -13,10 +13,10 @@ HEAD = "s\th:m:s\tmax_rss\tmax_vms\tcpu_time\n"
 
 
 def test_versions_name_python_and_libraries(tmp_path: Path) -> None:
-    found = versions(tmp_path)
-    assert found["python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
-    assert {"torch", "transformers", "numpy", "machine"} <= set(found)
-    assert "commit" not in found  # no work tree there
+    result = versions(tmp_path)
+    assert result["python"].startswith(f"{sys.version_info.major}.{sys.version_info.minor}.")
+    assert {"torch", "transformers", "numpy", "machine"} <= set(result)
+    assert "commit" not in result  # not a git work tree
 
 
 def test_seconds_add_up_over_jobs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -24,12 +24,12 @@ def test_seconds_add_up_over_jobs(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     files[0].write_text(HEAD + "12.5\t0:00:12\t900.25\t1\t20\n")
     files[1].write_text(HEAD + "2.5\t0:00:02\t-\tNA\t-\n")
     with caplog.at_level(logging.WARNING, logger="pulse"):
-        found = stage_seconds({"tree": files, "gone": [tmp_path / "gone.tsv"]})
-    assert found["tree"].model_dump() == {"seconds": 15.0, "jobs": 2, "max_rss_mb": 900.25}
-    assert found["gone"].seconds is None and "gone.tsv" in caplog.text
+        result = stage_seconds({"tree": files, "gone": [tmp_path / "gone.tsv"]})
+    assert result["tree"].model_dump() == {"seconds": 15.0, "jobs": 2, "max_rss_mb": 900.25}
+    assert result["gone"].seconds is None and "gone.tsv" in caplog.text
 
 
-def test_other_files_are_refused(tmp_path: Path) -> None:
+def test_files_without_a_benchmark_table_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.tsv").write_text("a\tb\n1\t2\n")
     with pytest.raises(InputError, match=r"x\.tsv: not a Snakemake benchmark"):
         stage_seconds({"x": [str(tmp_path / "x.tsv")]})

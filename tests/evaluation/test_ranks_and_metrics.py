@@ -15,8 +15,8 @@ CANDIDATES = np.array([[7, 3, 9, 5]])
     [
         ([0.1, 0.9, 0.2, 0.3], 1),  # target 3 alone on top
         ([0.9, 0.5, 0.2, 0.3], 2),
-        ([0.9, 0.9, 0.2, 0.3], 2),  # tied with one: the worse of places 1 and 2
-        ([0.5, 0.5, 0.5, 0.9], 4),  # tied with two behind a better one: the worst of places 2 to 4
+        ([0.9, 0.9, 0.2, 0.3], 2),  # tied with one: the worse of ranks 1 and 2
+        ([0.5, 0.5, 0.5, 0.9], 4),  # tied with two behind a better one: the worst of ranks 2 to 4
         ([0.0, 0.0, 0.0, 0.0], 4),  # a constant model is last
         ([-np.inf, -np.inf, 0.0, 1.0], 4),
         ([1.0, np.inf, 2.0, 3.0], 1),
@@ -26,7 +26,7 @@ def test_rank_counts_ties_against_the_model(scores: list[float], rank: int) -> N
     assert target_ranks(CANDIDATES, np.array([scores]), np.array([3])).tolist() == [rank]
 
 
-def test_rank_equals_plain_counting() -> None:
+def test_rank_equals_counting_one_by_one() -> None:
     generator = np.random.default_rng(0)
     candidates = np.stack([generator.permutation(50)[:10] for _ in range(200)])
     scores = generator.integers(0, 4, (200, 10)).astype(np.float32)  # many ties
@@ -64,6 +64,6 @@ def test_chance_of_ten() -> None:
         ([[1, 2]], [[0.1, 0.2]], [1, 2], "do not fit"),
     ],
 )
-def test_what_has_no_rank_is_refused(candidates: list, scores: list, targets: list, message: str) -> None:
+def test_invalid_inputs_are_refused(candidates: list, scores: list, targets: list, message: str) -> None:
     with pytest.raises(InputError, match=message):
         target_ranks(np.array(candidates), np.array(scores), np.array(targets))

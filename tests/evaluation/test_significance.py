@@ -12,9 +12,9 @@ def hits(text: str) -> np.ndarray:
 
 
 def test_mcnemar_by_hand() -> None:
-    found = mcnemar_exact(hits("1111100"), hits("1000010"))
-    assert (found.first_only, found.second_only) == (4, 1)
-    assert found.p_value == pytest.approx(2 * (1 + 5) / 32)  # P(X <= 1), X ~ Binomial(5, 1/2), twice
+    result = mcnemar_exact(hits("1111100"), hits("1000010"))
+    assert (result.first_only, result.second_only) == (4, 1)
+    assert result.p_value == pytest.approx(2 * (1 + 5) / 32)  # P(X <= 1), X ~ Binomial(5, 1/2), twice
 
 
 @pytest.mark.parametrize(
@@ -30,22 +30,22 @@ def test_binomial_against_chance() -> None:
     assert binomial_against(hits("1000000000"), 0.1) == pytest.approx(1.0)
 
 
-def test_paired_bootstrap_sees_a_small_steady_gain_that_unpaired_means_hide() -> None:
+def test_paired_bootstrap_detects_a_small_steady_gain() -> None:
     base = np.random.default_rng(0).random(200)
-    found = paired_bootstrap(base + 0.01, base, 2_000, 0.95, seed=1)
-    assert found.difference == pytest.approx(0.01)
-    assert found.low == pytest.approx(0.01) and found.p_value == pytest.approx(2 / 2001)
-    turned = paired_bootstrap(base, base + 0.01, 2_000, 0.95, seed=1)
-    assert turned.difference == pytest.approx(-0.01) and turned.p_value == found.p_value
+    result = paired_bootstrap(base + 0.01, base, 2_000, 0.95, seed=1)
+    assert result.difference == pytest.approx(0.01)
+    assert result.low == pytest.approx(0.01) and result.p_value == pytest.approx(2 / 2001)
+    swapped = paired_bootstrap(base, base + 0.01, 2_000, 0.95, seed=1)
+    assert swapped.difference == pytest.approx(-0.01) and swapped.p_value == result.p_value
 
 
-def test_paired_bootstrap_of_equals_is_certain_of_nothing() -> None:
+def test_paired_bootstrap_of_equal_values_has_p_value_1() -> None:
     base = np.random.default_rng(0).random(50)
-    found = paired_bootstrap(base, base, 500, 0.95, seed=1)
-    assert (found.difference, found.low, found.high, found.p_value) == (0.0, 0.0, 0.0, 1.0)
+    result = paired_bootstrap(base, base, 500, 0.95, seed=1)
+    assert (result.difference, result.low, result.high, result.p_value) == (0.0, 0.0, 0.0, 1.0)
 
 
-def test_other_users_are_refused() -> None:
+def test_different_users_are_refused() -> None:
     for test in (mcnemar_exact, lambda a, b: paired_bootstrap(a, b, 100, 0.95, 0)):
         with pytest.raises(InputError, match="same users"):
             test(np.ones(3), np.ones(2))

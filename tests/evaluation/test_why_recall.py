@@ -1,4 +1,4 @@
-"""why_recall by hand: four test purchases, two leaves each."""
+"""why_recall by hand: four test purchases with two leaves each."""
 
 import pandas as pd
 import pytest
@@ -10,9 +10,9 @@ from pulse_core.evaluation.why_recall import driver_patterns, normalise, why_rec
 SETTINGS = EvaluationSettings(bootstrap_samples=500)
 PHRASES = {"fragrance-free": ["fragrance-free", "no scent"], "organic": ["organic"], "value": ["value for money"]}
 TEXTS = [  # base, leaf 1, leaf 2, selected node
-    ("wants soap", "wants Fragrance‑Free soap", "wants organic soap", 1),  # true: fragrance-free, selected names it
-    ("likes organic things", "likes organic oil", "all organically made", 2),  # true: organic, base and leaf 1 name it
-    ("a gift", "value for  money and organic", "a gift with no scent", 1),  # true: value, selected names it
+    ("wants soap", "wants Fragrance‑Free soap", "wants organic soap", 1),  # driver fragrance-free, in selected
+    ("likes organic things", "likes organic oil", "all organically made", 2),  # driver organic, in base and leaf 1
+    ("a gift", "value for  money and organic", "a gift with no scent", 1),  # driver value, in selected
     ("x", "y", "z", 1),  # no driver planted
 ]
 DRIVERS = ["fragrance-free", "organic", "value", None]
@@ -41,31 +41,32 @@ def tables() -> dict:
 
 
 def test_by_hand() -> None:
-    found = why_recall(**tables(), settings=SETTINGS, seed=1)
-    assert (found.examples, found.without_driver) == (3, 1)
-    assert found.selected.value == pytest.approx(2 / 3)
-    assert found.base.value == pytest.approx(1 / 3)
-    assert found.random_leaf.value == pytest.approx(1 / 2)  # one of the two leaves each time
-    assert found.best_leaf.value == 1.0
-    # named: 0 fragrance-free, 1 nothing ("organically" is not organic), 2 value and organic; of the two others' drivers
-    assert found.selected_other_driver.value == pytest.approx((0 + 0 + 1 / 2) / 3)
-    assert found.selected_less_random_leaf.difference == pytest.approx(1 / 6)
-    assert found.selected_less_random_leaf.verdict == "not distinguishable"
+    result = why_recall(**tables(), settings=SETTINGS, seed=1)
+    assert (result.examples, result.without_driver) == (3, 1)
+    assert result.selected.value == pytest.approx(2 / 3)
+    assert result.base.value == pytest.approx(1 / 3)
+    assert result.random_leaf.value == pytest.approx(1 / 2)  # one of the two leaves per user
+    assert result.best_leaf.value == 1.0
+    # Share of the two other drivers that the selected node names: only user 2's names one, "organic".
+    # User 1's "organically" does not count.
+    assert result.selected_other_driver.value == pytest.approx((0 + 0 + 1 / 2) / 3)
+    assert result.selected_less_random_leaf.difference == pytest.approx(1 / 6)
+    assert result.selected_less_random_leaf.verdict == "not distinguishable"
 
 
-def test_order_of_rows_changes_nothing() -> None:
-    mixed = {
+def test_row_order_changes_nothing() -> None:
+    shuffled = {
         name: table.sample(frac=1, random_state=2) if isinstance(table, pd.DataFrame) else table
         for name, table in tables().items()
     }
-    assert why_recall(**mixed, settings=SETTINGS, seed=1) == why_recall(**tables(), settings=SETTINGS, seed=1)
+    assert why_recall(**shuffled, settings=SETTINGS, seed=1) == why_recall(**tables(), settings=SETTINGS, seed=1)
 
 
 def test_training_and_unsampled_examples_are_left_out() -> None:
-    given = tables()
-    more = given["examples"].assign(split="train", position=2)
-    given["examples"] = pd.concat([given["examples"].assign(sampled=[True, False, True, True]), more])
-    assert why_recall(**given, settings=SETTINGS, seed=1).examples == 2
+    inputs = tables()
+    more = inputs["examples"].assign(split="train", position=2)
+    inputs["examples"] = pd.concat([inputs["examples"].assign(sampled=[True, False, True, True]), more])
+    assert why_recall(**inputs, settings=SETTINGS, seed=1).examples == 2
 
 
 @pytest.mark.parametrize(
@@ -80,14 +81,14 @@ def test_training_and_unsampled_examples_are_left_out() -> None:
         ("truth", lambda old: old.drop(columns="driver"), "driver"),
     ],
 )
-def test_what_does_not_fit_is_refused(name: str, change, message: str) -> None:
-    given = tables()
-    given[name] = change(given[name])
+def test_inconsistent_inputs_are_refused(name: str, change, message: str) -> None:
+    inputs = tables()
+    inputs[name] = change(inputs[name])
     with pytest.raises(InputError, match=message):
-        why_recall(**given, settings=SETTINGS, seed=1)
+        why_recall(**inputs, settings=SETTINGS, seed=1)
 
 
-def test_phrases_are_whole_words_whatever_case_and_hyphens() -> None:
+def test_phrases_match_whole_words_ignoring_case_and_hyphens() -> None:
     pattern = driver_patterns(PHRASES)["fragrance-free"]
     for text in ("A FRAGRANCE FREE lotion", "fragrance\n-free", "It has no  scent."):
         assert pattern.search(normalise(text))

@@ -38,7 +38,7 @@ def generator(model: Path) -> TransformersGenerator:
     return TransformersGenerator(model, "float32", 8)
 
 
-def plain(model: Path, generator: TransformersGenerator, single: Request) -> Completion:
+def reference(model: Path, generator: TransformersGenerator, single: Request) -> Completion:
     """The completion of transformers' own `generate` for this request only, with nothing shared."""
     tokenizer = AutoTokenizer.from_pretrained(model)
     language_model = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
@@ -59,7 +59,7 @@ def test_greedy_texts_and_log_probabilities_equal_plain_generation(
 ) -> None:
     requests = [request(question) for question in QUESTIONS]
     for got, one in zip(generator.generate(requests), requests, strict=True):
-        want = plain(model, generator, one)
+        want = reference(model, generator, one)
         assert got[0].text == want.text
         assert got[0].tokens == want.tokens
         assert got[0].mean_logprob == pytest.approx(want.mean_logprob, abs=1e-4)
@@ -77,7 +77,7 @@ def test_every_family_equals_plain_generation(tmp_path: Path, family: str, chang
     generator = TransformersGenerator(tmp_path, "float32", 8)
     requests = [request(question) for question in QUESTIONS]
     for (got,), one in zip(generator.generate(requests), requests, strict=True):
-        want = plain(tmp_path, generator, one)
+        want = reference(tmp_path, generator, one)
         assert (got.text, got.tokens) == (want.text, want.tokens)
         assert got.mean_logprob == pytest.approx(want.mean_logprob, abs=1e-4)
 
