@@ -119,20 +119,20 @@ def compare_systems(
 ) -> Comparison:
     """PULSE against `system` on the same users in the same order; `other_ranks` is None for chance.
 
-    The sentence marks the systems of `oracle`. `p_holm` is the plain p-value: `compare_all` adjusts it.
+    The sentence marks systems in `oracle`. `p_holm` is the plain p-value: `compare_all` adjusts it.
     """
-    values, draws = metric_values(pulse_ranks), derive_seed(seed, "paired")
+    values, bootstrap_seed = metric_values(pulse_ranks), derive_seed(seed, "paired")
     if other_ranks is None:
         other = np.broadcast_to(chance_values(candidate_count), values.shape)
-        hits, pulse_only, other_only = compare_hits(hit_at_1(pulse_ranks), float(other[0, 0]), settings, draws)
+        hits, pulse_only, other_only = compare_hits(hit_at_1(pulse_ranks), float(other[0, 0]), settings, bootstrap_seed)
     else:
         other = metric_values(other_ranks)
-        hits, pulse_only, other_only = compare_hits(hit_at_1(pulse_ranks), other[:, 0], settings, draws)
+        hits, pulse_only, other_only = compare_hits(hit_at_1(pulse_ranks), other[:, 0], settings, bootstrap_seed)
     return Comparison(
         sentence=_sentence(system, hits, settings.confidence, oracle),
         hr1=HitComparison(**hits.model_dump(), pulse_only=pulse_only, other_only=other_only, p_holm=hits.p_value),
-        mrr=compare_means(values[:, 1], other[:, 1], settings, draws),
-        ndcg10=compare_means(values[:, 2], other[:, 2], settings, draws),
+        mrr=compare_means(values[:, 1], other[:, 1], settings, bootstrap_seed),
+        ndcg10=compare_means(values[:, 2], other[:, 2], settings, bootstrap_seed),
     )
 
 

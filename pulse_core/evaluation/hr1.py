@@ -1,4 +1,4 @@
-"""Assembly of `results/<domain>/hr1.json`: every system on the same users and candidates, with all it depends on."""
+"""Assembly of `results/<domain>/hr1.json`: every system on the same users and candidates, and its provenance."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

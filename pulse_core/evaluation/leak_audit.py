@@ -1,4 +1,4 @@
-"""The leak audit: what the literal Eq. (2), b_u = (s_u, i_{t+1}), which shows the selector the target, would gain."""
+"""The leak audit: what selection would gain from the literal Eq. (2), b_u = (s_u, i_{t+1}), which shows the target."""
 
 import pandas as pd
 
@@ -25,33 +25,33 @@ def leak_audit(
     """Compare selection by history alone with selection that saw the target, on the test examples.
 
     Args:
-        history, oracle: selected rationales (user, split, position, node, ...) under either behaviour text.
-        history_predictions, oracle_predictions: the ranker's predictions with either.
+        history, oracle: selected rationales (user, split, position, node, ...) with each behaviour text.
+        history_predictions, oracle_predictions: the ranker's predictions with those rationales.
         examples, candidates: HR@1 is measured on the sampled test examples.
 
     Raises:
-        InputError: the two have different test examples, or predictions do not fit.
+        InputError: the two have different test examples, or the predictions are for other users or candidates.
     """
-    picks = []
+    selected_nodes = []
     for frame, name in ((history, "selection by history"), (oracle, "selection by oracle")):
         require_columns(frame, [*KEY, "node"], name)
-        picks.append(frame[frame["split"] == "test"].set_index(KEY)["node"].sort_index())
-    if not picks[0].index.equals(picks[1].index) or picks[0].empty:
+        selected_nodes.append(frame[frame["split"] == "test"].set_index(KEY)["node"].sort_index())
+    if not selected_nodes[0].index.equals(selected_nodes[1].index) or selected_nodes[0].empty:
         raise InputError(
-            f"leak audit: selection by history has {len(picks[0])} test examples and by oracle {len(picks[1])}; "
-            "they should be the same, at least one"
+            f"leak audit: selection by history has {len(selected_nodes[0])} test examples and by oracle "
+            f"{len(selected_nodes[1])}; they should be the same, at least one"
         )
     sampled = examples[examples["sampled"].astype(bool)]
     by_history, by_oracle = (
         hit_at_1(aligned_ranks(predictions, sampled, candidates, "test", name).to_numpy())
         for predictions, name in ((history_predictions, "pulse"), (oracle_predictions, "oracle"))
     )
-    draws = derive_seed(seed, "leak_audit")
-    gap, oracle_only, history_only = compare_hits(by_oracle, by_history, settings, draws)
+    bootstrap_seed = derive_seed(seed, "leak_audit")
+    gap, oracle_only, history_only = compare_hits(by_oracle, by_history, settings, bootstrap_seed)
     return LeakAudit(
-        examples=len(picks[0]),
-        changed_selections=float((picks[0].to_numpy() != picks[1].to_numpy()).mean()),
-        hr1_history=estimates(by_history[:, None], settings, draws)[0],
-        hr1_oracle=estimates(by_oracle[:, None], settings, draws)[0],
+        examples=len(selected_nodes[0]),
+        changed_selections=float((selected_nodes[0].to_numpy() != selected_nodes[1].to_numpy()).mean()),
+        hr1_history=estimates(by_history[:, None], settings, bootstrap_seed)[0],
+        hr1_oracle=estimates(by_oracle[:, None], settings, bootstrap_seed)[0],
         gap=OracleGap(**gap.model_dump(), oracle_only=oracle_only, history_only=history_only),
     )

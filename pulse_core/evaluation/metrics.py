@@ -12,9 +12,9 @@ Integers = NDArray[np.int64]
 
 
 def target_ranks(candidates: np.ndarray, scores: np.ndarray, targets: np.ndarray) -> Integers:
-    """Rank of each user's target, 1 = best: one more than the number of other candidates that score at least as high.
+    """Rank of each user's target, 1 = best: 1 + the number of other candidates that score at least as high.
 
-    So ties count against the model: the target gets the worst rank of the tied group.
+    Ties therefore count against the model: the target gets the worst rank of the tied group.
 
     Args:
         candidates: item codes, shape (users, candidates), distinct within a row.

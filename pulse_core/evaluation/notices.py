@@ -1,4 +1,4 @@
-"""What stands beside every figure: the corpus it was measured on, and warnings that its reader needs."""
+"""The corpus name and the warnings shown beside every figure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,6 +27,6 @@ def corpus_name(statistics: Mapping[str, Any]) -> str:
 
 
 def notices(corpus: str, behaviour: str, engine: str) -> str:
-    """The warnings that hold, in one line; empty where there are none."""
-    holds = {SYNTHETIC: corpus == "synthetic", ORACLE: behaviour == "oracle", FAKE: engine == "fake"}
-    return " ".join(notice for notice, applies in holds.items() if applies)
+    """The warnings that apply, in one line; empty if none does."""
+    conditions = {SYNTHETIC: corpus == "synthetic", ORACLE: behaviour == "oracle", FAKE: engine == "fake"}
+    return " ".join(notice for notice, applies in conditions.items() if applies)

@@ -35,7 +35,7 @@ def rectangle(lists: pd.Series, what: str, file: str) -> np.ndarray:
 def aligned_ranks(
     predictions: pd.DataFrame, examples: pd.DataFrame, candidates: pd.DataFrame, split: str, file: str
 ) -> pd.Series:
-    """Rank of the target for each user of `examples` at `split`, by these predictions.
+    """Rank of the target for each user with an example in `split`, by these predictions.
 
     Args:
         predictions: in the common schema; users without an example are ignored.
@@ -44,29 +44,29 @@ def aligned_ranks(
         file: of the predictions, for messages.
 
     Returns:
-        ranks indexed by user, sorted by user.
+        Ranks indexed by user, sorted by user.
 
     Raises:
         InputError: a user has no prediction, or its candidates are not those of `candidates`.
     """
     require_columns(predictions, PREDICTION_SCHEMA.names, file)
     wanted = one_row_a_user(examples, split, "examples")
-    given = one_row_a_user(predictions, split, file)
+    predicted = one_row_a_user(predictions, split, file)
     official = one_row_a_user(candidates, split, "candidates")
-    for index, source in ((given.index, file), (official.index, "candidates")):
+    for index, source in ((predicted.index, file), (official.index, "candidates")):
         missing = wanted.index.difference(index)
         if len(missing):
             raise InputError(
                 f"{source}: {len(missing)} of the {len(wanted)} {split} users have no row, the first is user "
                 f"{missing[0]}; every system ranks the same users, so make this file again"
             )
-    given, official = given.loc[wanted.index], official.loc[wanted.index]
-    ranked: Integers = rectangle(given["candidates"], "candidates", file)
-    wanted_sets: Integers = rectangle(official["candidates"], "candidates", "candidates")
-    scores: Floats = rectangle(given["scores"], "scores", file)
+    predicted, official = predicted.loc[wanted.index], official.loc[wanted.index]
+    predicted_sets: Integers = rectangle(predicted["candidates"], "candidates", file)
+    official_sets: Integers = rectangle(official["candidates"], "candidates", "candidates")
+    scores: Floats = rectangle(predicted["scores"], "scores", file)
     same = (
-        (np.sort(ranked, axis=1) == np.sort(wanted_sets, axis=1)).all(axis=1)
-        if ranked.shape == wanted_sets.shape
+        (np.sort(predicted_sets, axis=1) == np.sort(official_sets, axis=1)).all(axis=1)
+        if predicted_sets.shape == official_sets.shape
         else np.zeros(len(wanted), dtype=bool)
     )
     if not same.all():
@@ -76,14 +76,14 @@ def aligned_ranks(
             "candidates table; every system ranks the same sets, so make this file again"
         )
     try:
-        ranks = target_ranks(ranked, scores, wanted["target"].to_numpy())
+        ranks = target_ranks(predicted_sets, scores, wanted["target"].to_numpy())
     except InputError as error:
         raise InputError(f"{file}, split {split} (rows are users in sorted order): {error}") from error
     return pd.Series(ranks, index=wanted.index, name="rank")
 
 
 def candidate_count(candidates: pd.DataFrame) -> int:
-    """The size of the candidate sets; InputError where they differ."""
+    """The size of the candidate sets; InputError if sizes differ."""
     counts = sorted(set(candidates["candidates"].map(len)))
     if len(counts) != 1:
         raise InputError(f"candidates: all sets should have one size, they have {counts}; make the candidates again")

@@ -24,7 +24,7 @@ def versions(repository: Path | None = None) -> dict[str, str]:
 
     Args:
         repository: a git work tree, whose commit is added, with `+changes` if there are uncommitted ones. Left out
-            where there is no work tree or no git.
+            if there is no work tree or no git.
     """
     info = {
         "python": platform.python_version(),
@@ -43,12 +43,12 @@ def versions(repository: Path | None = None) -> dict[str, str]:
 
 def _git(repository: Path | None, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             ["git", "-C", str(repository), *arguments], capture_output=True, text=True, check=True, timeout=20
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return completed.stdout.strip()
 
 
 def stage_seconds(benchmarks: Mapping[str, Sequence[Path | str]]) -> dict[str, StageTime]:

@@ -127,7 +127,7 @@ class WhyRecall(Result):
     """Share of trees in which any leaf names it: the upper bound of selection."""
     selected_other_driver: Estimate
     """How often the selected rationale names the driver of another test purchase (expected over all of them): the
-    baseline of naming common drivers whoever the user is."""
+    baseline of naming common drivers regardless of the user."""
     selected_less_random_leaf: MeanComparison
     selected_less_base: MeanComparison
 

@@ -27,7 +27,7 @@ def predictions_table(frame: pd.DataFrame) -> pa.Table:
 
 
 def require_columns(frame: pd.DataFrame, columns: Iterable[str], file: str) -> None:
-    """Raise InputError, naming `file`, where a column is missing."""
+    """Raise InputError, naming `file`, if a column is missing."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         raise InputError(f"{file}: columns {missing} are missing; it has {list(frame.columns)}")

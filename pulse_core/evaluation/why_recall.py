@@ -58,7 +58,7 @@ def why_recall(
         selected: (user, split, position, rationale, ...).
         tree: (user, split, position, parent, rationale, is_leaf, ...); parent -1 marks the base rationale.
         examples: (user, split, position, target, sampled, ...); the sampled test examples are measured.
-        truth: (user_id, item_id, driver): the driver of every purchase, missing where none was planted.
+        truth: (user_id, item_id, driver): the driver of every purchase, missing if none was planted.
         phrases: driver -> phrases that name it.
         users, items: the corpus tables that map user_id and item_id to codes.
 
@@ -71,7 +71,7 @@ def why_recall(
     tested = examples[(examples["split"] == "test") & examples["sampled"].astype(bool)].sort_values(KEY)
     drivers = _drivers(tested, truth, users, items, patterns)
     if drivers.empty:
-        raise InputError("truth.parquet: no sampled test purchase has a driver; is it the truth of this corpus?")
+        raise InputError("truth.parquet: no sampled test purchase has a driver; is it of another corpus?")
     keys = drivers.index
     columns = list(patterns)
     named = {
@@ -97,12 +97,12 @@ def why_recall(
         "selected_other_driver": (chosen * others).sum(axis=1),
     }
     figures = estimates(np.stack(list(values.values()), axis=1), settings, derive_seed(seed, "why_recall"))
-    draws = derive_seed(seed, "why_recall", "paired")
+    bootstrap_seed = derive_seed(seed, "why_recall", "paired")
     return WhyRecall(
         examples=len(keys),
         without_driver=len(tested) - len(keys),
-        selected_less_random_leaf=compare_means(values["selected"], values["random_leaf"], settings, draws),
-        selected_less_base=compare_means(values["selected"], values["base"], settings, draws),
+        selected_less_random_leaf=compare_means(values["selected"], values["random_leaf"], settings, bootstrap_seed),
+        selected_less_base=compare_means(values["selected"], values["base"], settings, bootstrap_seed),
         **dict(zip(values, figures, strict=True)),
     )
 

@@ -1,4 +1,4 @@
-"""HR@1 by the target's place in the candidate list, and where each system's first choices stand: position bias."""
+"""HR@1 by the target's place in the candidate list, and the places of each system's first choices: position bias."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,9 @@ def by_place_table(domains: Sequence[DomainResults], systems: Sequence[System]) 
     """One row per (domain, system, place), over the sampled test users (COLUMNS).
 
     `place` counts from 1 in the order of candidates.parquet, which is the order in prompts. `users` is the number of
-    users whose target is at that place and `hr1` is over them (NaN where there are none); `chosen` is the share of all
-    users whose best candidate is there, tied candidates counting in equal parts. Without position bias `hr1` is the
-    same at every place, and `chosen` is the share of targets there.
+    users whose target is at that place and `hr1` is over them (NaN if there are none); `chosen` is the share of all
+    users whose best candidate is there, split equally between ties. Without position bias `hr1` is the same at every
+    place, and `chosen` is the share of targets there.
 
     Raises:
         InputError: as `overall_table`.

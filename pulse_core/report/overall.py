@@ -28,7 +28,7 @@ FULL_RANKING_METRICS = ("hr1", "hr10", "ndcg10", "mrr")
 
 @dataclass(frozen=True)
 class DomainResults:
-    """What one domain's figures are made from."""
+    """Inputs of one domain's figures."""
 
     domain: str
     predictions: Mapping[str, pd.DataFrame]
@@ -51,7 +51,7 @@ class DomainResults:
 
     @property
     def note(self) -> str:
-        """The warnings of every row of the domain."""
+        """The warnings for every row of the domain."""
         return notices(self.corpus, self.behaviour, self.engine)
 
     def oracle(self, systems: Sequence[System]) -> set[str]:
@@ -76,8 +76,8 @@ def overall_table(
     rows = [row for domain in domains for row in _domain_rows(domain, systems, settings, seed)]
     known = {system.name: system for system in (*systems, CHANCE)}
     rows += [_paper_row(figure, known[figure.system]) for figure in paper if figure.system in known]
-    whole = dict.fromkeys(("users", "candidates", "trials"), "Int64")  # the papers' rows have none
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(whole)
+    integer_columns = dict.fromkeys(("users", "candidates", "trials"), "Int64")  # the papers' rows have none
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(integer_columns)
 
 
 def _domain_rows(

@@ -12,7 +12,8 @@ PAPER_NOTE = (
     f"† The paper's own figures, not ours: {ALLMREC}, {ONE_OF_TWENTY}, its own users (chance .050). Never marked best; "
     "Beauty is Luxury Beauty. Figures of the PULSE paper's tables are not available."
 )
-ESCAPES = {each: f"\\{each}" for each in "&%_#$"} | {"▼": "$^{\\blacktriangledown}$", "▲": "$^{\\blacktriangle}$"}
+ESCAPES = {character: f"\\{character}" for character in "&%_#$"}
+ESCAPES |= {"▼": "$^{\\blacktriangledown}$", "▲": "$^{\\blacktriangle}$"}
 ESCAPES |= {"†": "$^\\dagger$", "‡": "$^\\ddagger$", "<": "$<$", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}"}
 ESCAPES |= {"\\": "\\textbackslash{}", "{": "\\{", "}": "\\}"}
 
@@ -50,7 +51,7 @@ def cells(
     for domain, rows in ours.groupby("domain", sort=False):
         corpus = rows["corpus"].iloc[0]
         indexed = rows.set_index("system")
-        # Never mark chance, nor a system that read what an oracle selected.
+        # Never mark chance or a system that read rationales selected by the oracle.
         marks = places(indexed.loc[~indexed["oracle"].astype(bool) & (indexed.index != "chance"), "hr1"])
         headings.append(f"{domain} ({corpus})")
         compared = not indexed.loc["pulse", "oracle"]
@@ -128,7 +129,7 @@ def _pipes(row: Sequence[str]) -> str:
 
 def tex_text(text: str) -> str:
     """Plain text with LaTeX's special characters escaped."""
-    return "".join(ESCAPES.get(each, each) for each in text)
+    return "".join(ESCAPES.get(character, character) for character in text)
 
 
 def latex(table: pd.DataFrame, confidence: float, paper: Sequence[PaperFigure] = PAPER_FIGURES) -> str:

@@ -23,7 +23,7 @@ class PaperFigure:
     paper: str
     protocol: str
     beside: tuple[str, str] | None
-    """Our (domain, corpus source) that it may stand beside; None: none is comparable."""
+    """Our (domain, corpus source) that it is comparable to, if any."""
 
 
 def _table(domain: str, beside: str, **values: float) -> list[PaperFigure]:

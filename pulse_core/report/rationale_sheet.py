@@ -14,7 +14,7 @@ HISTORY_SHOWN = 8
 def sample_rows(rationales: pd.DataFrame, count: int, seed: int) -> pd.DataFrame:
     """`count` rows (all, if there are fewer) with the smallest hashes of the seed and the row's key.
 
-    So the draw does not depend on the order of the rows, and barely on rows that are added or removed.
+    The sample does not depend on the order of rows and hardly changes when rows are added or removed.
 
     Args:
         rationales: (user, split, position, rationale, and node where an example has several).
@@ -30,10 +30,10 @@ def rationale_sheet(
     items: pd.DataFrame,
     count: int,
     seed: int,
-    heading: str = "Rationales as they came",
+    heading: str = "Unedited rationales",
     targets: bool = False,
 ) -> str:
-    """Markdown: for each sampled rationale the end of its history, then its text unaltered.
+    """Markdown: for each sampled rationale, the end of its history and its unedited text.
 
     Args:
         rationales: (user, split, position, rationale, ...): positive, base, tree or selected.

@@ -39,7 +39,7 @@ def shown_example(
     selected: pd.DataFrame,
     predictions: pd.DataFrame,
 ) -> ShownExample:
-    """The first sampled test user by user id, whatever the outcome, so that no success is picked.
+    """The first sampled test user by user id, whatever the outcome, so as not to pick a success.
 
     Args:
         examples: (user, split, position, history, target, sampled); user codes rank the user ids.
@@ -64,15 +64,15 @@ def shown_example(
     # Ties count against the model: the target comes last among equal scores.
     scored = zip(ranked["candidates"], ranked["scores"], strict=True)
     order = sorted((-float(score), int(item) == target, int(item)) for item, score in scored)
-    runners = sorted(choice["runners_up"], key=lambda runner: -float(runner["score"]))
+    runners_up = sorted(choice["runners_up"], key=lambda runner: -float(runner["score"]))
     return ShownExample(
         user_id=str(users.set_index("user")["user_id"][example["user"]]),
         chosen_how=f"the first of the {len(tested)} evaluated test users by id, whatever the outcome",
         history=[str(titles[int(item)]) for item in example["history"]],
         rationale=str(choice["rationale"]),
         rationale_score=float(choice["score"]),
-        runner_up=str(runners[0]["rationale"]) if runners else None,
-        runner_up_score=float(runners[0]["score"]) if runners else None,
+        runner_up=str(runners_up[0]["rationale"]) if runners_up else None,
+        runner_up_score=float(runners_up[0]["score"]) if runners_up else None,
         ranking=[Ranked(str(titles[item]), -minus, is_target) for minus, is_target, item in order],
         target_rank=next(place for place, (_, is_target, _) in enumerate(order, start=1) if is_target),
     )
