@@ -1,4 +1,4 @@
-"""Runs an iterator in a thread, a bounded number of results ahead; pays where its work releases the GIL."""
+"""Runs an iterator in a thread, a bounded number of results ahead; useful if it releases the GIL."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator

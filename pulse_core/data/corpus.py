@@ -50,9 +50,9 @@ def build_corpus(
 ) -> dict[str, object]:
     """Build the corpus from one domain's raw files; returns what statistics.json holds.
 
-    Writes interactions, users, items, reviews (Parquet) and statistics.json into `out`, each whole or not at all,
-    the statistics last. Raises InputError for missing, damaged or changed files, too many malformed lines, or a
-    filter that leaves no user.
+    Writes interactions, users, items, reviews (Parquet) and statistics.json into `out`, each atomically, the statistics
+    last. Raises InputError for missing, damaged or changed files, too many malformed lines, or a filter that leaves no
+    user.
     """
     if not (reviews.is_file() and (metadata is None or metadata.is_file())):
         raise InputError(missing_files_message(reviews.parent.name, reviews.parent.parent, source))
@@ -70,12 +70,12 @@ def _build(reviews: Path, metadata: Path | None, settings: CorpusSettings, out: 
     raw = read_review_columns(reviews, settings)
     check_recorded(reviews, raw.sha256)
     usable, raw_users, raw_items = len(raw), len(raw.user_names), len(raw.item_names)
-    single = earliest_of_pairs(raw.users, raw.items, raw.milliseconds)
-    chosen = single[k_core(raw.users[single], raw.items[single], settings.k_core)]
+    deduplicated = earliest_of_pairs(raw.users, raw.items, raw.milliseconds)
+    chosen = deduplicated[k_core(raw.users[deduplicated], raw.items[deduplicated], settings.k_core)]
     if not len(chosen):
-        raise InputError(_nothing_left(reviews, raw.take(single), settings.k_core))
-    kept, distinct = raw.take(chosen), len(single)
-    del raw, single, chosen  # frees most of the memory
+        raise InputError(_nothing_left(reviews, raw.take(deduplicated), settings.k_core))
+    kept, distinct = raw.take(chosen), len(deduplicated)
+    del raw, deduplicated, chosen  # frees most of the memory
     log.info("%s: %d of %d rows survive the %d-core filter", reviews, len(kept), kept.lines, settings.k_core)
 
     users, user_ids = rank_codes(*in_use(kept.users, kept.user_names))

@@ -1,9 +1,9 @@
 """Splits each user's sequence into training, validation and test examples (design: Splits), vectorised.
 
 Leave-one-out: the last item is the test target, the one before it the validation target, the one before that the
-training target. Global time: two dates for everyone; the last item before the validation date is the training target,
-the first one from it on (and before the test date) the validation target, the first from the test date on the test
-target. Each history is what the user did before the target, cut to the latest `max_history` items.
+training target. Global time: two dates for all users; the training target is the last item before the validation date,
+the validation target the first on or after it and before the test date, the test target the first on or after the test
+date. A history holds the latest `max_history` items before the target.
 """
 
 from collections.abc import Sequence
@@ -118,7 +118,7 @@ def _refuse_empty(split: NDArray[Any], settings: SplitSettings) -> None:
 
 
 def user_order(user_ids: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """Each user's rank in a random order, (users,) by user code; it depends on the seed and the user ids alone."""
+    """Each user's rank in a random order, (users,) by user code; it depends only on the seed and the user ids."""
     draws = np.array([derive_seed(seed, "sample", user_id) for user_id in user_ids], dtype=np.int64)
     rank = np.empty(len(draws), dtype=np.int64)
     rank[np.argsort(draws, kind="stable")] = np.arange(len(draws))
@@ -126,7 +126,7 @@ def user_order(user_ids: Sequence[str], seed: int) -> NDArray[np.int64]:
 
 
 def _sampled(
-    users: NDArray[Any], split: NDArray[Any], wanted: SampleUsers, seed: int, user_ids: Sequence[str]
+    users: NDArray[Any], split: NDArray[Any], sizes: SampleUsers, seed: int, user_ids: Sequence[str]
 ) -> NDArray[np.bool_]:
     """Which examples the language-model stages use.
 
@@ -134,15 +134,15 @@ def _sampled(
     contains a smaller one, also across splits with the same users (always so in leave-one-out after a 5-core filter).
     """
     sampled = np.ones(len(users), dtype=bool)
-    limits = {name: getattr(wanted, name) for name in SPLITS}
+    limits = {name: getattr(sizes, name) for name in SPLITS}
     if all(limit is None for limit in limits.values()):
         return sampled
     rank = user_order(user_ids, seed)
     for name, limit in limits.items():
-        here = split == name
-        eligible = np.sort(np.unique(rank[users[here]]))
+        in_split = split == name
+        eligible = np.sort(np.unique(rank[users[in_split]]))
         if limit is not None and limit < len(eligible):
-            sampled[here] = rank[users[here]] <= eligible[limit - 1]
+            sampled[in_split] = rank[users[in_split]] <= eligible[limit - 1]
     return sampled
 
 

@@ -1,4 +1,4 @@
-"""Recognises what a raw file holds by its first bytes, and gives every format as blocks of JSON lines."""
+"""Recognises the format of a raw file by its first bytes and reads every format as blocks of JSON lines."""
 
 import codecs
 import hashlib
@@ -19,11 +19,11 @@ _HEAD_BYTES = 1 << 16
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BINARY = {
     b"PK\x03\x04": "a ZIP archive: unpack it",
-    b"BZh": "packed by bzip2: unpack it (bunzip2) or pack it by gzip",
-    b"\xfd7zXZ": "packed by xz: unpack it (unxz) or pack it by gzip",
-    b"\x28\xb5\x2f\xfd": "packed by zstd: unpack it (unzstd) or pack it by gzip",
-    b"PAR1": "Parquet inside gzip: unpack it (gzip -d)",
-    b"\x1f\x8b": "packed by gzip twice: unpack it once (gzip -d)",
+    b"BZh": "compressed with bzip2: decompress it (bunzip2) or use gzip",
+    b"\xfd7zXZ": "compressed with xz: decompress it (unxz) or use gzip",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd: decompress it (unzstd) or use gzip",
+    b"PAR1": "Parquet inside gzip: decompress it (gzip -d)",
+    b"\x1f\x8b": "compressed twice with gzip: decompress it once (gzip -d)",
     b"version https://git-lfs": "a Git LFS pointer, not the data: run git lfs pull",
 }
 _MARKUP = re.compile(rb"<(!doctype|html|head|body|\?xml|error)", re.IGNORECASE)
@@ -35,10 +35,10 @@ _BETWEEN = re.compile(r"[\s,\[\]]*")
 
 
 def line_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[bytes]:
-    """The records of a raw file as blocks of whole JSON lines, without the last line's end; blank lines stay.
+    """The records of a raw file as blocks of whole JSON lines without the final newline; blank lines are kept.
 
-    Lines are numbered as in the file, where it has one record per line. `digest` is fed the file as stored. Raises
-    InputError for a file that cannot be read or holds something else, and says what.
+    If the file has one record per line, line numbers are those of the file. `digest` is updated with the stored bytes.
+    Raises InputError for a file that cannot be read or whose format is not supported, naming the format.
     """
     if _is_parquet(path):
         yield from parquet_lines(path, digest)
@@ -57,7 +57,7 @@ def line_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[b
 
 
 def record_word(path: Path) -> str:
-    """What the number of a record of this file counts: its "line", or "record" where lines mean nothing."""
+    """What the numbers of this file's records count: "line", or "record" if records are not lines."""
     if _is_parquet(path):
         return "record"
     with path.open("rb") as file:
@@ -77,7 +77,7 @@ def _is_parquet(path: Path) -> bool:
 
 def _refuse_others(path: Path, head: bytes) -> None:
     if head.startswith(_UTF16) or abs(head[1:400:2].count(0) - head[0:400:2].count(0)) > 100:
-        raise InputError(f"{path} is UTF-16: convert it with iconv -f UTF-16 -t UTF-8 (after gzip -d if it is packed)")
+        raise InputError(f"{path} is UTF-16: convert it with iconv -f UTF-16 -t UTF-8 (after gzip -d if compressed)")
     if kind := next((kind for magic, kind in _BINARY.items() if head.startswith(magic)), None):
         raise InputError(f"{path} is {kind}")
     if _MARKUP.match(head):
@@ -87,7 +87,7 @@ def _refuse_others(path: Path, head: bytes) -> None:
             f'{path} is column-wise JSON, as pandas writes it: write df.to_json(path, orient="records", lines=True)'
         )
     if head.count(0) > len(head) // 100:
-        raise InputError(f"{path} holds binary data: see docs/your-data.md for the formats that are read")
+        raise InputError(f"{path} contains binary data: see docs/your-data.md for the formats that are read")
 
 
 def _is_stream(head: bytes) -> bool:
@@ -105,7 +105,7 @@ def _is_table(head: bytes) -> bool:
 
 
 def _whole_lines(path: Path, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    rest: list[bytes] = []  # of a line that has not ended yet
+    rest: list[bytes] = []  # of a line continued in the next block
     size = 0
     for block in blocks:
         if end := block.rfind(b"\n") + 1:
@@ -114,13 +114,13 @@ def _whole_lines(path: Path, blocks: Iterable[bytes]) -> Iterator[bytes]:
         rest.append(block[end:])
         size += len(block) - end
         if size > MAX_RECORD_BYTES:
-            raise InputError(f"{path} has a line of over {MAX_RECORD_BYTES >> 20} MiB: it does not hold JSON lines")
+            raise InputError(f"{path} has a line of over {MAX_RECORD_BYTES >> 20} MiB: it does not contain JSON lines")
     if size:
         yield b"".join(rest)
 
 
 def _stream_lines(path: Path, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The elements of a JSON array, or concatenated objects, as JSON lines; only one block is held."""
+    """The elements of a JSON array, or concatenated objects, as JSON lines; only one block is in memory."""
     parse = json.JSONDecoder(parse_constant=lambda _: None).raw_decode
     decoder = codecs.getincrementaldecoder("utf-8")()
     text, count, fault = "", 0, ""
@@ -133,7 +133,7 @@ def _stream_lines(path: Path, blocks: Iterable[bytes]) -> Iterator[bytes]:
         while (position := _BETWEEN.match(text, position).end()) < len(text):  # type: ignore[union-attr]
             try:
                 record, position = parse(text, position)
-            except (ValueError, RecursionError) as error:  # it may go on in the next block
+            except (ValueError, RecursionError) as error:  # it may continue in the next block
                 fault = getattr(error, "msg", str(error))
                 break
             lines.append(json.dumps(record).encode())

@@ -93,13 +93,12 @@ def _loose(item_id: str) -> str:
 def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings) -> tuple[pa.Table, dict[str, object]]:
     """The table of the corpus's items, in the order of `item_ids`, and figures for statistics.json.
 
-    Of several metadata rows for one item the first with a usable title counts, else the first. Items without any row,
-    and all items without metadata (`path` None), keep their id as title. Only the corpus's own items are kept, so
-    memory does not grow with the metadata file. Raises InputError as the review reader does, and for metadata that
-    match no item.
+    Of an item's metadata rows, the first with a usable title is used, else the first. Items without metadata (all if
+    `path` is None) have their id as title. Rows of items outside the corpus are not kept, so memory does not grow with
+    the metadata file. Raises InputError as the review reader does, and for metadata that match no item.
     """
-    wanted = {item_id: code for code, item_id in enumerate(item_ids)}
-    found: dict[int, dict[str, object]] = {}
+    code_of = {item_id: code for code, item_id in enumerate(item_ids)}
+    fields_by_code: dict[int, dict[str, object]] = {}
     malformed = Malformed(path or Path(), settings.quoted_lines)
     causes = _Causes(item_ids)
     digest = hashlib.sha256()
@@ -115,10 +114,10 @@ def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings)
             except ValueError as error:
                 malformed.add(number, line, str(error))
                 continue
-            if (code := wanted.get(item_id)) is None:
+            if (code := code_of.get(item_id)) is None:
                 causes.add(item_id, record)
                 continue
-            if (known := found.get(code)) is not None:
+            if (known := fields_by_code.get(code)) is not None:
                 duplicates += 1
                 if known["title"]:
                     continue
@@ -126,21 +125,21 @@ def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings)
             if not fields["title"] and record.get("title"):
                 causes.rows["the title is markup or page code"] += 1
             if known is None or fields["title"]:
-                found[code] = fields
+                fields_by_code[code] = fields
     malformed.check(settings.max_malformed_share)
     rows = malformed.lines - malformed.count
-    if rows and not found:
+    if rows and not fields_by_code:
         raise InputError(
             f"{path}: none of its {rows} rows matches one of the corpus's {len(item_ids)} items (the first is "
             f"{item_ids[0]!r}).{causes.likely(0)} Use the same ids in reviews and metadata, or omit metadata."
         )
-    table, untitled = _table(item_ids, found)
+    table, untitled = _table(item_ids, fields_by_code)
     titled = len(item_ids) - untitled
     if path is None:
         log.warning("no metadata file: the title of every item is its id")
     elif titled < MIN_TITLED_SHARE * len(item_ids):
         log.warning(
-            "%s: only %d of %d items (%.1f%%) have a title; the others go by their id in every prompt.%s",
+            "%s: only %d of %d items (%.1f%%) have a title; prompts show the ids of the others.%s",
             path,
             titled,
             len(item_ids),
@@ -151,20 +150,20 @@ def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings)
         "metadata_rows": malformed.lines,
         "metadata_malformed_lines": malformed.count,
         "metadata_duplicates": duplicates,
-        "items_without_metadata": len(item_ids) - len(found),
+        "items_without_metadata": len(item_ids) - len(fields_by_code),
         "items_without_title": untitled,
         "titled_share": titled / len(item_ids),
         "metadata_sha256": "" if path is None else digest.hexdigest(),
     }
 
 
-def _table(item_ids: list[str], found: dict[int, dict[str, object]]) -> tuple[pa.Table, int]:
-    nothing: dict[str, object] = {"title": "", "brand": "", "category": "", "price": None, "description": ""}
-    fields = [found.get(code, nothing) for code in range(len(item_ids))]
-    columns: dict[str, object] = {name: [row[name] for row in fields] for name in nothing}
-    columns["has_title"] = [bool(row["title"]) for row in fields]
-    columns["title"] = [row["title"] or item_id for row, item_id in zip(fields, item_ids, strict=True)]
+def _table(item_ids: list[str], fields_by_code: dict[int, dict[str, object]]) -> tuple[pa.Table, int]:
+    no_fields: dict[str, object] = {"title": "", "brand": "", "category": "", "price": None, "description": ""}
+    rows = [fields_by_code.get(code, no_fields) for code in range(len(item_ids))]
+    columns: dict[str, object] = {name: [row[name] for row in rows] for name in no_fields}
+    columns["has_title"] = [bool(row["title"]) for row in rows]
+    columns["title"] = [row["title"] or item_id for row, item_id in zip(rows, item_ids, strict=True)]
     columns["item_id"] = item_ids
     columns["item"] = np.arange(len(item_ids), dtype=np.int32)
     table = pa.table({name: columns[name] for name in ITEM_SCHEMA.names}, schema=ITEM_SCHEMA)
-    return table, sum(not row["title"] for row in fields)
+    return table, sum(not row["title"] for row in rows)

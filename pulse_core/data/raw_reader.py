@@ -1,4 +1,4 @@
-"""Fields of raw records under the names of every release, their values, and the count of malformed records."""
+"""Field names of every release, parsing of their values, and the count of malformed records."""
 
 import logging
 import math
@@ -18,7 +18,7 @@ from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
 
-# Later than any date in seconds, earlier than any since 1974 in milliseconds: the 2023 release counts milliseconds.
+# Dates in seconds are smaller, dates since 1974 in milliseconds (the 2023 release) larger.
 FIRST_MILLISECONDS = 100_000_000_000
 LAST_MILLISECONDS = 4_102_444_800_000  # the year 2100
 # The names of each field in order of preference: the 2018 release, the 2023 release and its quick start, others.
@@ -51,17 +51,17 @@ class Malformed:
     count: int = 0
     first: list[int] = field(default_factory=list)
     advice: str = ""
-    """What else to say when there are too many."""
+    """Advice to add to the error if there are too many."""
     reasons: Counter[str] = field(default_factory=Counter)
     example: bytes = b""
 
     @cached_property
     def word(self) -> str:
-        """What a number counts in this file."""
+        """What the numbers of this file's records count: lines or records."""
         return record_word(self.path)
 
     def add(self, number: int, line: bytes, why: str) -> None:
-        """Record `number` (1-based) cannot be used."""
+        """Count record `number` (1-based) as malformed."""
         self.count += 1
         self.reasons[why] += 1
         self.example = self.example or line
@@ -120,7 +120,7 @@ def item_of_metadata(line: bytes, fields: Mapping[FieldName, str]) -> tuple[str,
 
 
 def identifier(value: object, what: str) -> str:
-    """An id as text; ValueError for what is no id. `what` names it in the message."""
+    """An id as text; ValueError for anything else. `what` names the field in the message."""
     if isinstance(value, str) and value:
         return value
     if isinstance(value, int) and not isinstance(value, bool):

@@ -29,7 +29,7 @@ from pulse_core.data.settings import CorpusSettings
 from pulse_core.errors import InputError
 
 log = logging.getLogger("pulse")
-NO_TIME = -(1 << 63)  # the least int64
+NO_TIME = -(1 << 63)  # the smallest int64
 LOWEST_RATING, HIGHEST_RATING = 1, 5
 ROWS_PER_DICTIONARY = 1 << 19
 
@@ -117,8 +117,8 @@ class _Columns:
         self.times.frombytes(rows.milliseconds.tobytes())
         self.rows.frombytes((rows.positions + self._lines_before).tobytes())
         self.malformed.lines += len(rows.positions) + len(faults)
-        if (wanted := self.malformed.quoted_lines - len(self.timeless)) > 0:
-            for position in rows.positions[rows.milliseconds == NO_TIME][:wanted].tolist():
+        if (missing := self.malformed.quoted_lines - len(self.timeless)) > 0:
+            for position in rows.positions[rows.milliseconds == NO_TIME][:missing].tolist():
                 self.timeless.append((self._lines_before + position + 1, lines[position]))
         self._lines_before += len(lines)
 
@@ -220,31 +220,31 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     malformed lines exceeds settings.max_malformed_share. Rows without a time are malformed if other rows have one.
     """
     malformed = Malformed(path, settings.quoted_lines)
-    found = _Columns(malformed, fields_of(("user", "item", "rating", "time"), settings))
+    collected = _Columns(malformed, fields_of(("user", "item", "rating", "time"), settings))
     digest = hashlib.sha256()
     for block in line_blocks(path, digest):
-        found.add(block)
-    users, user_names = found.users.finish()
-    items, item_names = found.items.finish()
+        collected.add(block)
+    users, user_names = collected.users.finish()
+    items, item_names = collected.items.finish()
     columns = ReviewColumns(
         users,
         items,
-        np.asarray(found.ratings),
-        np.asarray(found.times),
-        np.asarray(found.rows),
+        np.asarray(collected.ratings),
+        np.asarray(collected.times),
+        np.asarray(collected.rows),
         user_names,
         item_names,
         malformed.lines,
         malformed.count,
-        found.out_of_range,
+        collected.out_of_range,
         digest.hexdigest(),
     )
-    columns = _settle_times(columns, found, malformed)
+    columns = _settle_times(columns, collected, malformed)
     malformed.check(settings.max_malformed_share)
     if not len(columns):
-        raise InputError(f"{path} holds no review: expected one JSON object a line (McAuley 2018 or 2023 names)")
-    if found.out_of_range:
-        log.warning("%s: %d ratings outside 1 to 5 are taken as missing", path, found.out_of_range)
+        raise InputError(f"{path} holds no review: expected one JSON object per line (McAuley 2018 or 2023 names)")
+    if collected.out_of_range:
+        log.warning("%s: %d ratings outside 1 to 5 are taken as missing", path, collected.out_of_range)
     return columns
 
 
@@ -256,26 +256,26 @@ def in_use(codes: NDArray[np.int32], names: pa.Array) -> tuple[NDArray[np.int32]
     return new[codes], names.take(pa.array(used)).to_pylist()
 
 
-def _settle_times(columns: ReviewColumns, found: _Columns, malformed: Malformed) -> ReviewColumns:
+def _settle_times(columns: ReviewColumns, collected: _Columns, malformed: Malformed) -> ReviewColumns:
     """Drop rows without a time as malformed; if no row has one, the order of lines is the order in time."""
     assert columns.milliseconds is not None
     has_time = columns.milliseconds != NO_TIME
     if has_time.all():
         return columns
-    names = ", ".join(found.fields[3].names)
-    unread = f"{found.unread_time}, but a time is read from {names} only: name it in corpus.fields.time, or drop it"
+    names = ", ".join(collected.fields[3].names)
+    unread = f"{collected.unread_time}, but times are read from {names} only: name it in corpus.fields.time, or drop it"
     if not has_time.any():
-        if found.unread_time:
+        if collected.unread_time:
             raise InputError(f"{malformed.path}: no row has a time that is read. {unread} to take the order of lines")
         log.warning("%s: no row has a time; the order of its lines is taken as the order in time", malformed.path)
         return replace(columns, milliseconds=None)
-    for number, line in found.timeless:
+    for number, line in collected.timeless:
         malformed.add(number, line, "no time, in a dump that has times")
     timeless = int((~has_time).sum())
-    malformed.count += timeless - len(found.timeless)
+    malformed.count += timeless - len(collected.timeless)
     share = malformed.count / malformed.lines
     malformed.advice = (
         f" {timeless} of these lines only lack a time: add it, or raise corpus.max_malformed_share above {share:.3f} "
-        "to leave them out." + (f" {unread}." if found.unread_time else "")
+        "to leave them out." + (f" {unread}." if collected.unread_time else "")
     )
     return replace(columns, malformed=malformed.count).take(has_time)

@@ -40,8 +40,8 @@ def delimiter_of(line: str) -> str | None:
 def column_names(first_lines: list[str], delimiter: str) -> tuple[list[str], bool]:
     """The columns of a table, and whether its first line is a header that names them.
 
-    A table without one holds user, item, rating and time (or only the first of these), as the 2014 release has them;
-    where the ids look like Amazon's in the other order, that of the 2018 release, item and user change places.
+    Without a header, the columns are user, item, rating and time (or the first of these), as in the 2014 release; item
+    comes before user, as in the 2018 release, if the ids look like it.
     """
     rows = [cells(line, delimiter) for line in first_lines]
     first = rows[0]
@@ -85,7 +85,7 @@ def delimited_lines(path: Path, blocks: Iterable[bytes], head: str) -> Iterator[
 
 
 def fault_line(why: str, text: str) -> bytes:
-    """A row that cannot be used, as a line that says why."""
+    """A JSON line that says why a row cannot be used."""
     return orjson.dumps(f"{why}: {text}"[:200])
 
 
@@ -102,9 +102,7 @@ def _text_lines(path: Path, blocks: Iterable[bytes]) -> Iterator[str]:
 
 def latin_1_advice(path: Path) -> str:
     """How to convert a file in another encoding."""
-    return (
-        f"if it is Latin-1 (Windows), convert it: iconv -f CP1252 -t UTF-8 {path.name} > new (after gzip -d if packed)"
-    )
+    return f"if it is Latin-1 (Windows), convert it: iconv -f CP1252 -t UTF-8 {path.name} > new (after any gzip -d)"
 
 
 def parquet_lines(path: Path, digest: "hashlib._Hash | None") -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Raw files as blocks of bytes: plain or gzip, unpacked in a thread of its own by isal."""
+"""Raw files, plain or gzip, as blocks of bytes; isal decompresses in a separate thread."""
 
 import gzip
 import hashlib
@@ -40,7 +40,7 @@ class _Stored(RawIOBase):
 def unpacked_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterator[bytes]:
     """The content of a file in blocks of bounded size; gzip is recognised by its first bytes.
 
-    `digest` is fed the file as stored. Raises InputError for a file that cannot be read, or a damaged gzip file.
+    `digest` is updated with the stored bytes. Raises InputError for a file that cannot be read, or a damaged gzip file.
     """
     try:
         blocks = math.ceil(path.stat().st_size / READ_BYTES)
@@ -55,12 +55,12 @@ def unpacked_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterat
                 yield from _blocks(BufferedReader(stored, READ_BYTES))
     except EOFError:
         raise InputError(
-            f"{path} ends in the middle (a download that was cut off?): delete it and fetch it again"
+            f"{path} ends in the middle (an interrupted download?): delete it and fetch it again"
         ) from None
     except (gzip.BadGzipFile, isal_zlib.error, igzip_lib.error) as error:  # type: ignore[misc] # stubs: an instance
         if str(error).startswith("Not a gzipped file"):
             raise InputError(
-                f"{path} has other bytes after its gzip data: fetch it again, or keep what comes before them: "
+                f"{path} has other bytes after its gzip data: fetch it again, or keep only the data before them: "
                 f"gzip -dc {path.name} > {path.stem}"
             ) from None
         raise InputError(f"{path} is damaged ({error}): delete it and fetch it again") from error

@@ -11,7 +11,7 @@ Tokenise = Callable[[Request], list[int]]
 
 
 def filler(characters: int) -> str:
-    """Meaningless text of this length, in words as short as real ones."""
+    """Filler text of this length, in words of realistic length."""
     words = "of a red tin and an old cup to go in it "
     return (words * (characters // len(words) + 1))[: max(characters, 1)].strip()
 

@@ -22,7 +22,7 @@ USERS, ITEMS = 1000, 2000  # maximum size of a placeholder corpus; counts are sc
 
 @dataclass(frozen=True)
 class DomainData:
-    """One domain: counts of all examples, and a sample to make texts of."""
+    """One domain: counts of all examples, and a sample to build texts from."""
 
     name: str
     size: SizeSettings
@@ -50,12 +50,12 @@ def make_domain(
     """A domain from the tables `users`, `items`, `interactions` and `reviews` of its corpus; counts are scaled up to
     `size` if that has more users."""
     ids = corpus["users"].sort_values("user")["user_id"].tolist()
-    everyone = make_examples(corpus["interactions"], config.split, config.seed, ids).sort_values(KEY)
-    examples = everyone[everyone["sampled"]]
+    all_examples = make_examples(corpus["interactions"], config.split, config.seed, ids).sort_values(KEY)
+    examples = all_examples[all_examples["sampled"]]
     counts = {}
     for split in SPLITS:
         limit = getattr(config.split.sample_users, split) or math.inf
-        users = everyone.loc[everyone["split"] == split, "user"].nunique()
+        users = all_examples.loc[all_examples["split"] == split, "user"].nunique()
         scale = min(limit, users * size.users / len(ids)) / min(limit, users) if users else 0
         counts[split] = round(scale * int((examples["split"] == split).sum()))
     sample, draw = spread(examples, config.plan.sample), np.random.default_rng(0)

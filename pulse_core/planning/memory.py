@@ -15,7 +15,7 @@ from pulse_core.thought_space.settings import ThoughtSpaceSettings
 
 GIB = 2**30
 PROCESS = GIB  # CUDA context and libraries
-MARGIN = 0.2  # of everything but weights: fragmentation, buffers, what the formulas leave out
+MARGIN = 0.2  # of everything but weights: fragmentation, buffers, terms the formulas omit
 VLLM_STEP_TOKENS = 8192  # tokens per step of vLLM on GPUs below 70 GB
 ENCODER_STATES, LORA_STATES = 4.5, 11  # activations per token and layer, times hidden plus feed-forward size
 FOUR_BIT = 0.5 + 4 / 64  # bytes per weight: 4 bits, and a float32 scale per block of 64
@@ -48,7 +48,7 @@ def transformers_memory(shape: ShapeSettings, width: int, batch: int, counts: Pr
 
 
 def _encoder_states(shape: ShapeSettings, length: int, *, fused: bool) -> float:
-    """Numbers per token and layer; attention that is not fused keeps its scores, too."""
+    """Numbers per token and layer; unfused attention also keeps its scores."""
     return ENCODER_STATES * (shape.hidden + shape.intermediate) + (0 if fused else 3 * shape.heads * length)
 
 
@@ -89,7 +89,7 @@ def ranker_memory(
     layer = tokens * (LORA_STATES * width * (shape.hidden + shape.intermediate) + scores)
     kept = layer
     if trains:
-        inputs = tokens * width * shape.hidden  # of a layer, from which checkpointing computes it again
+        inputs = tokens * width * shape.hidden  # of a layer, from which checkpointing recomputes it
         kept += layer + layers * inputs if settings.gradient_checkpointing else layers * layer
     return _parts(
         linear * layer_parameters(shape) + width * embedding_parameters(shape),

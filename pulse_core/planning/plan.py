@@ -21,8 +21,8 @@ class Plan:
 
     @property
     def misfits(self) -> list[str]:
-        """One line per stage that does not fit in memory (for the domain that needs most), and per prompt that is too
-        long: how much, and what to change."""
+        """One line per stage that does not fit in memory (in the domain that needs most) or whose prompts are too long:
+        how much, and what to change."""
         largest: dict[str, StagePlan] = {}
         for row in self.rows:
             if row.memory > self.capacity:
@@ -123,7 +123,7 @@ def compare(plan: Plan, stages: Mapping[str, Mapping[str, Any]]) -> list[Compari
     for row in plan.rows:
         measured = stages.get(row.stage, {}).get("seconds")
         if measured is not None and row.work_seconds and row.stage != "corpus":  # no rate is configured for it
-            start, planned = row.jobs * row.start_seconds, row.seconds / row.processes
-            correction = (float(measured) - start) / (planned - start)
+            startup, planned = row.jobs * row.start_seconds, row.seconds / row.processes
+            correction = (float(measured) - startup) / (planned - startup)
             comparisons.append(Comparison(row.stage, planned, float(measured), correction))
     return comparisons

@@ -26,8 +26,8 @@ from pulse_core.texts import behaviour_texts
 from pulse_core.tree.grow import contexts_of, node_request
 
 REVIEWS_PER_SECOND = 100_000  # of the corpus stage
-# Disk: bytes per interaction and prediction; texts in journal, shard and table, the latter two compressed; of a trained
-# weight, checkpoints while it is trained (weight, best weight, two moments of AdamW, twice) and the result, in float32.
+# Disk: bytes per interaction, prediction and text row; copies of each text (journal, compressed shard and table); bytes
+# per trained weight in float32: the result, and two checkpoints of weight, best weight and two moments of AdamW.
 INTERACTION_BYTES, PREDICTION_BYTES, ROW_BYTES, TEXT_COPIES, TRAINED_BYTES = 50, 100, 150, 1.8, 36
 HISTORY_KEYS = {"tree": "tree.prompt_history_items"}
 
@@ -94,7 +94,7 @@ class Planner:
         return self.config.plan.hardware.memory_gb * memory.GIB
 
     def _width(self, dtype: str) -> int:
-        """Bytes per number; `auto` is bfloat16 on GPUs, and what this machine prefers without."""
+        """Bytes per number; `auto` is bfloat16 on GPUs, else this machine's default."""
         chosen = "bfloat16" if dtype == "auto" and self.has_gpu else arithmetic(dtype)
         return 4 if chosen == "float32" else 2
 
@@ -135,7 +135,7 @@ class Planner:
         return StagePlan(data.name, "corpus", "rows", rows, rows / REVIEWS_PER_SECOND, INTERACTION_BYTES * rows)
 
     def sasrec(self, data: DomainData) -> StagePlan:
-        """The sequence model, and one more per cross-fitting fold; always on the CPU."""
+        """The full sequence model and one per cross-fitting fold, always on the CPU."""
         settings, size, plan = self.config.sasrec, data.size, self.config.plan
         scored = size.items if settings.loss == "ce" else 1
         per_target = 6 * settings.dimension * (scored + 12 * settings.dimension * settings.blocks)
@@ -150,13 +150,13 @@ class Planner:
         """Positive rationales, base rationales and trees, by the prompts that the stages would send."""
         config, shop, sampled = self.config, data.shop, len(data.sample)
         positive, base = (PromptTemplate(self.templates[name]) for name in ("positive", "base"))
-        why = positive_requests(data.train_sample, shop, positive, config.rationales, config.seed)
+        positives = positive_requests(data.train_sample, shop, positive, config.rationales, config.seed)
         neighbours = dict(zip(keys(data.sample), data.sample["neighbours"], strict=True))
-        what = base_requests(data.sample, neighbours, shop, base, config.rationales, config.seed)
+        bases = base_requests(data.sample, neighbours, shop, base, config.rationales, config.seed)
         tree = self._tree_requests(data, neighbours)
         return [
-            self._writing(data, "positive_rationales", [why], data.examples["train"], len(data.train_sample)),
-            self._writing(data, "base_rationales", [what], data.total, sampled),
+            self._writing(data, "positive_rationales", [positives], data.examples["train"], len(data.train_sample)),
+            self._writing(data, "base_rationales", [bases], data.total, sampled),
             self._writing(data, "tree", tree, data.total, sampled),
         ]
 
@@ -267,7 +267,7 @@ class Planner:
         trains: bool = False,
         zero_shot: bool = False,
     ) -> StagePlan:
-        """Scores the examples of `splits` by the ranker, after its training if it `trains`; `zero_shot`: by the model
+        """Scoring of the examples in `splits` by the ranker, and its training if it `trains`; `zero_shot`: by the model
         without LoRA, whose head is always `likelihood`."""
         settings, shape = self.config.ranker, self.slm
         tokens = self._question_tokens(data, with_rationale=with_rationale)

@@ -118,8 +118,8 @@ OTHERS = {
     "UTF-16: convert it": TEXT["JSON lines"].encode("utf-16-le"),
     "column-wise JSON": frame().to_json().encode(),
     "a ZIP archive": b"PK\x03\x04" + bytes(range(256)),
-    "packed by bzip2": bz2.compress(b"x" * 100),
-    "packed by gzip twice": gzip.compress(gzip.compress(b"x")),
+    "compressed with bzip2": bz2.compress(b"x" * 100),
+    "compressed twice with gzip": gzip.compress(gzip.compress(b"x")),
     "binary data": b"\x93NUMPY" + bytes(1000),
     r"line 3 is not UTF-8: if it is Latin-1.*iconv": TEXT["CSV"].encode("latin-1"),
 }

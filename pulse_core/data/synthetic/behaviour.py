@@ -176,12 +176,12 @@ def simulate_block(
         considered = np.arange(items)
         if items > settings.consideration:
             considered = np.sort(rng.choice(items, size=settings.consideration, replace=False))
-        now = tastes.of(active)
-        value = utility(catalogue, now, settings, considered)
+        current = tastes.of(active)
+        value = utility(catalogue, current, settings, considered)
         if watch is not None:
             watch(step, first + active, considered, value.copy())
         item = considered[_choose(value, considered, bought[active, :step], items, rng)]
-        driver, second = _reasons(now.driver * catalogue.strength[item])
+        driver, second = _reasons(current.driver * catalogue.strength[item])
         met = rng.random(len(active)) < KEEPS_PROMISE
         if step:
             same_day = rng.random(len(active)) < settings.dirt.same_day

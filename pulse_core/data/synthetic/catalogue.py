@@ -129,7 +129,7 @@ def _description(brand: str, kind: Kind, carried: list[Driver], rng: np.random.G
 
 
 def make_catalogue(settings: SyntheticSettings, domain: str, seed: int) -> Catalogue:
-    """The items of `domain`, seeded by (seed, domain) alone."""
+    """The items of `domain`, seeded by (seed, domain)."""
     rng = np.random.default_rng(derive_seed(seed, "synthetic", domain, "catalogue"))
     drivers, kinds, count = domain_drivers(domain), KINDS[domain], settings.items
     brands = _brands(domain, max(8, round(count**0.4)), rng)
