@@ -1,4 +1,4 @@
-"""A ranker trained through the kept trunk is one trained on states made anew, and memory holds a batch of them."""
+"""Training on cached trunk states equals recomputing them, and only one batch of them is in memory."""
 
 import gc
 from io import BufferedRandom, FileIO
@@ -30,56 +30,56 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("head", ["likelihood", "scalar"])
-def test_training_through_it_equals_training_that_computes_every_layer_anew(model: Path, head: str) -> None:
-    def trained(*, anew: bool) -> tuple[TrainingRecord, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+def test_training_on_cached_states_equals_recomputing_every_layer(model: Path, head: str) -> None:
+    def trained(*, recompute: bool) -> tuple[TrainingRecord, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
         ranker = Ranker(model, ranker_settings(**STEADY, head=head), 3)
-        if anew:
-            ranker.frozen_layers = 0  # the trunk is then the embedding alone, and nothing is kept
+        if recompute:
+            ranker.frozen_layers = 0  # the trunk is then only the embedding, and nothing is cached
         before = trained_state(ranker)
         return train(ranker, question_set(11), question_set(5), 3), before, trained_state(ranker)
 
-    (kept, before, weights), (anew, _, wanted) = trained(anew=False), trained(anew=True)
-    assert kept.steps == anew.steps == 6 and kept.best_epoch == anew.best_epoch > 0
+    (cached, before, weights), (recomputed, _, expected) = trained(recompute=False), trained(recompute=True)
+    assert cached.steps == recomputed.steps == 6 and cached.best_epoch == recomputed.best_epoch > 0
     for losses in ("training_loss", "validation_loss"):
-        assert getattr(kept, losses) == pytest.approx(getattr(anew, losses), abs=1e-5)
-    # The scalar head's bias adds the same to every candidate: its gradient is rounding alone.
-    names = [name for name in wanted if name != "linear.bias"]
+        assert getattr(cached, losses) == pytest.approx(getattr(recomputed, losses), abs=1e-5)
+    # The scalar head's bias adds the same to every candidate: its gradient is only rounding error.
+    names = [name for name in expected if name != "linear.bias"]
     for name in names:
-        torch.testing.assert_close(weights[name], wanted[name], atol=1e-4, rtol=0, msg=name)
-        assert float((weights[name] - before[name]).abs().max()) > 1e-2, f"{name} has learnt nothing to compare"
+        torch.testing.assert_close(weights[name], expected[name], atol=1e-4, rtol=0, msg=name)
+        assert float((weights[name] - before[name]).abs().max()) > 1e-2, f"{name} did not change"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_it_gives_back_what_the_trunk_made(model: Path, tmp_path: Path, dtype: str) -> None:
+def test_cached_states_equal_the_trunks_output(model: Path, tmp_path: Path, dtype: str) -> None:
     """Rows do not depend on the rest of their batch; with one user per batch they are bit-identical."""
     ranker = Ranker(model, ranker_settings(batch_users=1, dtype=dtype), 1).eval()
     questions = question_set(7).questions
-    with CachedTrunk(ranker, questions, "test", tmp_path) as kept:
-        assert list(tmp_path.iterdir()) == [], "a process that is killed would leave it behind"
+    with CachedTrunk(ranker, questions, "test", tmp_path) as cache:
+        assert list(tmp_path.iterdir()) == [], "a killed process would leave the file behind"
         for rows in ([5, 0, 3], [6], [1, 1]):
-            batch, states = kept.batch(rows)
-            assert torch.equal(batch.tokens, collate([kept.packed[row] for row in rows]).tokens)
+            batch, states = cache.batch(rows)
+            assert torch.equal(batch.tokens, collate([cache.packed[row] for row in rows]).tokens)
             for row, state in zip(rows, states, strict=True):
-                alone = ranker.trunk(collate([kept.packed[row]]))[0]
+                alone = ranker.trunk(collate([cache.packed[row]]))[0]
                 assert torch.equal(state[: len(alone)], alone) and not state[len(alone) :].any()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_memory_holds_no_more_than_a_batch(model: Path) -> None:
-    def held() -> int:
+    def tensor_bytes() -> int:
         gc.collect()
-        return sum(thing.nbytes for thing in gc.get_objects() if issubclass(type(thing), torch.Tensor))
+        return sum(item.nbytes for item in gc.get_objects() if issubclass(type(item), torch.Tensor))
 
     ranker = Ranker(model, ranker_settings(batch_users=2), 1)
     questions = question_set(100).questions
-    before = held()
-    with CachedTrunk(ranker, questions, "test", None) as kept:
-        batches = [kept.batch(rows) for rows in length_batches(kept.packed, 2)][-1:]
-        assert 0 < held() - before < kept._starts[-1] / 10
+    before = tensor_bytes()
+    with CachedTrunk(ranker, questions, "test", None) as cache:
+        batches = [cache.batch(rows) for rows in length_batches(cache.packed, 2)][-1:]
+        assert 0 < tensor_bytes() - before < cache._starts[-1] / 10
     assert len(batches) == 1
 
 
-def test_a_full_disk_is_told_with_what_to_do(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_error_says_what_to_do(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cached_trunk, "_shared_file", lambda _: BufferedRandom(FileIO("/dev/full", "r+")))
     with pytest.raises(InputError, match=r"40 users, 0\.0 GB, in .*No space left.*ranker\.adapted_layers: null"):
         CachedTrunk(Ranker(model, ranker_settings(batch_users=50), 1), question_set(40).questions, "test", tmp_path)

@@ -1,4 +1,4 @@
-"""Templates as conversations, completions as rationales."""
+"""Templates render to conversations; completions become rationales."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_a_template_that_fails_is_named_in_one_line(tmp_path: Path, code: str) -
         template(tmp_path, f"### user\n{code}").render(history=["a"])
 
 
-def test_a_file_that_is_no_template_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_template_is_named(tmp_path: Path) -> None:
     (tmp_path / "prompt.j2").write_bytes(b"PAR1\xff\x00")
     with pytest.raises(InputError, match=r"prompt\.j2: not a prompt template in UTF-8"):
         PromptTemplate(tmp_path / "prompt.j2")
@@ -75,15 +75,15 @@ def test_the_projects_templates_render(name: str, values: dict) -> None:
         ("Mint Balm: looks for a 3.4 oz size\n", "First Mint Balm: looks for a 3.4 oz size."),
     ],
 )
-def test_tidy_of_a_text_that_ran_into_the_limit(written: str, kept: str) -> None:
+def test_tidy_of_a_text_cut_at_the_token_limit(written: str, kept: str) -> None:
     assert tidy(request(), Completion(written, -1.0, 9)) == kept
 
 
-def test_tidy_cuts_nothing_off_a_text_that_ended_by_itself() -> None:
+def test_tidy_keeps_all_of_a_finished_text() -> None:
     written = "Mint Balm: looks for soft, gentle skin care"
     assert tidy(request(), Completion(written, -1.0, 8)) == f"First {written}."
 
 
 def request() -> Request:
-    """A request for nine tokens at most, whose answer begins with First."""
+    """A request for at most nine tokens whose answer starts with "First"."""
     return Request((), Sampling(max_new_tokens=9, temperature=0.5, top_p=0.9, top_k=50), 0, answer_start="First")

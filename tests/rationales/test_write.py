@@ -1,4 +1,4 @@
-"""What prompts show: positives a training target, base prompts never one; order and completeness of the tables."""
+"""Positive prompts show training targets, base prompts and trees never do; tables are ordered and complete."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,14 +22,14 @@ PROMPTS = Path(__file__).parents[2] / "config" / "prompts"
 SETTINGS = RationaleSettings()
 
 
-class Listening(FakeGenerator):
-    """Keeps every prompt it is asked."""
+class RecordingGenerator(FakeGenerator):
+    """The fake engine, recording every prompt."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.prompts: list[str] = []
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
-        self.asked += [message.content for request in requests for message in request.messages]
+        self.prompts += [message.content for request in requests for message in request.messages]
         return super().generate(requests)
 
 
@@ -43,11 +43,11 @@ def template(name: str) -> PromptTemplate:
 
 
 def test_positive_prompts_show_the_training_target_and_its_review(tmp_path: Path) -> None:
-    heard = Listening()
+    generator = RecordingGenerator()
     table = positive_rationales(
-        examples("train"), make_shop(), template("positive"), SETTINGS, 1, Writer(heard, Journal(tmp_path), 4)
+        examples("train"), make_shop(), template("positive"), SETTINGS, 1, Writer(generator, Journal(tmp_path), 4)
     )
-    assert any("TARGETWORD" in prompt and "REVIEWWORD" in prompt for prompt in heard.asked)
+    assert any("TARGETWORD" in prompt and "REVIEWWORD" in prompt for prompt in generator.prompts)
     assert table.num_rows == 1 and table["model"].to_pylist() == ["fake"]
 
 
@@ -60,13 +60,13 @@ def test_positive_prompts_refuse_other_targets(split: str, tmp_path: Path) -> No
             template("positive"),
             SETTINGS,
             1,
-            Writer(Listening(), Journal(tmp_path), 4),
+            Writer(RecordingGenerator(), Journal(tmp_path), 4),
         )
 
 
 def test_base_prompts_and_trees_never_show_the_target(tmp_path: Path) -> None:
-    heard = Listening()
-    writer = Writer(heard, Journal(tmp_path), 4)
+    generator = RecordingGenerator()
+    writer = Writer(generator, Journal(tmp_path), 4)
     frame = examples("train", "validation", "test")
     near = {key: [2, 3, 4] for key in keys(frame)}
     base = base_rationales(frame, near, make_shop(), template("base"), SETTINGS, 1, writer)
@@ -81,20 +81,20 @@ def test_base_prompts_and_trees_never_show_the_target(tmp_path: Path) -> None:
         1,
         writer,
     )
-    assert heard.asked and not any("TARGETWORD" in text or "REVIEWWORD" in text for text in heard.asked)
-    assert any("Mint Balm" in text for text in heard.asked), "the neighbours' items are missing"
+    assert generator.prompts and not any("TARGETWORD" in text or "REVIEWWORD" in text for text in generator.prompts)
+    assert any("Mint Balm" in text for text in generator.prompts), "the neighbours' items are missing"
     nodes = tree.to_pandas()
     assert nodes.groupby("split").size().to_dict() == dict.fromkeys(("train", "validation", "test"), 1 + 3 + 6)
-    one = nodes[nodes["split"] == "test"]
-    assert one["parent"].tolist() == [-1, 0, 0, 0, 1, 1, 2, 2, 3, 3]
-    assert one["is_leaf"].sum() == 6 and one["depth"].tolist() == [0] + [1] * 3 + [2] * 6
+    test_nodes = nodes[nodes["split"] == "test"]
+    assert test_nodes["parent"].tolist() == [-1, 0, 0, 0, 1, 1, 2, 2, 3, 3]
+    assert test_nodes["is_leaf"].sum() == 6 and test_nodes["depth"].tolist() == [0] + [1] * 3 + [2] * 6
 
 
 def test_texts_do_not_depend_on_the_other_examples(tmp_path: Path) -> None:
     """Growing the sample keeps the texts of the users already in it (seeds come from keys, not from rows)."""
     few, many = examples("test"), examples("train", "test")
     near = {key: [2, 3] for key in keys(many)}
-    writer = Writer(Listening(), Journal(tmp_path), 4)
+    writer = Writer(RecordingGenerator(), Journal(tmp_path), 4)
     texts = [
         base_rationales(frame, near, make_shop(), template("base"), SETTINGS, 1, writer)
         .to_pandas()
@@ -105,7 +105,7 @@ def test_texts_do_not_depend_on_the_other_examples(tmp_path: Path) -> None:
     assert texts[0] == texts[1]
 
 
-def test_neighbour_titles_keep_their_order_and_say_nothing_twice() -> None:
+def test_neighbour_titles_are_ordered_and_distinct() -> None:
     assert neighbour_titles(make_shop(), [2, 2, 3, 4], most=2, chars=40) == ["Mint Balm", "Silk Sleep Mask"]
 
 

@@ -1,4 +1,4 @@
-"""The overall table from hand-made ranks: figures, marks, notices, the papers' rows, and what is refused."""
+"""The overall table from hand-made ranks: figures, marks, notices, the paper's rows, and refusals."""
 
 import io
 import re
@@ -54,25 +54,25 @@ def row_of(text: str, label: str) -> str:
     return next(line for line in text.splitlines() if label in line)
 
 
-def test_figures_and_tests_are_the_evaluators() -> None:
+def test_figures_and_p_values_match_the_evaluation() -> None:
     table = overall_table([domain()], SYSTEMS, SETTINGS, 1)
     ours = table[table["source"] == "ours"].set_index("system")
     assert list(ours.index) == ["sasrec", "duorec", "pulse", "popularity", "chance"]
     assert ours["hr1"].to_dict() == pytest.approx(
         {"sasrec": 0.5, "duorec": 0.5, "pulse": 1.0, "popularity": 0.0, "chance": 0.1}
     )
-    ranks = {name: np.array([each[user % len(each)] for user in range(SAMPLED)]) for name, each in RANKS.items()}
+    ranks = {name: np.array([cycle[user % len(cycle)] for user in range(SAMPLED)]) for name, cycle in RANKS.items()}
     expected = compare_systems("sasrec", ranks["pulse"], ranks["sasrec"], 10, SETTINGS, 1).hr1
     row = ours.loc["sasrec"]
     assert (row["p_value"], row["difference_low"]) == (expected.p_value, expected.low)
     assert row["p_value"] == pytest.approx(2 / 2**10) and row["difference"] == 0.5 and row["verdict"] == "better"
-    assert row["p_holm"] == pytest.approx(2 * row["p_value"])  # the two least likely, popularity and chance, go first
+    assert row["p_holm"] == pytest.approx(2 * row["p_value"])  # popularity and chance have smaller p-values
     assert row["hr1_low"] == system_result(ranks["sasrec"], SETTINGS, 1).hr1.low
     assert (row["users"], row["candidates"], row["trials"], row["chosen"]) == (SAMPLED, 10, 2, '{"loss": "bce"}')
     assert ours.loc["chance", "test"] == "exact binomial" and pd.isna(ours.loc["pulse", "p_value"])
 
 
-def test_best_is_bold_and_all_that_tie_for_second_are_underlined() -> None:
+def test_the_best_is_bold_and_all_tied_for_second_are_underlined() -> None:
     table = overall_table([domain("toys")], SYSTEMS, SETTINGS, 1)
     text = markdown(table, 0.95)
     assert "**1.000**" in row_of(text, "| PULSE |")
@@ -81,30 +81,30 @@ def test_best_is_bold_and_all_that_tie_for_second_are_underlined() -> None:
     equal = {**domain().predictions, "pulse": predictions([1, 2])}
     text = markdown(overall_table([domain("toys", predictions=equal)], SYSTEMS, SETTINGS, 1), 0.95)
     assert all("**.500** [" in row_of(text, name) for name in ("| PULSE |", "| SASRec |", "Duo_Rec"))
-    assert "<u>" not in row_of(text, "| chance |")  # though above popularity: it is no system
+    assert "<u>" not in row_of(text, "| chance |")  # chance is not a system, although above popularity
 
 
-def test_paper_figures_stand_apart_and_only_beside_their_own_corpus() -> None:
+def test_paper_figures_are_unranked_and_shown_only_for_their_corpus() -> None:
     table = overall_table([domain()], SYSTEMS, SETTINGS, 1)
     paper = table[table["source"] == "paper"]
     assert {0.5298, 0.5402, 0.103} <= set(paper.loc[paper["system"] == "sasrec", "hr1"])
     assert paper[["users", "candidates", "hr1_low", "p_value", "p_holm", "verdict"]].isna().all().all()
     text = markdown(table, 0.95)
-    assert row_of(text, "| SASRec |").endswith("| .530 |")  # unmarked, though above our own second
+    assert row_of(text, "| SASRec |").endswith("| .530 |")  # unmarked, although above our second best
     assert "1 of 20†" in text and "† The paper's own figures" in text
     for other in (domain(source="synthetic"), domain("pantry")):
         text = markdown(overall_table([other], SYSTEMS, SETTINGS, 1), 0.95)
         assert "†" not in text and ".530" not in text
 
 
-def test_notices_stand_in_every_format() -> None:
+def test_every_format_carries_the_notices() -> None:
     given = domain(source="synthetic", behaviour="oracle", engine="fake")
     table = overall_table([given, domain("games")], SYSTEMS, SETTINGS, 1)
     for text in (table.to_csv(index=False), markdown(table, 0.95), latex(table, 0.95)):
         assert all(word in text for word in ("SYNTHETIC CORPUS", "ORACLE", "FAKE RATIONALES"))
     games = table[(table["domain"] == "games") & (table["source"] == "ours")]
     assert set(games["note"]) == {""}
-    # shown the answer, PULSE is not the best of those that were not
+    # PULSE saw the answer, so it does not compete with systems that did not
     shown = markdown(overall_table([given], SYSTEMS, SETTINGS, 1), 0.95)
     assert "| 1.000‡" in row_of(shown, "| PULSE |") and "**.500** [" in row_of(shown, "| SASRec |")
     assert all(mark not in row_of(shown, system.label) for system in SYSTEMS for mark in "▼▲")
@@ -133,22 +133,22 @@ def test_other_users_or_candidates_are_refused_with_the_file() -> None:
         given = domain(predictions={**domain().predictions, "duorec": wrong})
         with pytest.raises(InputError, match=r"results/luxury/baselines/duorec/predictions\.parquet"):
             overall_table([given], SYSTEMS, SETTINGS, 1)
-    missing = {name: each for name, each in domain().predictions.items() if name != "duorec"}
+    missing = {name: table for name, table in domain().predictions.items() if name != "duorec"}
     with pytest.raises(InputError, match="'duorec'"):
         overall_table([domain(predictions=missing)], SYSTEMS, SETTINGS, 1)
 
 
-def test_order_of_rows_and_of_systems_read_changes_nothing() -> None:
+def test_order_of_rows_and_systems_does_not_matter() -> None:
     given = domain()
-    shuffled = {name: each.sample(frac=1, random_state=3) for name, each in reversed(given.predictions.items())}
+    shuffled = {name: table.sample(frac=1, random_state=3) for name, table in reversed(given.predictions.items())}
     other = replace(given, predictions=shuffled, examples=given.examples.iloc[::-1])
-    first, second = (overall_table([each], SYSTEMS, SETTINGS, 1) for each in (given, other))
+    first, second = (overall_table([results], SYSTEMS, SETTINGS, 1) for results in (given, other))
     pd.testing.assert_frame_equal(first, second)
     again = pd.read_csv(io.StringIO(first.to_csv(index=False)))
     np.testing.assert_array_equal(again["hr1"], first["hr1"])
 
 
-def test_full_ranking_holds_those_that_have_one() -> None:
+def test_full_ranking_lists_the_systems_that_have_one() -> None:
     table = full_ranking_table([domain(), domain("games", "synthetic")], SYSTEMS)
     assert table[["domain", "system", "split", "hr1", "hr10"]].values.tolist() == [
         [name, "sasrec", split, 0.1, value]
@@ -159,13 +159,13 @@ def test_full_ranking_holds_those_that_have_one() -> None:
     assert "SYNTHETIC" not in full_ranking_markdown(table[table["domain"] == "luxury"])
 
 
-def test_by_place_shows_who_always_takes_the_first() -> None:
+def test_by_place_exposes_a_system_that_always_picks_the_first() -> None:
     place = np.arange(10)
     first, flat, last_two = (
         candidates()[["user", "split", "candidates"]].assign(scores=[scores.astype(np.float32)] * 3 * USERS)
         for scores in (-place, 0 * place, place // 8)
     )
-    backwards = first.assign(**{name: first[name].map(lambda each: each[::-1]) for name in ("candidates", "scores")})
+    backwards = first.assign(**{name: first[name].map(lambda row: row[::-1]) for name in ("candidates", "scores")})
     given = {"first": first, "backwards": backwards, "flat": flat, "last_two": last_two}
     systems = [System(name, name, FLOOR) for name in given]
     table = by_place_table([domain(predictions=given)], systems).set_index(["system", "place"])

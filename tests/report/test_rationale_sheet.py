@@ -1,4 +1,4 @@
-"""The sheet for reading by eye: what it samples and how it shows it."""
+"""The sheet for reading rationales: what it samples and how it shows it."""
 
 import pandas as pd
 import pytest
@@ -18,7 +18,7 @@ def examples(users: int) -> pd.DataFrame:
     return rationales(users).drop(columns="rationale").assign(history=[[1, 0]] * users, target=1)
 
 
-def test_sample_depends_on_keys_alone() -> None:
+def test_the_sample_depends_only_on_keys() -> None:
     drawn = sample_rows(rationales(50), 5, seed=1)
     mixed = sample_rows(rationales(50).sample(frac=1, random_state=0), 5, seed=1)
     assert drawn["user"].tolist() == mixed["user"].tolist() and len(drawn) == 5

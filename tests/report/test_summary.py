@@ -1,4 +1,4 @@
-"""The summary a person reads, from a tiny hand-made result."""
+"""The printed summary of a small hand-made result."""
 
 import numpy as np
 import pandas as pd
@@ -17,17 +17,17 @@ RANKS = {"popularity": [10, 9], "sasrec": [1, 2], "pulse": [1, 1], "slm_sft": [1
 
 def result(notice: str | None) -> dict:
     ranks = {name: np.array(pair * 10) for name, pair in RANKS.items()}
-    systems = {name: system_result(each, SETTINGS, 1, oracle=name == "sbert") for name, each in ranks.items()}
+    systems = {name: system_result(rank, SETTINGS, 1, oracle=name == "sbert") for name, rank in ranks.items()}
     systems["chance"] = chance_result(20, 10)
-    others = {name: each for name, each in {**ranks, "chance": None}.items() if name != "pulse"}
-    comparisons = {name: compare_systems(name, ranks["pulse"], each, 10, SETTINGS, 1) for name, each in others.items()}
+    others = {name: rank for name, rank in {**ranks, "chance": None}.items() if name != "pulse"}
+    comparisons = {name: compare_systems(name, ranks["pulse"], rank, 10, SETTINGS, 1) for name, rank in others.items()}
     return {
         "domain": "luxury",
         "corpus": "synthetic" if notice else "amazon-2018",
         "notice": notice,
         "protocol": {"candidate_count": 10, "candidate_strategy": "uniform", "confidence": 0.95},
-        "systems": {name: each.model_dump(mode="json") for name, each in systems.items()},
-        "comparisons": {name: each.model_dump(mode="json") for name, each in comparisons.items()},
+        "systems": {name: system.model_dump(mode="json") for name, system in systems.items()},
+        "comparisons": {name: other.model_dump(mode="json") for name, other in comparisons.items()},
         "why_recall": None,
     }
 
@@ -59,7 +59,7 @@ def test_shown_user_is_the_first_sampled_and_ties_count_against_the_target() -> 
     assert shown.user_id == "B" and "first of the 2" in shown.chosen_how
     assert shown.history == ["Balm", "Rose [soap]"]
     assert (shown.rationale, shown.runner_up, shown.runner_up_score) == ("wants mint", "second best", 0.4)
-    assert [(each.title, each.is_target) for each in shown.ranking] == [
+    assert [(row.title, row.is_target) for row in shown.ranking] == [
         ("Jar", False),
         ("Rose [soap]", False),
         ("Mint tea", True),
@@ -98,6 +98,6 @@ def test_summary_says_everything_in_order() -> None:
     assert places == sorted(places)
 
 
-def test_real_corpora_raise_no_alarm() -> None:
+def test_real_corpora_carry_no_notice() -> None:
     text = render(result(None))
     assert "SYNTHETIC" not in text and "corpus: amazon-2018" in text and "Where to look" not in text

@@ -15,7 +15,7 @@ from pulse_core.selection.settings import SelectionSettings
 
 
 class WordEncoder:
-    """Counts a few words: agreement can be worked out by eye."""
+    """Normalised counts of a few words, so that agreement can be computed by hand."""
 
     words = ("soap", "lamp", "game")
 
@@ -29,7 +29,7 @@ class WordEncoder:
 
 
 def tree_of(key, texts, logprobs, first_leaf=1):
-    """A root (node 0) with these leaves."""
+    """A tree of the root (node 0) and these leaves."""
     rows = [(*key, 0, -1, 0, "the base rationale soap soap", -0.01, False)]
     rows += [
         (*key, first_leaf + index, 0, 1, text, logprob, True)
@@ -62,8 +62,8 @@ def test_the_leaf_that_agrees_best_wins(tree):
     selected = select_rationales(tree, BEHAVIOUR, agreement())
     assert selected[["user", "split", "position", "node", "rationale"]].to_numpy().tolist() == [
         [0, "test", 3, 1, "soap"],
-        [0, "train", 2, 2, "lamp"],  # nodes 2 and 3 tie: the lowest
-        [1, "test", 4, 3, "soap"],  # never the root, though its likelihood and words are the best
+        [0, "train", 2, 2, "lamp"],  # nodes 2 and 3 tie: the lower number wins
+        [1, "test", 4, 3, "soap"],  # never the root, although its likelihood and words are the best
     ]
     assert selected["score"].tolist() == pytest.approx([0.0, 1.0, 1.0])
     runners = selected["runners_up"].iloc[2]
@@ -73,7 +73,7 @@ def test_the_leaf_that_agrees_best_wins(tree):
     assert selected["runners_up"].iloc[0] == []
 
 
-def test_likelihood_takes_the_models_own_favourite_and_reads_no_behaviour(tree):
+def test_likelihood_takes_the_most_likely_leaf_and_reads_no_behaviour(tree):
     selected = select_rationales(tree, {}, LikelihoodScorer())
     assert selected["node"].tolist() == [1, 2, 4]
     assert set(selected["scorer"]) == {"likelihood"}
@@ -86,14 +86,14 @@ def test_the_order_of_rows_changes_nothing(tree):
         pd.testing.assert_frame_equal(plain, select_rationales(shuffled, BEHAVIOUR, agreement()))
 
 
-def test_each_encoder_reads_its_own_texts_of_leaves_alone(tree):
+def test_each_encoder_reads_only_its_texts_and_only_leaves(tree):
     scorer = agreement()
     select_rationales(tree, BEHAVIOUR, scorer)
     assert not any("base" in text for text in scorer._rationale.seen[0])
     assert set(scorer._history.seen[0]) == set(BEHAVIOUR.values())
 
 
-def test_blank_leaves_are_passed_over_unless_there_is_nothing_else():
+def test_blank_leaves_are_skipped_unless_all_are_blank():
     tree = pd.concat(
         [
             tree_of((0, "test", 1), [" ", "game"], [-0.1, -5.0]),
@@ -123,7 +123,7 @@ def test_what_cannot_be_selected_is_refused_by_key(tree):
         select_rationales(tree.drop(columns="mean_logprob"), BEHAVIOUR, agreement())
 
 
-def test_the_artifact_holds_what_was_selected(tree, tmp_path):
+def test_the_artifact_contains_the_selection(tree, tmp_path):
     selected = select_rationales(tree, BEHAVIOUR, agreement())
     write_table(tmp_path / "selected.parquet", selected_table(selected, "history"))
     table = pq.read_table(tmp_path / "selected.parquet")

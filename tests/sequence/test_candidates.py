@@ -1,4 +1,4 @@
-"""Candidates: never touched, one title each, uniform, and nobody else's business."""
+"""Candidates: new to the user, distinct titles, uniformly drawn, independent of other examples."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ def draw(count: int, items: int, touched: list[int], examples: int, titles: list
     return draw_candidates(np.full(examples, touched[0]), [np.array(touched)] * examples, seeds, groups, count)
 
 
-def test_no_candidate_but_the_target_was_touched(
+def test_the_target_is_the_only_candidate_the_user_bought(
     interactions: pd.DataFrame, examples: pd.DataFrame, user_ids: list[str]
 ) -> None:
     table = run_candidates(interactions, examples, user_ids, TITLES, CandidateSettings(), 7).to_pandas()
@@ -52,7 +52,7 @@ def test_uniform_over_items_and_places(items: int) -> None:
     assert np.abs(counts[3:] - expected).max() < 5 * np.sqrt(expected)
 
 
-def test_titles_differ_but_for_case_and_space() -> None:
+def test_titles_differ_in_more_than_case_and_space() -> None:
     titles = ["Rose  Oil", "rose oil ", "Balm", "BALM", *(str(item) for item in range(4, 13))]
     drawn = draw(10, len(titles), [0], 200, titles)
     assert not (drawn == 1).any()
@@ -66,7 +66,7 @@ def test_too_few_items_names_the_key() -> None:
 
 
 def test_advice_that_cannot_help_is_not_given() -> None:
-    """Two candidates are the fewest, and items of one title are one candidate."""
+    """Two candidates are the minimum, and items with the same title count once."""
     seeds = example_seeds(1, ["a"], ["test"], [0], "candidates")
     for titles, count, message in [
         (

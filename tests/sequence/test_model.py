@@ -36,22 +36,22 @@ def test_states_do_not_depend_on_what_else_is_in_the_batch(model: SASRec) -> Non
     together = states(model, histories)
     alone = np.concatenate([states(model, [history]) for history in histories])
     np.testing.assert_allclose(together, alone, atol=1e-6)
-    np.testing.assert_allclose(together[2], states(model, [np.arange(14, 20)])[0], atol=1e-6)  # the last 6 are read
+    np.testing.assert_allclose(together[2], states(model, [np.arange(14, 20)])[0], atol=1e-6)  # only the last 6 count
 
 
 def test_an_empty_history_has_the_zero_state(model: SASRec) -> None:
-    found = states(model, [np.array([], dtype=int), np.array([3])])
-    assert not found[0].any() and found[1].any()
+    vectors = states(model, [np.array([], dtype=int), np.array([3])])
+    assert not vectors[0].any() and vectors[1].any()
 
 
 def test_prefix_states_are_the_states_of_prefixes(model: SASRec) -> None:
     sequences = [np.array([4, 8, 2]), np.array([7]), np.arange(9)]
-    found, owner, position = prefix_states(model, sequences)
+    vectors, owner, position = prefix_states(model, sequences)
     assert owner.tolist() == [0] * 3 + [1] + [2] * 6
     assert position.tolist() == [1, 2, 3, 1, *range(4, 10)]
     for row in range(4):
-        np.testing.assert_allclose(found[row], states(model, [sequences[owner[row]][: position[row]]])[0], atol=1e-6)
-    np.testing.assert_allclose(found[-1], states(model, [sequences[2]])[0], atol=1e-6)
+        np.testing.assert_allclose(vectors[row], states(model, [sequences[owner[row]][: position[row]]])[0], atol=1e-6)
+    np.testing.assert_allclose(vectors[-1], states(model, [sequences[2]])[0], atol=1e-6)
 
 
 def test_score_candidates_is_the_inner_product(model: SASRec) -> None:
@@ -62,7 +62,7 @@ def test_score_candidates_is_the_inner_product(model: SASRec) -> None:
     assert scores[0, 0] == pytest.approx(expected, abs=1e-5)
 
 
-def test_batches_hold_every_transition_once() -> None:
+def test_batches_contain_every_transition_once() -> None:
     sequences = [np.arange(length) for length in (1, 2, 3, 9, 4, 6)]
     pairs = []
     for parts in training_batches(sequences, 4, 5, np.random.default_rng(0)):
@@ -74,7 +74,7 @@ def test_batches_hold_every_transition_once() -> None:
     assert sorted(pairs) == sorted(expected)
 
 
-def test_a_negative_is_no_item_of_its_users_own() -> None:
+def test_a_negative_is_never_an_item_of_its_user() -> None:
     sequences = [np.array([0, 1, 2, 3, 4, 5, 6]), np.array([7, 8]), np.array([0, 9, 3])]
     seen = set()
     for seed in range(30):
@@ -82,12 +82,12 @@ def test_a_negative_is_no_item_of_its_users_own() -> None:
         for parts in training_batches(sequences, 3, 10, generator):
             negatives, start = draw_negatives(parts, 10, generator), 0
             for inputs, targets in parts:
-                for row, kept in zip(torch.cat([inputs[:, :1], targets], dim=1), targets > 0, strict=True):
-                    own = {int(item) - 1 for item in row if item > 0}
-                    drawn = set(negatives[start : start + int(kept.sum())].tolist())
-                    assert not drawn & own
+                for row, real in zip(torch.cat([inputs[:, :1], targets], dim=1), targets > 0, strict=True):
+                    items = {int(item) - 1 for item in row if item > 0}
+                    drawn = set(negatives[start : start + int(real.sum())].tolist())
+                    assert not drawn & items
                     seen |= drawn
-                    start += int(kept.sum())
+                    start += int(real.sum())
             assert start == len(negatives) == 9
     assert seen == set(range(10))
 
@@ -108,7 +108,7 @@ def test_losses_by_hand() -> None:
 def test_full_ranking_by_hand() -> None:
     scores = np.array([[0.9, 0.5, 0.5, 0.1], [0.2, 0.2, 0.2, 0.2]])
     ranks = ranks_of_targets(scores, [np.array([0]), np.array([], dtype=int)], np.array([1, 3]))
-    assert ranks.tolist() == [2, 4]  # the history does not count, a tie does
+    assert ranks.tolist() == [2, 4]  # history items are excluded, ties count against the target
     metrics = ranking_metrics(np.array([1, 2, 11]))
     assert metrics["hr1"] == pytest.approx(1 / 3)
     assert metrics["hr10"] == pytest.approx(2 / 3)
@@ -116,7 +116,7 @@ def test_full_ranking_by_hand() -> None:
     assert metrics["mrr"] == pytest.approx((1 + 1 / 2 + 1 / 11) / 3)
 
 
-def test_a_score_that_is_no_number_never_ranks_first() -> None:
+def test_a_nan_score_never_ranks_first() -> None:
     scores = np.array([[np.nan, 1.0, 2.0], [0.5, np.nan, 2.0]])
     assert ranks_of_targets(scores, [np.array([], int), np.array([], int)], np.array([0, 0])).tolist() == [3, 3]
 
@@ -146,7 +146,7 @@ def test_training_finds_planted_order_and_repeats_itself(
     assert not first.model.items.weight[0].any()
 
 
-def test_models_survive_their_file(tmp_path: object, small: SASRecSettings) -> None:
+def test_saved_models_load_unchanged(tmp_path: object, small: SASRecSettings) -> None:
     models = {"full": new_model(9, small), "fold0": new_model(9, small)}
     save_models(f"{tmp_path}/model.safetensors", models)
     loaded = load_models(f"{tmp_path}/model.safetensors", small)
@@ -158,6 +158,6 @@ def test_models_survive_their_file(tmp_path: object, small: SASRecSettings) -> N
         load_models(f"{tmp_path}/model.safetensors", small.model_copy(update={"dimension": 8}))
 
 
-def test_nothing_to_learn_from_is_said(small: SASRecSettings) -> None:
+def test_training_without_transitions_is_refused(small: SASRecSettings) -> None:
     with pytest.raises(InputError, match="no training sequence holds two items"):
         train([np.array([1])], None, 5, small, 0)

@@ -1,4 +1,4 @@
-"""Neighbours: training data alone, cross-fitted, never the example's own."""
+"""Neighbours: from training data only, cross-fitted, never the example's user."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def folder(
 
 
 @pytest.fixture(scope="module")
-def found(
+def result(
     folder: Path, interactions: pd.DataFrame, examples: pd.DataFrame, user_ids: list[str], small: SASRecSettings
 ) -> tuple[pd.DataFrame, dict]:
     models = load_fold_models(folder / "model.safetensors", small)
@@ -53,24 +53,24 @@ def test_states_and_metrics(folder: Path, examples: pd.DataFrame, user_ids: list
     assert metrics["best_epoch"] <= metrics["epochs_run"] <= small.epochs
 
 
-def test_items_are_neither_owned_nor_unsorted(found: tuple[pd.DataFrame, dict], interactions: pd.DataFrame) -> None:
+def test_items_are_new_to_the_user_and_sorted(result: tuple[pd.DataFrame, dict], interactions: pd.DataFrame) -> None:
     whole = sequences_by_user(interactions)
-    for row in found[0].itertuples():
+    for row in result[0].itertuples():
         assert row.user not in row.neighbours
         assert (np.diff(row.similarities) <= 1e-6).all() and (np.diff(row.item_weights) <= 0).all()
         assert (row.item_weights > 0).all() and len(row.items) == len(row.item_weights)
         assert not set(row.items) & set(whole[row.user][: row.position])
 
 
-def test_training_examples_meet_only_other_folds(found: tuple[pd.DataFrame, dict], user_ids: list[str]) -> None:
+def test_training_examples_meet_only_other_folds(result: tuple[pd.DataFrame, dict], user_ids: list[str]) -> None:
     folds = fold_of_users(user_ids, 2, 9)
-    train = found[0][found[0]["split"] == "train"]
+    train = result[0][result[0]["split"] == "train"]
     for row in train.itertuples():
         assert (folds[row.neighbours] != row.fold).all()
 
 
-def test_leak_figures(found: tuple[pd.DataFrame, dict]) -> None:
-    figures = found[1]["target_in_items"]
+def test_leak_figures(result: tuple[pd.DataFrame, dict]) -> None:
+    figures = result[1]["target_in_items"]
     assert set(figures) == {"train", "train_without_cross_fit", "validation", "test"}
     for shares in figures.values():
         assert 0 <= shares["top1"] <= shares["top10"] <= shares["all"] <= 1
@@ -79,11 +79,11 @@ def test_leak_figures(found: tuple[pd.DataFrame, dict]) -> None:
 def test_no_validation_or_test_target_reaches_a_neighbour_list(
     interactions: pd.DataFrame, examples: pd.DataFrame, user_ids: list[str], small: SASRecSettings, tmp_path: Path
 ) -> None:
-    """Every validation and test target is replaced by an item of its own: no list, pool or fold model may know it."""
+    """Each held-out target becomes a unique item that no list, pool or fold model may contain."""
     marked = interactions.copy()
-    held = examples[examples["split"] != "train"]
+    held_out = examples[examples["split"] != "train"]
     starts = marked.groupby("user").head(1).reset_index().set_index("user")["index"]
-    rows = starts.loc[held["user"]].to_numpy() + held["position"].to_numpy()
+    rows = starts.loc[held_out["user"]].to_numpy() + held_out["position"].to_numpy()
     marked.loc[rows, "item"] = (ITEMS + np.arange(len(rows))).astype("int32")
     marked_examples = examples.copy()
     sequences = sequences_by_user(marked)
@@ -100,7 +100,7 @@ def test_no_validation_or_test_target_reaches_a_neighbour_list(
 
 
 def test_shares_by_hand() -> None:
-    """Two neighbours, next purchases weigh 1, then .5; item 2 is owned already and item 0 was bought before (.2)."""
+    """Two neighbours: next purchases weigh 1, then 0.5, earlier ones 0.2; item 2 is already owned."""
     sequences = [np.array([0, 1, 2]), np.array([0, 3, 1])]
     settings = NeighbourSettings(after_decay=0.5, before_weight=0.2)
     owner, position = np.array([0, 0, 1, 1]), np.array([1, 2, 1, 2])
@@ -117,17 +117,17 @@ def test_the_fast_path_is_the_plain_one(small: SASRecSettings) -> None:
     generator = np.random.default_rng(2)
     sequences = [generator.choice(30, size=int(size), replace=False) for size in generator.integers(2, 12, size=25)]
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)  # of some weights, users who start alike tie for the last place
+        torch.manual_seed(0)  # with some weights, users with the same first items tie for the last place
         model = new_model(30, small)
     settings = NeighbourSettings(users=4, items=5)
     pool = build_pool(model, sequences, np.arange(25), settings)
     histories = sequences[:6]
-    found = states(model, histories)
-    fast = find_neighbours(found, np.arange(6), histories, pool, settings)
+    user_states = states(model, histories)
+    fast = find_neighbours(user_states, np.arange(6), histories, pool, settings)
     for user in range(6):
         best = {}
         for moment, owner in enumerate(pool.owners):
-            cosine = float(unit(found)[user] @ pool.states[moment])
+            cosine = float(unit(user_states)[user] @ pool.states[moment])
             if owner != user and cosine > best.get(owner, (-2.0, 0))[0]:
                 best[owner] = (cosine, moment)
         nearest = sorted(best, key=lambda owner: -best[owner][0])[:4]
@@ -137,8 +137,8 @@ def test_the_fast_path_is_the_plain_one(small: SASRecSettings) -> None:
             w * pool.bought[best[o][1]].toarray()[0] for w, o in zip(weights / weights.sum(), nearest, strict=True)
         )
         summed[histories[user]] = 0
-        logits = found[user] @ pool.item_vectors.T
-        telling = np.sqrt(summed / summed.sum() * np.exp(logits) / np.exp(logits).sum())
-        order = np.argsort(-telling, kind="stable")[:5]
+        logits = user_states[user] @ pool.item_vectors.T
+        item_weights = np.sqrt(summed / summed.sum() * np.exp(logits) / np.exp(logits).sum())
+        order = np.argsort(-item_weights, kind="stable")[:5]
         assert fast[user].items.tolist() == order.tolist()
-        np.testing.assert_allclose(fast[user].item_weights, telling[order], rtol=1e-4)
+        np.testing.assert_allclose(fast[user].item_weights, item_weights[order], rtol=1e-4)

@@ -1,4 +1,4 @@
-"""SASRec on real Luxury Beauty purchases: below .58 of HR@1 among 10 it would be broken."""
+"""SASRec on real Luxury Beauty purchases: HR@1 among 10 candidates below 0.58 means it is broken."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A tiny BERT with random weights, built here: nothing is downloaded, everything takes milliseconds."""
+"""Planted training examples and a tiny BERT with random weights: no downloads, milliseconds to build."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ WORDS = [*TOPICS, *(f"why{topic}" for topic in TOPICS), "bought", "needs", "beca
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Matrices this small only wait for each other's threads."""
+    """With matrices this small, threads only wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -28,7 +28,7 @@ def planted() -> Callable[..., list[TrainingExample]]:
 
 
 def _planted(users: int, domain: str = "luxury") -> list[TrainingExample]:
-    """Each user's history names a topic in one vocabulary, its rationale in another that shares no word with it."""
+    """Each user's history and rationale name the same topic, in vocabularies that share no topic word."""
     draw = random.Random(domain)
     examples = []
     for user in range(users):

@@ -28,20 +28,20 @@ def trained(tiny_bert, planted):
     return train_thought_space(planted(160), SETTINGS, 7, tiny_bert)
 
 
-def test_a_planted_correspondence_is_learnt_for_users_never_seen(trained):
+def test_a_planted_correspondence_is_learnt_for_unseen_users(trained):
     before, after = trained.report["before"], trained.report["after"]
     for kind in ("history_only", "with_target"):
         assert after[kind]["chance"] == pytest.approx(1 / 8, abs=0.01)
         assert before[kind]["accuracy"] < 0.35
         assert after[kind]["accuracy"] > 0.6
         assert after[kind]["mrr"] > before[kind]["mrr"] + 0.2
-        # Random weights put every text in one corner (all pairs close): training must spread them.
+        # Random weights embed all texts close together; training must spread them out.
         assert after[kind]["uniformity_history"] < before[kind]["uniformity_history"]
         assert after[kind]["uniformity_rationale"] < before[kind]["uniformity_rationale"]
     assert trained.report["curve"][-1]["loss"] < trained.report["curve"][0]["loss"]
 
 
-def test_the_two_encoders_part(trained):
+def test_the_two_encoders_diverge(trained):
     one, two = (
         dict(encoder.model.named_parameters()) for encoder in (trained.rationale_encoder, trained.history_encoder)
     )
@@ -71,7 +71,7 @@ def test_saved_and_loaded(trained, tmp_path):
     assert read_json(tmp_path / "space/training.json")["after"]["history_only"]["accuracy"] > 0
 
 
-def test_several_domains_are_reported_each(tiny_bert, planted):
+def test_domains_are_reported_separately(tiny_bert, planted):
     settings = SETTINGS.model_copy(update={"epochs": 1})
     pooled = planted(40, "luxury") + planted(24, "games")
     report = train_thought_space(pooled, settings, 1, tiny_bert).report
@@ -80,16 +80,16 @@ def test_several_domains_are_reported_each(tiny_bert, planted):
     assert report["steps"] == 48 // 12
 
 
-def test_steps_are_limited_and_patience_stops(tiny_bert, planted):
+def test_max_steps_and_patience_end_training(tiny_bert, planted):
     limited = SETTINGS.model_copy(update={"max_steps": 3})
     assert train_thought_space(planted(40), limited, 1, tiny_bert).report["steps"] == 3
-    # A vanishing rate: nothing gets better after the first epoch.
+    # With a vanishing learning rate nothing improves after the first epoch.
     patient = SETTINGS.model_copy(update={"learning_rate": 1e-12, "patience": 2})
     report = train_thought_space(planted(40), patient, 1, tiny_bert).report
     assert (report["kept_epoch"], len(report["curve"])) == (1, 3)
 
 
-def test_the_kept_epoch_is_the_one_measured(tiny_bert, planted):
+def test_the_kept_epoch_is_the_one_reported(tiny_bert, planted):
     settings = SETTINGS.model_copy(update={"learning_rate": 3e-2, "epochs": 4})
     report = train_thought_space(planted(60), settings, 2, tiny_bert).report
     kept = report["curve"][report["kept_epoch"] - 1]["validation"]["history_only"]["mrr"]
@@ -97,7 +97,7 @@ def test_the_kept_epoch_is_the_one_measured(tiny_bert, planted):
     assert report["after"]["history_only"]["mrr"] == pytest.approx(kept)
 
 
-def test_nothing_held_out_still_trains(tiny_bert, planted):
+def test_training_works_without_held_out_users(tiny_bert, planted):
     settings = SETTINGS.model_copy(update={"validation_share": 0.0, "epochs": 2})
     report = train_thought_space(planted(5), settings, 1, tiny_bert).report
     assert report["before"] == {} and report["kept_epoch"] == 2 and report["steps"] == 2
@@ -110,14 +110,14 @@ def test_one_user_is_refused(tiny_bert, planted):
 
 def test_held_out_users_are_whole_and_stable(planted):
     examples = planted(40) + planted(40, "games") + [TrainingExample("luxury1", "a", "b", "c", "games")]
-    held = held_out_users(examples, 0.25, 3)
-    assert held == held_out_users(examples[::-1], 0.25, 3)
-    assert 18 <= len(held) <= 21
+    held_out = held_out_users(examples, 0.25, 3)
+    assert held_out == held_out_users(examples[::-1], 0.25, 3)
+    assert 18 <= len(held_out) <= 21
     assert held_out_users(examples, 0.0, 3) == set()
     assert len(held_out_users(planted(4), 0.01, 3)) == 2
 
 
-def test_targets_are_dropped_in_the_share_asked_for():
+def test_targets_are_dropped_in_the_configured_share():
     for share, count in ((0.0, 0), (0.5, 10), (1.0, 20)):
         assert without_target(20, share, np.random.default_rng(0)).sum() == count
 

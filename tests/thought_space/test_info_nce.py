@@ -8,7 +8,7 @@ from pulse_core.thought_space.loss import NO_NEGATIVE, draw_negatives, info_nce,
 
 
 def plain_info_nce(history, positive, negatives, temperature):
-    """Eq. (1) written as it is printed: loops, no log-sum-exp."""
+    """Eq. (1) as printed: loops, no log-sum-exp."""
     losses = []
     for u in range(len(history)):
         similarity = [torch.cosine_similarity(rationale, history[u], dim=0) / temperature for rationale in positive]
@@ -30,8 +30,8 @@ def test_hand_worked_case_with_opposite_and_missing_negatives():
     history = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
     positive = torch.tensor([[0.0, 1.0], [0.0, 4.0], [-2.0, 0.0]])
     negatives = torch.tensor([[1, 2], [0, NO_NEGATIVE], [NO_NEGATIVE, NO_NEGATIVE]])
-    first = -math.log(1 / (1 + 1 + math.exp(-1)))  # own 0, negatives 0 and -1
-    second = -math.log(math.e / (math.e + math.e))  # own 1, negative 1
+    first = -math.log(1 / (1 + 1 + math.exp(-1)))  # positive 0, negatives 0 and -1
+    second = -math.log(math.e / (math.e + math.e))  # positive 1, negative 1
     assert info_nce(history, positive, negatives, 1.0).item() == pytest.approx((first + second + 0) / 3, abs=1e-6)
 
 
@@ -77,15 +77,15 @@ def test_negatives_are_never_the_users_own():
             assert user not in {users[index] for index in row}
 
 
-def test_equal_words_and_other_domains_can_be_kept_from_contrast():
-    users, words, domains = ["a", "b", "c", "d"], ["x", "x", "y", "z"], ["p", "p", "p", "q"]
-    allowed = may_contrast(users, words, domains, inter_domain=True)
+def test_equal_rationales_and_other_domains_are_excluded():
+    users, rationales, domains = ["a", "b", "c", "d"], ["x", "x", "y", "z"], ["p", "p", "p", "q"]
+    allowed = may_contrast(users, rationales, domains, inter_domain=True)
     assert not allowed[0, 1] and allowed[0, 2] and allowed[0, 3]
-    inside = may_contrast(users, words, domains, inter_domain=False)
+    inside = may_contrast(users, rationales, domains, inter_domain=False)
     assert inside[0, 2] and not inside[0, 3] and not inside[3].any()
 
 
-def test_a_small_batch_gives_all_the_others():
+def test_a_small_batch_uses_all_the_others():
     drawn = draw_negatives(may_contrast(["a", "b", "c"], ["x", "y", "z"]), 10, np.random.default_rng(0))
     assert drawn.shape == (3, 10)
     assert set(drawn[0]) == {1, 2, NO_NEGATIVE}
@@ -100,6 +100,6 @@ def test_negatives_are_drawn_uniformly_and_from_the_seed():
     for _ in range(600):
         np.add.at(counts, draw_negatives(allowed, 3, generator)[0], 1)
     assert counts[0] == 0
-    assert counts[1:].min() > 110 and counts[1:].max() < 220  # 600 * 3 / 11 = 164 each
+    assert counts[1:].min() > 110 and counts[1:].max() < 220  # expected: 600 * 3 / 11 = 164
     again = [draw_negatives(allowed, 3, np.random.default_rng(9)) for _ in range(2)]
     np.testing.assert_array_equal(*again)

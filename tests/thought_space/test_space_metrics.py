@@ -13,7 +13,7 @@ def test_ranks_by_hand_with_ties_against_the_model():
     history = np.array([EAST, NORTH, EAST])
     rationale = np.array([EAST, WEST, EAST])
     others = np.array([[1, NO_NEGATIVE], [0, 2], [0, 1]])
-    # 0: own 1 against 0 -> 1. 1: own 0 against 0 and 0 -> 3. 2: own 1 against 1 (tie) and -1 -> 2.
+    # Positive and negatives per row: 1 and 0 -> rank 1; 0, 0 and 0 -> 3; 1, 1 (a tie) and -1 -> 2.
     assert retrieval_ranks(history, rationale, others).tolist() == [1, 3, 2]
     figures = space_metrics(history, rationale, others)
     assert figures["accuracy"] == pytest.approx(1 / 3)

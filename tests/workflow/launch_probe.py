@@ -1,6 +1,6 @@
-"""A script of two processes, in the place of a training: what tests/workflow/test_launch.py runs and interrupts.
+"""A two-process script in place of a training, which tests/workflow/test_launch.py runs and interrupts.
 
-python -m tests.workflow.launch_probe <kind of work>     (the processes it starts are told a file instead)
+python -m tests.workflow.launch_probe <kind of work>     (the processes it starts get a .json file instead)
 """
 
 import os
@@ -18,7 +18,7 @@ from workflow_scripts.job.stage import stage
 
 
 def work(job: Any) -> None:
-    """Meet the other process, then do what the job's params say."""
+    """Synchronise with the other process, then do what the job's params say."""
     import numpy as np
 
     from pulse_core import processes
@@ -34,17 +34,17 @@ def work(job: Any) -> None:
         time.sleep(60)
     processes.total(numbers)  # the first process waits here for the second
     if not second:
-        told = [*numbers.tolist(), job.input.get("rationales"), job.input.tables, os.environ["OMP_NUM_THREADS"]]
-        Path(job.output.told).write_text(repr(told))
+        result = [*numbers.tolist(), job.input.get("rationales"), job.input.tables, os.environ["OMP_NUM_THREADS"]]
+        Path(job.output.result).write_text(repr(result))
 
 
 def main(kind: str) -> None:
-    """The script's part."""
+    """Run as the rule's script."""
     job = SimpleNamespace(
         rule="ranker",
         threads=2,
         input=Namedlist(fromdict={"tables": ["a.txt", "b.txt"]}),
-        output=Namedlist(fromdict={"told": "told.txt"}),
+        output=Namedlist(fromdict={"result": "result.txt"}),
         params=Namedlist(fromdict={"kind": kind, "settings": {"processes": 2}}),
         log=["logs/luxury/ranker.log"],
         wildcards={},

@@ -1,4 +1,4 @@
-"""The command of the README works as it stands: a target may follow `--resources` and `--configfile`."""
+"""The README's command works as written: a target may follow `--resources` and `--configfile`."""
 
 from pathlib import Path
 
@@ -26,13 +26,13 @@ from workflow_scripts.cli.command import joined_options, nested_values, targets_
 )
 def test_targets_go_first(given: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for file in ("a.yaml", "b.yaml", "results/x/hr1.json"):  # a finished target is no configuration either
+    for file in ("a.yaml", "b.yaml", "results/x/hr1.json"):  # a finished target is not a configuration either
         Path(file).parent.mkdir(parents=True, exist_ok=True)
         Path(file).touch()
     assert targets_first(given.split()) == expected.split()
 
 
-def test_dotted_keys_are_written_out() -> None:
+def test_dotted_keys_become_nested_values() -> None:
     given = [
         "a.b",
         "--resources",
@@ -44,8 +44,8 @@ def test_dotted_keys_are_written_out() -> None:
         "--cores",
         "2",
     ]
-    written = ["ranker={epochs: 1}", "tree={sampling: {top_p: .5}}"]
-    assert nested_values(given) == [*given[:4], *written, *given[6:]]
+    nested = ["ranker={epochs: 1}", "tree={sampling: {top_p: .5}}"]
+    assert nested_values(given) == [*given[:4], *nested, *given[6:]]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Devices are leased: two jobs never share one, and a dead job gives its own back."""
+"""Devices are leased: two jobs never share one, and a dead job's lease ends."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ with devices.job_devices(job):
 
 
 class Jobs:
-    """Processes that lease fake devices 0 and 1 and hold them."""
+    """Processes that lease fake devices 0 and 1 and keep them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,7 +50,7 @@ class Jobs:
         self.running[name] = subprocess.Popen(command, cwd=self.folder, env=environment)
 
     def device(self, name: str, seconds: float = 20.0) -> str | None:
-        """What the job holds; None if it holds nothing when the time is up."""
+        """The job's devices; None if it still has none after `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             file = self.folder / name
@@ -87,22 +87,20 @@ def test_a_job_of_two_devices_waits_for_both(jobs: Jobs) -> None:
     assert jobs.device("one") == "0"
     jobs.start("both", count=2)
     assert jobs.device("both", seconds=2) is None
-    jobs.start("other")  # nobody holds device 1 while waiting for device 0
+    jobs.start("other")  # a job that waits for device 0 does not hold device 1
     assert jobs.device("other") == "1"
     jobs.kill("one")
     jobs.kill("other")
     assert jobs.device("both") == "0,1"
 
 
-def test_more_than_there_are_is_refused(tmp_path: Path) -> None:
+def test_more_devices_than_exist_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gpu=3.*2 \(0, 1\)"), leased(3, ["0", "1"], tmp_path):
         pass
 
 
-def test_devices_are_those_that_were_assigned_or_all_of_the_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By position: what a container with /dev/nvidia2 and /dev/nvidia10 calls 0 and 1 is called so by CUDA, too."""
+def test_devices_are_those_assigned_or_all_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbered by position, as in CUDA: a container with /dev/nvidia2 and /dev/nvidia10 has devices 0 and 1."""
     for name in ("nvidia10", "nvidia2", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
     assert machine_devices(tmp_path) == ["0", "1"]
@@ -114,8 +112,8 @@ def test_devices_are_those_that_were_assigned_or_all_of_the_machine(
     assert allowed_devices() == machine_devices()
 
 
-def test_a_gpu_under_wsl2_is_known_by_its_driver(tmp_path: Path) -> None:
-    """/dev/dxg is there with a GPU of any make, libcuda only with NVIDIA's."""
+def test_a_gpu_under_wsl2_is_detected_by_its_driver(tmp_path: Path) -> None:
+    """/dev/dxg exists for GPUs of any vendor, libcuda only for NVIDIA's."""
     (tmp_path / "dxg").touch()
     assert machine_devices(tmp_path, tmp_path / "libcuda.so.1") == []
     (tmp_path / "libcuda.so.1").touch()
@@ -123,34 +121,34 @@ def test_a_gpu_under_wsl2_is_known_by_its_driver(tmp_path: Path) -> None:
 
 
 def visible_devices(job: SimpleNamespace) -> str | None:
-    """CUDA_VISIBLE_DEVICES of a job."""
+    """CUDA_VISIBLE_DEVICES inside a job."""
     with job_devices(job):
         return os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
 @pytest.fixture
 def unset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """An environment in which neither Slurm nor a user says anything of devices, on a machine without any."""
+    """A machine without devices, and no variable from Slurm or a user that names any."""
     for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", *SLURM_GPUS, PRETENDED):
-        monkeypatch.setenv(name, "")  # so that what a job sets is undone, too
+        monkeypatch.setenv(name, "")  # so that what a job sets is undone as well
         monkeypatch.delenv(name)
     monkeypatch.setattr(accelerators, "machine_devices", list)
     monkeypatch.setattr(devices, "lease_directory", lambda: tmp_path / "locks")
     return monkeypatch
 
 
-@pytest.mark.parametrize("gave", SLURM_GPUS)
-def test_gpus_that_slurm_only_counts_are_refused(unset: pytest.MonkeyPatch, gave: str) -> None:
+@pytest.mark.parametrize("variable", SLURM_GPUS)
+def test_gpus_that_slurm_only_counts_are_refused(unset: pytest.MonkeyPatch, variable: str) -> None:
     unset.setenv("SLURM_JOB_ID", "17")
-    unset.setenv(gave, "1")
+    unset.setenv(variable, "1")
     with pytest.raises(InputError, match=r"unset in Slurm job 17.*gres\.conf \(such as `Name=gpu File=/dev/nvidia"):
         visible_devices(GPU_JOB)
-    unset.setenv("CUDA_VISIBLE_DEVICES", "1")  # named after all
+    unset.setenv("CUDA_VISIBLE_DEVICES", "1")  # now it is named
     assert visible_devices(GPU_JOB) == "1"
 
 
-def test_gpus_that_slurm_did_not_give_are_not_taken(unset: pytest.MonkeyPatch) -> None:
-    """An allocation without a GPU on a node that has some; where the node has none, `gpu` is a token as anywhere."""
+def test_gpus_that_slurm_did_not_allocate_are_not_used(unset: pytest.MonkeyPatch) -> None:
+    """An allocation without GPUs on a node that has some; on a node without any, `gpu` is only a token."""
     unset.setenv("SLURM_JOB_ID", "17")
     assert visible_devices(GPU_JOB) is None
     unset.setattr(accelerators, "machine_devices", lambda: ["0", "1"])
@@ -177,7 +175,7 @@ def test_a_job_that_holds_a_device_never_runs_on_the_cpu(unset: pytest.MonkeyPat
         assert device().type == "cpu"
 
 
-def test_devices_are_pretended_in_tests_alone(unset: pytest.MonkeyPatch) -> None:
+def test_devices_are_pretended_only_in_tests(unset: pytest.MonkeyPatch) -> None:
     wiring({})
     assert PRETENDED not in os.environ
     wiring({"testing": True})
@@ -185,7 +183,7 @@ def test_devices_are_pretended_in_tests_alone(unset: pytest.MonkeyPatch) -> None
 
 
 def wiring(values: dict[str, Any], *, gpu: int | None = None, **settings: int) -> Wiring:
-    """The wiring of a call with `--resources gpu=` and other settings of resources."""
+    """The wiring of a call with `--resources gpu=` and other resource settings."""
     limits = ResourceSettings(resources={} if gpu is None else {"gpu": gpu}, **settings)
     workflow = SimpleNamespace(
         basedir=str(ROOT),
@@ -198,23 +196,23 @@ def wiring(values: dict[str, Any], *, gpu: int | None = None, **settings: int) -
 
 
 @pytest.mark.parametrize(
-    ("cores", "gpu", "there", "of_gpu_rules", "of_others"),
+    ("cores", "gpu", "machine_gpus", "of_gpu_rules", "of_others"),
     [
         (16, 2, 0, 16, 16),  # no accelerator: one torch job at a time
-        (16, 0, 4, 16, 16),  # none that jobs may use
+        (16, 0, 4, 16, 16),  # jobs may use none
         (16, 1, 4, 16, 8),
         (16, 2, 4, 8, 8),
         (64, 8, 4, 16, 8),
         (64, None, 4, 16, 8),
         (4, 2, 2, 2, 4),
         (1, 2, 2, 1, 1),
-        (None, None, 2, DEFAULT_THREADS, DEFAULT_THREADS),  # `--profile profiles/slurm` sets jobs and no cores
+        (None, None, 2, DEFAULT_THREADS, DEFAULT_THREADS),  # `--profile profiles/slurm` sets jobs but not cores
     ],
 )
 def test_gpu_rules_share_the_cores_by_the_devices_that_jobs_can_hold(
-    unset: pytest.MonkeyPatch, cores: int | None, gpu: int | None, there: int, of_gpu_rules: int, of_others: int
+    unset: pytest.MonkeyPatch, cores: int | None, gpu: int | None, machine_gpus: int, of_gpu_rules: int, of_others: int
 ) -> None:
-    unset.setattr(accelerators, "machine_devices", lambda: [str(number) for number in range(there)])
+    unset.setattr(accelerators, "machine_devices", lambda: [str(number) for number in range(machine_gpus)])
     call = wiring({}, gpu=gpu, **({"cores": cores} if cores else {"nodes": 20}))
     assert (call.gpu_threads({}), call.cpu_threads({})) == (of_gpu_rules, of_others)
 

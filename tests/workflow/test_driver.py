@@ -1,4 +1,4 @@
-"""One driver a working directory; a job that outlived its driver never writes beside the next one's."""
+"""One driver per working directory; a job that outlived its driver never writes alongside the next driver's jobs."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from pulse_core.errors import InputError
 from workflow_scripts.job import driver
 
 ROOT = Path(__file__).resolve().parents[2]
-# A job on a node: Snakemake runs there too, so the process above it lives on after the driver's death.
+# A job on a cluster node: Snakemake runs there too, so the job's parent process survives the driver.
 JOB = """
 import os, sys, time
 from types import SimpleNamespace
@@ -49,12 +49,12 @@ def test_a_job_that_started_late_is_refused_when_another_driver_has_taken_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     driver.take_working_directory().close()
-    mine = os.environ[driver.VARIABLE]
-    driver.refuse_orphan()  # its driver may have been killed, but nobody else is at work here
+    first = os.environ[driver.VARIABLE]
+    driver.refuse_orphan()  # its driver may have been killed, but no other has taken over
     driver.take_working_directory().close()
-    driver.refuse_orphan()  # a job of the second
-    monkeypatch.setenv(driver.VARIABLE, mine)
-    with pytest.raises(InputError, match=f"belongs to process {re.escape(mine)}, and process .* has taken over"):
+    driver.refuse_orphan()  # a job of the second driver
+    monkeypatch.setenv(driver.VARIABLE, first)
+    with pytest.raises(InputError, match=f"belongs to process {re.escape(first)}, and process .* has taken over"):
         driver.refuse_orphan()
 
 
@@ -65,8 +65,8 @@ def test_a_running_job_ends_when_another_driver_takes_over(tmp_path: Path) -> No
     while not Path("started").exists():
         assert time.monotonic() < deadline and job.poll() is None
         time.sleep(0.05)
-    time.sleep(1.5)  # three looks at the name
-    assert job.poll() is None, "it may work on alone"
+    time.sleep(1.5)  # three checks of the driver's name
+    assert job.poll() is None, "it may continue until another driver takes over"
     driver.take_working_directory().close()
     assert job.wait(timeout=15) == 1
     assert f"process {driver.current()} has taken over" in Path("logs/tree.log").read_text()

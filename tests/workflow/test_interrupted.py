@@ -1,4 +1,4 @@
-"""SIGKILL of the driver or of a job, at any stage: no half-written artifact, and the next call ends as it should."""
+"""SIGKILL of the driver or of a job at any stage leaves no half-written artifact, and the next call completes."""
 
 import json
 import os
@@ -22,17 +22,17 @@ DONE = {"thought_space": "results/luxury/thought_space/training.json", "sasrec":
 
 
 def wait_for(condition: Callable[[], Any], driver: Any, seconds: float = 120.0) -> Any:
-    """Poll until `condition` holds; the driver must not end before."""
+    """Poll until `condition` holds and return its value; the driver must not end first."""
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (value := condition()):
         assert driver.poll() is None, "the run ended before it could be interrupted"
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.02)
-    return found
+    return value
 
 
 def kill_driver(driver: Any) -> None:
-    """SIGKILL of Snakemake alone, and wait until its orphans have noticed."""
+    """SIGKILL only Snakemake, and wait until its orphaned processes have ended."""
     orphans = psutil.Process(driver.pid).children(recursive=True)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
@@ -52,12 +52,12 @@ def job_process(driver: Any, rule: str) -> psutil.Process | None:
 
 
 def any_job(driver: Any, rules: Sequence[str]) -> str | None:
-    """The first of these rules that has a job running."""
+    """The first of these rules with a running job."""
     return next((rule for rule in rules if job_process(driver, rule)), None)
 
 
 def check_whole(workspace: Workspace) -> None:
-    """Every artifact that stands under its name can be read to its end."""
+    """Check that every artifact with its final name is complete."""
     for file in workspace.root.glob(TABLES):
         pq.read_table(file)
     for file in workspace.root.glob("results/luxury/**/*.json"):
@@ -65,18 +65,18 @@ def check_whole(workspace: Workspace) -> None:
 
 
 def unfinished(workspace: Workspace) -> list[Path]:
-    """What killed writers left; none may outlive the run that makes their artifacts."""
+    """Partial files of killed writers; none may remain once their artifacts are complete."""
     return sorted(workspace.root.rglob("*.part"))
 
 
 def figures(workspace: Workspace) -> dict[str, Any]:
-    """hr1.json without what may differ between equal runs: times, and paths of the tiny models."""
-    told = json.loads((workspace.root / "results/luxury/hr1.json").read_text())
-    return {key: value for key, value in told.items() if key not in ("stages", "total_seconds", "versions")}
+    """hr1.json without what may differ between equal runs."""
+    hr1 = json.loads((workspace.root / "results/luxury/hr1.json").read_text())
+    return {key: value for key, value in hr1.items() if key not in ("stages", "total_seconds", "versions")}
 
 
 def tables(workspace: Workspace) -> dict[str, bytes]:
-    """The bytes of every table and of every file of an adapter."""
+    """The bytes of every table and every adapter file."""
     return {
         file.relative_to(workspace.root).as_posix(): file.read_bytes()
         for file in files_of(workspace, [TABLES, "results/*/rankers/*/adapter/*"])
@@ -84,23 +84,23 @@ def tables(workspace: Workspace) -> dict[str, bytes]:
     }
 
 
-def test_killed_again_and_again_it_ends_as_an_undisturbed_run(
+def test_a_run_killed_repeatedly_equals_an_undisturbed_run(
     built: Workspace, config: dict[str, Any], tmp_path: Path
 ) -> None:
-    """From scratch with the driver killed in five stages: the same tables and figures as an undisturbed run.
+    """A run from scratch with the driver killed in five stages gives the same tables and figures.
 
-    So this is the test of repeatability, too: two runs from scratch with one seed agree to the last byte.
+    This also tests repeatability: two runs from scratch with one seed agree to the byte.
     """
     workspace = Workspace.create(tmp_path / "killed", config, code=built.root)
-    left = {"corpus", "sasrec", "thought_space", "ranker", "hr1"}
-    while left:
+    remaining = {"corpus", "sasrec", "thought_space", "ranker", "hr1"}
+    while remaining:
         driver = workspace.start()
-        rule = wait_for(partial(any_job, driver, sorted(left)), driver)
-        time.sleep(0.5)  # into the job's work: past the interpreter's start
+        rule = wait_for(partial(any_job, driver, sorted(remaining)), driver)
+        time.sleep(0.5)  # past the interpreter's start, into the job's work
         kill_driver(driver)
         check_whole(workspace)
-        # Snakemake chooses the order of jobs that wait for nothing: a stage that ran unseen cannot be killed any more.
-        left -= {rule, *(done for done, file in DONE.items() if (workspace.root / file).exists())}
+        # Snakemake orders independent jobs freely: a stage that finished unnoticed can no longer be killed.
+        remaining -= {rule, *(done for done, file in DONE.items() if (workspace.root / file).exists())}
     workspace.run()
     assert workspace.stale() == set()
     assert unfinished(workspace) == []
@@ -110,10 +110,10 @@ def test_killed_again_and_again_it_ends_as_an_undisturbed_run(
     assert figures(workspace) == figures(built)
 
 
-def test_finished_generations_are_not_made_again(built: Workspace, tmp_path: Path) -> None:
-    """The true engine, the tiny model: a killed stage goes on where it was and writes what it would have written.
+def test_finished_chunks_are_not_generated_again(built: Workspace, tmp_path: Path) -> None:
+    """With the real engine and the tiny model, a killed stage resumes and writes the same bytes.
 
-    The killed run has two shards, the undisturbed one has one: the number of shards changes no byte, either.
+    The killed run has two shards and the undisturbed one has one: the number of shards changes no byte either.
     """
     settings = {
         "generation": {"engine": "transformers", "batch_size": 4, "chunk_prompts": 1, "dtype": "float32"},
@@ -148,25 +148,25 @@ def test_finished_generations_are_not_made_again(built: Workspace, tmp_path: Pat
     for name in (target, "results/luxury/rationales/base.parquet"):
         assert (killed.root / name).read_bytes() == (whole.root / name).read_bytes(), name
     for file, written in {**before, **later}.items():
-        assert file.stat().st_mtime_ns == written, "a finished chunk was made again"
+        assert file.stat().st_mtime_ns == written, "a finished chunk was generated again"
 
 
 @pytest.mark.parametrize(
-    ("rule", "made", "changed"),
+    ("rule", "report", "changed"),
     [
         ("thought_space", "thought_space/training.json", {"epochs": 30, "patience": 30}),
         ("ranker", "rankers/slm_sft/training.json", {"epochs": 30, "patience": 30, "processes": 2}),
         ("sasrec", "sasrec/metrics.json", {"epochs": 300, "patience": 300}),
     ],
 )
-def test_a_killed_training_goes_on_where_it_was(
-    built: Workspace, tmp_path: Path, rule: str, made: str, changed: dict[str, int]
+def test_a_killed_training_resumes(
+    built: Workspace, tmp_path: Path, rule: str, report: str, changed: dict[str, int]
 ) -> None:
-    target = f"results/luxury/{made}"
+    target = f"results/luxury/{report}"
     whole = built.clone(tmp_path / "whole")
     whole.configure({rule: changed})
     killed = whole.clone(tmp_path / "killed")
-    killed.edit("pulse_core/checkpoints.py", "\nSECONDS, SHARE = 0.0, float('inf')\n")  # a state after every step
+    killed.edit("pulse_core/checkpoints.py", "\nSECONDS, SHARE = 0.0, float('inf')\n")  # a saved state after every step
     whole.run(target=target)
 
     driver = killed.start(target=target)
@@ -183,12 +183,12 @@ def test_a_killed_training_goes_on_where_it_was(
     killed.run(target=target)
     assert "the training goes on from" in (killed.root / f"logs/luxury/{name}.log").read_text()
     assert not work.exists()
-    assert trained(killed, made) == trained(whole, made)
+    assert trained(killed, report) == trained(whole, report)
 
 
-def trained(workspace: Workspace, made: str) -> dict[str, Any]:
-    """What a training has written, by path: the bytes, but for the report's timing."""
-    report_file = workspace.root / "results/luxury" / made
+def trained(workspace: Workspace, report_name: str) -> dict[str, Any]:
+    """The files of a training by path: their bytes, or the parsed report without its timing."""
+    report_file = workspace.root / "results/luxury" / report_name
     root = report_file.parent
     files: dict[str, Any] = {file.relative_to(root).as_posix(): file.read_bytes() for file in root.rglob("*.*")}
     report = json.loads(report_file.read_bytes())
@@ -196,12 +196,12 @@ def trained(workspace: Workspace, made: str) -> dict[str, Any]:
 
 
 def shards_of(workspace: Workspace, table: str) -> int:
-    """How many of the two shards of a writing stage are done."""
+    """Number of finished shards (of two) of a generation stage."""
     return len(files_of(workspace, [f"results/luxury/shards/{table}/*-of-2.parquet"]))
 
 
 def journalled(workspace: Workspace, rule: str, before: Workspace, least: int = 4) -> dict[Path, int] | None:
-    """Chunks finished since the workspace was `before`, with their times; None until there are `least`."""
+    """Finished chunks that `before` lacks, with their modification times; None until there are `least`."""
     directory = Path("results/luxury/.work") / rule
     known = {file.name for file in (before.root / directory).glob("*.json")}
     new = {

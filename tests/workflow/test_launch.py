@@ -1,4 +1,4 @@
-"""The processes of one training: they end together, and what went wrong in any of them is told once, readably."""
+"""The processes of one training end together, and an error in any of them is reported once, readably."""
 
 import os
 import signal
@@ -19,8 +19,8 @@ LOG = "logs/luxury/ranker.log"
 
 
 def start(folder: Path, kind: str) -> subprocess.Popen[str]:
-    """The script, at work in `folder`."""
-    # A configuration as `accelerate config` leaves it, for four machines: it must not be read.
+    """Start the script in `folder`."""
+    # What `accelerate config` writes for four machines: it must not be read.
     (folder / "accelerate").mkdir()
     (folder / "accelerate/default_config.yaml").write_text(
         "compute_environment: LOCAL_MACHINE\ndistributed_type: MULTI_GPU\nnum_machines: 4\nnum_processes: 8\n"
@@ -38,7 +38,7 @@ def start(folder: Path, kind: str) -> subprocess.Popen[str]:
 
 
 def processes_of(script: subprocess.Popen[str], folder: Path) -> list[psutil.Process]:
-    """Both processes, once they have met."""
+    """Both processes, once they have started."""
     deadline = time.monotonic() + 60
     files = [folder / "pid-0", folder / "pid-1"]
     while not all(file.exists() and file.read_text() for file in files):
@@ -55,21 +55,21 @@ def test_two_processes_do_the_work_and_the_first_writes(tmp_path: Path) -> None:
     script = start(tmp_path, "whole")
     _, errors = script.communicate(timeout=120)
     assert script.returncode == 0, errors
-    assert (tmp_path / "told.txt").read_text() == "[2.0, 1.0, None, ['a.txt', 'b.txt'], '1']"
+    assert (tmp_path / "result.txt").read_text() == "[2.0, 1.0, None, ['a.txt', 'b.txt'], '1']"
     log = (tmp_path / LOG).read_text()
     assert "accelerate launch --config_file" in log and "rule ranker done" in log.splitlines()[-1]
     assert log.count("process 1 of 2, 1 threads each") == 1 and "process 2 of 2" not in log
     assert not list((tmp_path / ".snakemake/jobs").glob("*/"))
 
 
-def test_an_input_error_of_any_process_is_the_scripts_own(tmp_path: Path) -> None:
+def test_an_input_error_of_any_process_is_reported_by_the_script(tmp_path: Path) -> None:
     script = start(tmp_path, "input error")
     _, errors = script.communicate(timeout=120)
     assert script.returncode == 1
     assert [line for line in errors.splitlines() if "ERROR" in line] == [
         "ERROR ranker: reviews.jsonl.gz, line 3: mend it"
     ]
-    assert "Traceback" not in (tmp_path / LOG).read_text() and not (tmp_path / "told.txt").exists()
+    assert "Traceback" not in (tmp_path / LOG).read_text() and not (tmp_path / "result.txt").exists()
 
 
 def test_another_error_is_named_and_its_traceback_is_in_the_log(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_fewer_gpus_than_processes_are_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_one_process_is_the_script_itself() -> None:
-    did = []
+    calls = []
     job = SimpleNamespace(rule="ranker", params=SimpleNamespace(settings={"processes": 1}))
-    launch.do(job, did.append, "nothing")
-    assert did == [job]
+    launch.do(job, calls.append, "nothing")
+    assert calls == [job]

@@ -1,4 +1,4 @@
-"""The map of results/: no rule and no script spells a path out."""
+"""The map of results/: rules and scripts take their paths from it."""
 
 import re
 from pathlib import Path

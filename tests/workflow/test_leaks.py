@@ -1,6 +1,7 @@
-"""Nothing leaks: each held-out purchase carries words of its own, found in nothing that must not know it.
+"""Nothing leaks: held-out purchases carry unique marker words, which occur in nothing that must not know them.
 
-A user's validation and test item is the user's alone, named by a marker; so are its review and the training target's.
+Each user's validation and test items are unique and have marker titles; their reviews and the training target's have
+markers, too.
 """
 
 import json
@@ -35,7 +36,7 @@ KEY = ["user", "split", "position"]
 
 
 def write_raw(folder: Path) -> None:
-    """The marker corpus as raw files: shared items as history, then a training, a validation and a test purchase."""
+    """Write the marker corpus as raw files: shared items, the last one the training target, then held-out purchases."""
     folder.mkdir(parents=True)
     reviews, metadata = [], [{"asin": f"S{item:02d}", "title": f"Plain soap number {item}"} for item in range(SHARED)]
 
@@ -63,7 +64,7 @@ def write_raw(folder: Path) -> None:
 
 
 class Recorder(FakeGenerator):
-    """The fake engine, keeping every prompt."""
+    """The fake engine, recording every prompt."""
 
     prompts: list[str]
 
@@ -71,7 +72,7 @@ class Recorder(FakeGenerator):
         self.prompts = []
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
-        """Keep the prompts, answer as the fake does."""
+        """Record the prompts and answer as the fake engine does."""
         self.prompts += ["\n".join(message.content for message in request.messages) for request in requests]
         return super().generate(requests)
 
@@ -90,7 +91,7 @@ def marked(tmp_path_factory: pytest.TempPathFactory, config: dict[str, Any]) -> 
 
 
 def job(results: Path, tmp_path: Path, template: str, **params: Any) -> SimpleNamespace:
-    """What Snakemake would hand to a generation script."""
+    """What Snakemake passes to a generation script."""
     files = {
         "examples": results / "examples.parquet",
         "interactions": results / "corpus/interactions.parquet",
@@ -116,7 +117,7 @@ def job(results: Path, tmp_path: Path, template: str, **params: Any) -> SimpleNa
 
 @pytest.fixture
 def prompts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """A function that runs a generation script as the workflow does and returns its prompts by row of its table."""
+    """A function that runs a generation script and returns its table and one prompt per row."""
     recorder = Recorder()
     monkeypatch.setattr(rationale_io, "make_generator", lambda *_: recorder)
     monkeypatch.setattr("workflow_scripts.job.stage.end_with_driver", lambda: None)
@@ -130,20 +131,20 @@ def prompts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     return run
 
 
-def may_say(user: int, split: str, names: dict[int, str]) -> set[str]:
-    """Markers that a text about this example may hold: at test, the user's own validation purchase is history."""
-    own = names[user].removeprefix("U").lstrip("0") or "0"
-    return {f"zqval{own}u", f"zqvalreview{own}u"} if split == "test" else set()
+def allowed_markers(user: int, split: str, user_ids: dict[int, str]) -> set[str]:
+    """Markers allowed in texts of this example: at test, the user's validation purchase is history."""
+    number = user_ids[user].removeprefix("U").lstrip("0") or "0"
+    return {f"zqval{number}u", f"zqvalreview{number}u"} if split == "test" else set()
 
 
-def check(texts: pd.DataFrame, column: str, names: dict[int, str]) -> None:
+def check(texts: pd.DataFrame, column: str, user_ids: dict[int, str]) -> None:
     for user, split, text in texts[["user", "split", column]].itertuples(index=False):
-        found = {match.lower() for match in HELD_OUT.findall(text)}
-        assert found <= may_say(user, split, names), f"{split} of user {user}: {text}"
+        markers = {match.lower() for match in HELD_OUT.findall(text)}
+        assert markers <= allowed_markers(user, split, user_ids), f"{split} of user {user}: {text}"
 
 
 @pytest.fixture(scope="module")
-def names(marked: Path) -> dict[int, str]:
+def user_ids(marked: Path) -> dict[int, str]:
     """User ids by code."""
     return pd.read_parquet(marked / "corpus/users.parquet").set_index("user")["user_id"].to_dict()
 
@@ -153,7 +154,7 @@ def held_out_items(marked: Path) -> set[int]:
     return set(items[items["title"].str.startswith("Zq")]["item"])
 
 
-def test_the_corpus_holds_the_markers(marked: Path) -> None:
+def test_the_corpus_contains_the_markers(marked: Path) -> None:
     assert len(held_out_items(marked)) == 2 * USERS
     examples = pd.read_parquet(marked / "examples.parquet")
     targets = examples[examples["split"] != "train"]["target"]
@@ -168,40 +169,40 @@ def test_sasrec_and_neighbours_never_see_a_held_out_purchase(marked: Path) -> No
     assert not set(neighbours["items"].explode().dropna()) & held_out_items(marked)
 
 
-def test_positive_prompts(marked: Path, prompts: Any, tmp_path: Path, names: dict[int, str]) -> None:
+def test_positive_prompts(marked: Path, prompts: Any, tmp_path: Path, user_ids: dict[int, str]) -> None:
     settings = RationaleSettings(review_chars=400, history_items=50, title_chars=200).model_dump()
-    table, asked = prompts(positive_rationales, job(marked, tmp_path, "positive", settings=settings))
-    assert set(table["split"]) == {"train"} and len(asked) == USERS
-    check(table.assign(prompt=asked), "prompt", names)
-    assert sum("zqtrain" in prompt for prompt in asked) == USERS  # here, and only here, the target's review is shown
+    table, texts = prompts(positive_rationales, job(marked, tmp_path, "positive", settings=settings))
+    assert set(table["split"]) == {"train"} and len(texts) == USERS
+    check(table.assign(prompt=texts), "prompt", user_ids)
+    assert sum("zqtrain" in prompt for prompt in texts) == USERS  # here, and only here, the target's review is shown
 
 
-def test_base_prompts(marked: Path, prompts: Any, tmp_path: Path, names: dict[int, str]) -> None:
+def test_base_prompts(marked: Path, prompts: Any, tmp_path: Path, user_ids: dict[int, str]) -> None:
     settings = RationaleSettings(review_chars=400, history_items=50, title_chars=200, neighbour_items=50).model_dump()
-    table, asked = prompts(base_rationales, job(marked, tmp_path, "base", settings=settings))
-    assert len(asked) == 3 * USERS
-    asked_table = table.assign(prompt=asked)
-    check(asked_table, "prompt", names)
-    training = asked_table[asked_table["split"] == "train"]["prompt"]
-    assert not training.str.contains("zqtrain").any()  # the review of a training target is for Phase I alone
+    table, texts = prompts(base_rationales, job(marked, tmp_path, "base", settings=settings))
+    assert len(texts) == 3 * USERS
+    with_prompts = table.assign(prompt=texts)
+    check(with_prompts, "prompt", user_ids)
+    training = with_prompts[with_prompts["split"] == "train"]["prompt"]
+    assert not training.str.contains("zqtrain").any()  # only Phase I may read a training target's review
 
 
-def test_tree_prompts(marked: Path, prompts: Any, tmp_path: Path, names: dict[int, str]) -> None:
+def test_tree_prompts(marked: Path, prompts: Any, tmp_path: Path, user_ids: dict[int, str]) -> None:
     rationales = RationaleSettings(title_chars=200, neighbour_items=50).model_dump()
     settings = TreeSettings(branching=[2], prompt_history_items=50).model_dump()
     given = job(marked, tmp_path, "tree_refine", settings=settings, rationales=rationales)
-    _, asked = prompts(tree, given)
+    _, texts = prompts(tree, given)
     base = pd.read_parquet(marked / "rationales/base.parquet")
-    assert len(asked) == len(base)
-    check(base.assign(prompt=asked), "prompt", names)
+    assert len(texts) == len(base)
+    check(base.assign(prompt=texts), "prompt", user_ids)
 
 
 @pytest.mark.parametrize("table", ["rationales/positive", "rationales/base", "tree", "selected/thought_space"])
-def test_rationales(marked: Path, names: dict[int, str], table: str) -> None:
-    check(pd.read_parquet(marked / f"{table}.parquet"), "rationale", names)
+def test_rationales(marked: Path, user_ids: dict[int, str], table: str) -> None:
+    check(pd.read_parquet(marked / f"{table}.parquet"), "rationale", user_ids)
 
 
-def test_behaviour_texts(marked: Path, tmp_path: Path, names: dict[int, str]) -> None:
+def test_behaviour_texts(marked: Path, tmp_path: Path, user_ids: dict[int, str]) -> None:
     settings = RationaleSettings(review_chars=400, behaviour_items=50, title_chars=200)
     given = job(marked, tmp_path, "base")
     examples = read_sampled(given.input.examples)
@@ -209,16 +210,15 @@ def test_behaviour_texts(marked: Path, tmp_path: Path, names: dict[int, str]) ->
     check(
         examples[KEY].assign(text=[texts[key] for key in examples[KEY].itertuples(index=False, name=None)]),
         "text",
-        names,
+        user_ids,
     )
-    told = behaviour_texts(
-        examples, shop_of(given), settings, with_target=True
-    )  # what `oracle` sees, to see the test work
-    assert sum("zqtest" in text.lower() for text in told.values()) == USERS
+    # What `oracle` sees shows that the check finds markers.
+    oracle = behaviour_texts(examples, shop_of(given), settings, with_target=True)
+    assert sum("zqtest" in text.lower() for text in oracle.values()) == USERS
 
 
 def test_what_the_thought_space_learns(marked: Path) -> None:
-    listed = {
+    files = {
         "positives": "rationales/positive.parquet",
         "examples": "examples.parquet",
         "interactions": "corpus/interactions.parquet",
@@ -226,17 +226,17 @@ def test_what_the_thought_space_learns(marked: Path) -> None:
         "catalogue": "corpus/items.parquet",
         "reviews": "corpus/reviews.parquet",
     }
-    given = SimpleNamespace(**{name: [str(marked / file)] for name, file in listed.items()})
+    given = SimpleNamespace(**{name: [str(marked / file)] for name, file in files.items()})
     settings = RationaleSettings(review_chars=400, behaviour_items=50, title_chars=200).model_dump()
     learned = read_training_examples(SimpleNamespace(input=given, params=SimpleNamespace(rationales=settings)))
     assert len(learned) == USERS
     for example in learned:
         assert not HELD_OUT.search(example.with_target + example.history_only + example.rationale)
-        assert "zqtrain" not in example.with_target + example.history_only  # a title may be known, its review never
+        assert "zqtrain" not in example.with_target + example.history_only  # the title may be known, the review never
 
 
-def test_what_the_ranker_reads(marked: Path, names: dict[int, str]) -> None:
-    """Histories and rationales are clean at every split, and a training question never has a held-out target."""
+def test_what_the_ranker_reads(marked: Path, user_ids: dict[int, str]) -> None:
+    """Histories and rationales are clean in every split, and no training question has a held-out target."""
     from pulse_core.ranking.questions import make_questions
 
     given = job(marked, marked, "base")
@@ -246,7 +246,7 @@ def test_what_the_ranker_reads(marked: Path, names: dict[int, str]) -> None:
     rationales = dict(zip(selected[KEY].itertuples(index=False, name=None), selected["rationale"], strict=True))
     settings = RankerSettings(history_items=50, title_chars=200)
     questions = make_questions(examples, candidates, rationales, shop_of(given), settings)
-    read = [" ".join((*question.history, question.rationale or "")) for question in questions]
-    check(examples[KEY].assign(text=read), "text", names)
+    texts = [" ".join((*question.history, question.rationale or "")) for question in questions]
+    check(examples[KEY].assign(text=texts), "text", user_ids)
     training = examples[examples["split"] == "train"]
     assert not set(training["target"]) & held_out_items(marked)

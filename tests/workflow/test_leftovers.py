@@ -1,4 +1,4 @@
-"""What killed Snakemake processes left is removed, and nothing that a running one uses."""
+"""Leftovers of killed Snakemake processes are removed, except what a running process uses."""
 
 import os
 import subprocess

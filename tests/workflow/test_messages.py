@@ -1,4 +1,4 @@
-"""What a user reads when something is missing or misspelt, before any work is done."""
+"""What a user reads when something is missing or misspelt, before any work starts."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ PRESETS = sorted(file.name for file in (ROOT / "config").glob("*.yaml"))
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A checkout in which nothing has run, with the embedded default."""
+    """A checkout with the default configuration, where nothing has run."""
     return Workspace.create(tmp_path_factory.mktemp("plain"), {})
 
 
@@ -30,15 +30,15 @@ def test_a_preset_resolves_where_its_raw_files_are(plain: Workspace, tmp_path: P
     assert "hr1" in plain.stale("--configfile", f"config/{preset}", "--config", f"raw_dir={tmp_path}")
 
 
-def test_missing_raw_files_are_named_with_page_and_place(plain: Workspace) -> None:
+def test_missing_raw_files_are_named_with_download_page_and_path(plain: Workspace) -> None:
     output = plain.run("-n", "--configfile", "config/amazon-small.yaml", fails=True)
-    place = str(plain.root / "resources/raw/luxury/reviews.jsonl.gz")
-    for part in ("Luxury_Beauty", "https://", place, "snakemake --cores 1 download"):
+    path = str(plain.root / "resources/raw/luxury/reviews.jsonl.gz")
+    for part in ("Luxury_Beauty", "https://", path, "snakemake --cores 1 download"):
         assert part in output
     assert "MissingInputException" not in output
 
 
-def test_a_target_of_an_unknown_domain_is_told_which_there_are(plain: Workspace) -> None:
+def test_a_target_of_an_unknown_domain_lists_the_configured_ones(plain: Workspace) -> None:
     output = plain.run("-n", target="results/gift_cards/hr1.json", fails=True)
     assert "no domain 'gift_cards' is configured, there are luxury" in output
     assert "MissingRuleException" not in output
@@ -52,7 +52,7 @@ def test_a_target_of_an_unknown_domain_is_told_which_there_are(plain: Workspace)
         ("results/luxury/hr1.jsn", "results/luxury/hr1.json"),
     ],
 )
-def test_an_unknown_target_is_answered_with_the_nearest(plain: Workspace, target: str, nearest: str) -> None:
+def test_an_unknown_target_suggests_the_nearest(plain: Workspace, target: str, nearest: str) -> None:
     message = plain.run("-n", target=target, fails=True)
     assert f"{target}: no rule makes this" in message and f"\n  {nearest}\n" in message
     assert "MissingRuleException" not in message and "Traceback" not in message
@@ -72,9 +72,9 @@ def test_what_is_missing_is_named_without_a_traceback(plain: Workspace, target: 
 
 
 @pytest.mark.parametrize("domain", ["shop", "luxury"])
-def test_a_domain_of_your_own_is_told_where_to_put_its_files(plain: Workspace, domain: str) -> None:
-    own = ["--config", f"domains={{{domain}: {{source: files}}}}"]
-    output = plain.run("-n", *own, target=f"results/{domain}/hr1.json", fails=True)
+def test_a_custom_domain_says_where_its_files_go(plain: Workspace, domain: str) -> None:
+    custom = ["--config", f"domains={{{domain}: {{source: files}}}}"]
+    output = plain.run("-n", *custom, target=f"results/{domain}/hr1.json", fails=True)
     assert str(plain.root / f"resources/raw/{domain}/reviews.jsonl.gz") in output
     assert "https://" not in output and "download" not in output.lower()
 

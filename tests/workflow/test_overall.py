@@ -1,4 +1,4 @@
-"""The overall table of the whole workflow: every system of the registry, and reruns of what is stale alone."""
+"""The overall table of the whole workflow: every registered system, and only stale stages rerun."""
 
 import json
 
@@ -35,25 +35,27 @@ def test_every_system_is_in_the_table_on_the_same_users(tabled: Workspace) -> No
         assert all(system.label in text for system in SYSTEMS)
 
 
-def test_predictions_have_the_one_schema_and_as_many_trials_each(tabled: Workspace) -> None:
+def test_predictions_share_one_schema_and_number_of_trials(tabled: Workspace) -> None:
     directory = tabled.root / "results/luxury/baselines"
     for system in SYSTEMS:
         rows = pd.read_parquet(directory / system.name / "predictions.parquet")
         assert list(rows.columns) == PREDICTION_SCHEMA.names and {"validation", "test"} == set(rows["split"])
-        told = json.loads((directory / system.name / "metrics.json").read_text())
-        assert told["corpus"] == "synthetic"
-        assert len(told["trials"]) in ((0,) if system.name in ("popularity", "brand_repeat", "llm_zero_shot") else (2,))
+        metrics = json.loads((directory / system.name / "metrics.json").read_text())
+        assert metrics["corpus"] == "synthetic"
+        assert len(metrics["trials"]) in (
+            (0,) if system.name in ("popularity", "brand_repeat", "llm_zero_shot") else (2,)
+        )
 
 
 def test_the_configured_ranker_is_pulses_first_trial(tabled: Workspace) -> None:
-    """hr1.json tells of it: where it is the best, both figures are one."""
-    told = json.loads((tabled.root / "results/luxury/baselines/pulse/metrics.json").read_text())
+    """hr1.json reports this trial, so where it is the best both figures agree."""
+    metrics = json.loads((tabled.root / "results/luxury/baselines/pulse/metrics.json").read_text())
     configured = json.loads((tabled.root / "results/luxury/rankers/thought_space/training.json").read_text())
     best = configured["validation_hr1"][configured["best_epoch"]]
-    assert told["trials"][0]["validation"]["hr1"] == pytest.approx(best)
+    assert metrics["trials"][0]["validation"]["hr1"] == pytest.approx(best)
 
 
-def test_only_what_is_stale_is_made_again(tabled: Workspace) -> None:
+def test_only_stale_stages_rerun(tabled: Workspace) -> None:
     assert tabled.stale(target=TABLE) == set()
     changed = tabled.clone(tabled.root.parent / "changed")
     changed.configure({"baselines": {"item_knn": {"shrink": 3.0}}})

@@ -1,4 +1,4 @@
-"""What profiles/slurm asks for, read from a dry run: no Slurm is needed for that. tests/cluster submits it."""
+"""The resources that profiles/slurm requests, read from dry runs without Slurm; tests/cluster submits the jobs."""
 
 import re
 
@@ -18,29 +18,29 @@ Job = tuple[str, dict[str, str], dict[str, str]]  # rule, wildcards, resources
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A checkout in which nothing has run, with the embedded default."""
+    """A checkout with the default configuration, where nothing has run."""
     return Workspace.create(tmp_path_factory.mktemp("plain"), {})
 
 
 def jobs_of(output: str) -> list[Job]:
     """The jobs of a dry run."""
-    found = re.findall(r"^rule (\w+):\n((?: +\S.*\n)+)", output, re.MULTILINE)
-    listed = [(rule, dict(re.findall(r"^ +(\w+): (.*)$", lines, re.MULTILINE))) for rule, lines in found]
+    matches = re.findall(r"^rule (\w+):\n((?: +\S.*\n)+)", output, re.MULTILINE)
+    listed = [(rule, dict(re.findall(r"^ +(\w+): (.*)$", lines, re.MULTILINE))) for rule, lines in matches]
     return [(rule, _pairs(job.get("wildcards", "")), _pairs(job["resources"])) for rule, job in listed]
 
 
 def _pairs(text: str) -> dict[str, str]:
-    """`a=1, b=2` taken apart."""
+    """`a=1, b=2` as a mapping."""
     return dict(item.split("=", 1) for item in text.split(", ") if item)
 
 
 def requested(workspace: Workspace, *arguments: str, target: str = TARGET) -> dict[str, dict[str, str]]:
-    """Rule -> the resources of its jobs."""
+    """The requested resources by rule."""
     output = workspace.run("-n", "--profile", "profiles/slurm", *arguments, target=target)
     return {rule: resources for rule, _, resources in jobs_of(output)}
 
 
-def test_generation_encoders_and_rankers_ask_for_a_gpu_and_nothing_else_does(plain: Workspace) -> None:
+def test_only_generation_encoders_and_rankers_request_a_gpu(plain: Workspace) -> None:
     rules = requested(plain)
     assert {rule for rule, resources in rules.items() if "gpu" in resources} == GPU_RULES
     assert rules.keys() >= {"corpus", "sasrec", "neighbours", "gather_tree", "hr1"}
@@ -49,7 +49,7 @@ def test_generation_encoders_and_rankers_ask_for_a_gpu_and_nothing_else_does(pla
         assert resources["nodes"] == "1" and int(resources["mem_mb"]) and int(resources["runtime"]), rule
 
 
-def test_every_system_of_the_overall_table_that_runs_a_model_asks_for_a_gpu(plain: Workspace) -> None:
+def test_systems_of_the_overall_table_that_run_a_model_request_a_gpu(plain: Workspace) -> None:
     rules = requested(plain, target="results/tables/overall.csv")
     for system in SYSTEMS:
         resources = rules[f"baseline_{system.name}"]
@@ -57,8 +57,8 @@ def test_every_system_of_the_overall_table_that_runs_a_model_asks_for_a_gpu(plai
         assert resources["slurm_partition"] == ("gpu" if system.gpu else "cpu"), system.name
 
 
-def test_what_is_set_for_the_site_reaches_its_jobs(plain: Workspace) -> None:
-    """The comments of the profile taken away, as a user would: account, kind of GPU and QoS."""
+def test_site_settings_reach_every_job(plain: Workspace) -> None:
+    """With the profile's account, GPU model and QoS uncommented, as a user would."""
     profile = plain.root / "profiles/slurm/config.yaml"
     text = profile.read_text()
     for key in ("slurm_account", "qos", "gpu_model", "constraint"):
@@ -67,5 +67,5 @@ def test_what_is_set_for_the_site_reaches_its_jobs(plain: Workspace) -> None:
     profile.write_text(text)
     for rule, resources in requested(plain).items():
         assert resources["slurm_account"] == "your-account" and resources["qos"] == "normal", rule
-        kind = [resources.get(key) for key in ("gpu_model", "constraint")]
-        assert kind == (["a100", "gpu80gb"] if rule in GPU_RULES else [None, None]), rule
+        gpu = [resources.get(key) for key in ("gpu_model", "constraint")]
+        assert gpu == (["a100", "gpu80gb"] if rule in GPU_RULES else [None, None]), rule

@@ -14,7 +14,7 @@ CORPUS = "results/shop/corpus/statistics.json"
 
 
 def write_raw(folder: Path, rating: int) -> None:
-    """A dump of 6 users who all bought the same 6 items; every rating has one digit, so that sizes are the same."""
+    """Write a dump of 6 users who all bought the same 6 items; one-digit ratings keep its size the same."""
     folder.mkdir(parents=True, exist_ok=True)
     reviews = [
         {

@@ -1,4 +1,4 @@
-"""Only what is stale reruns: each change reruns the stages that read it and what follows, and nothing else."""
+"""Each change reruns the stages that read it and those downstream, and nothing else."""
 
 import os
 import time
@@ -64,7 +64,7 @@ def test_a_comment_reruns_nothing(workspace: Workspace) -> None:
 
 
 def test_a_module_used_through_imports_counts_too(workspace: Workspace) -> None:
-    """losses.py is imported by training.py alone, which the stage's module imports."""
+    """loss.py is imported only by training.py, which the stage's module imports."""
     workspace.edit("pulse_core/thought_space/loss.py")
     assert "thought_space" in workspace.stale()
     assert "positive_rationales" not in workspace.stale()
@@ -96,11 +96,11 @@ def test_touching_anything_reruns_nothing(workspace: Workspace) -> None:
     assert workspace.stale() == set()
 
 
-def test_the_changed_ranker_runs_with_what_is_there(workspace: Workspace) -> None:
-    """The same for real: one config value, then ranker and evaluation alone run, and then nothing."""
+def test_a_changed_ranker_reuses_all_other_artifacts(workspace: Workspace) -> None:
+    """A real run: after one config value changed, only ranker and evaluation run, and then nothing."""
     workspace.configure({"ranker": {"learning_rate": 3e-4}})
-    told = workspace.run()
-    assert "rule ranker" in told and "rule hr1" in told
+    output = workspace.run()
+    assert "rule ranker" in output and "rule hr1" in output
     for rule in ("tree", "thought_space", "sasrec", "corpus", "positive_rationales"):
-        assert f"rule {rule}:" not in told
+        assert f"rule {rule}:" not in output
     assert workspace.stale() == set()

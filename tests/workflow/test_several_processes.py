@@ -1,4 +1,4 @@
-"""The whole DAG with trainings of two processes: the figures of one process, and a killed process is made good."""
+"""The whole DAG with two-process trainings: the figures of one process, and recovery from a killed process."""
 
 import json
 import shutil
@@ -16,12 +16,12 @@ from tests.workflow.test_interrupted import wait_for
 from tests.workflow.workspace import Workspace
 
 pytestmark = pytest.mark.workflow
-METRICS = 1e-4  # largest difference of a loss, metric or score: sums are taken in another order
+TOLERANCE = 1e-4  # largest difference of a loss, metric or score, whose sums are taken in another order
 TRAININGS = {"thought_space", "ranker"}
 
 
 def without_dropout(workspace: Workspace) -> None:
-    """Turn off what each process draws for itself."""
+    """Turn off dropout, which each process draws for itself."""
     models = yaml.safe_load((workspace.root / "tiny.yaml").read_text())["models"]
     steady = workspace.root / "steady-encoder"
     shutil.copytree(models["encoder"]["path"], steady)
@@ -37,7 +37,7 @@ def without_dropout(workspace: Workspace) -> None:
 
 
 def trainer(driver: Any, rule: str, rank: int) -> psutil.Process | None:
-    """The process of that rank that trains for the rule."""
+    """The rule's training process of this rank."""
     for process in psutil.Process(driver.pid).children(recursive=True):
         try:
             if f"workflow_scripts.{rule}" in process.cmdline() and process.environ().get("RANK") == str(rank):
@@ -48,16 +48,16 @@ def trainer(driver: Any, rule: str, rank: int) -> psutil.Process | None:
 
 
 def leaves(value: Any, path: str = "") -> dict[str, Any]:
-    """The numbers of a report by their path, but for seconds and settings."""
+    """The values of a report by path, without times and settings."""
     if isinstance(value, dict):
-        told = {key: inner for key, inner in value.items() if key not in ("timing", "settings")}
-        return {k: v for key, inner in told.items() for k, v in leaves(inner, f"{path}/{key}").items()}
+        compared = {key: inner for key, inner in value.items() if key not in ("timing", "settings")}
+        return {k: v for key, inner in compared.items() for k, v in leaves(inner, f"{path}/{key}").items()}
     if isinstance(value, list):
         return {k: v for key, inner in enumerate(value) for k, v in leaves(inner, f"{path}/{key}").items()}
     return {path: value}
 
 
-def test_two_processes_give_the_figures_of_one_and_a_killed_one_is_made_good(built: Workspace, tmp_path: Path) -> None:
+def test_two_processes_give_the_figures_of_one_and_recover_from_a_kill(built: Workspace, tmp_path: Path) -> None:
     alone = built.clone(tmp_path / "alone")
     without_dropout(alone)
     alone.run()
@@ -87,7 +87,7 @@ def test_two_processes_give_the_figures_of_one_and_a_killed_one_is_made_good(bui
         one, two = (json.loads((run.root / "results/luxury" / report).read_text()) for run in (alone, together))
         assert two["settings"]["processes"] == 2
         assert leaves(two) == {
-            name: pytest.approx(value, abs=METRICS) if isinstance(value, float) else value
+            name: pytest.approx(value, abs=TOLERANCE) if isinstance(value, float) else value
             for name, value in leaves(one).items()
         }
     for variant in ("thought_space", "slm_sft"):
@@ -96,9 +96,9 @@ def test_two_processes_give_the_figures_of_one_and_a_killed_one_is_made_good(bui
             for run in (alone, together)
         )
         assert two.drop(columns="scores").astype(str).equals(one.drop(columns="scores").astype(str))
-        np.testing.assert_allclose(np.stack(two["scores"]), np.stack(one["scores"]), atol=METRICS)
+        np.testing.assert_allclose(np.stack(two["scores"]), np.stack(one["scores"]), atol=TOLERANCE)
     one, two = (json.loads((run.root / "results/luxury/hr1.json").read_text())["systems"] for run in (alone, together))
     assert leaves(two) == {
-        name: pytest.approx(value, abs=METRICS) if isinstance(value, float) else value
+        name: pytest.approx(value, abs=TOLERANCE) if isinstance(value, float) else value
         for name, value in leaves(one).items()
     }

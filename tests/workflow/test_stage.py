@@ -1,4 +1,4 @@
-"""What surrounds every script: log, threads, devices, errors, and the end of orphans."""
+"""What surrounds every script: log, threads, devices, errors, and the end of orphaned jobs."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Damaged or edited artifacts: `pulse verify` names them, stages refuse them, and the command makes them again."""
+"""Damaged or edited artifacts: `pulse verify` names them, stages refuse them, and its command regenerates them."""
 
 import os
 import re
@@ -58,25 +58,25 @@ DAMAGE = [
 
 @pytest.fixture(scope="module")
 def copy(built: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A copy of the finished workspace for this module; every test leaves it whole."""
+    """A copy of the finished workspace for this module; every test restores it."""
     return built.clone(tmp_path_factory.mktemp("verified") / "workspace")
 
 
 @pytest.fixture
-def there(copy: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+def checkout(copy: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """The copy as working directory."""
     monkeypatch.chdir(copy.root)
     yield copy
 
 
 @pytest.fixture
-def damaged(there: Workspace, request: pytest.FixtureRequest) -> Iterator[Path]:
+def damaged(checkout: Workspace, request: pytest.FixtureRequest) -> Iterator[Path]:
     """The file of DAMAGE, damaged for one test."""
     pattern, damage = request.param[:2]
-    file = next(there.root.glob(pattern))
+    file = next(checkout.root.glob(pattern))
     content = file.read_bytes()
     damage(file)
-    yield file.relative_to(there.root)
+    yield file.relative_to(checkout.root)
     file.write_bytes(content)
 
 
@@ -85,13 +85,13 @@ def verify(capsys: pytest.CaptureFixture[str], *arguments: str, status: int) -> 
     return " ".join("".join(capsys.readouterr()).split())
 
 
-def test_a_healthy_run_passes(there: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    told = verify(capsys, status=0)
-    assert re.fullmatch(r"results: \d\d+ files are what their stages wrote\.", told)
+def test_a_healthy_run_passes(checkout: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    output = verify(capsys, status=0)
+    assert re.fullmatch(r"results: \d\d+ files are what their stages wrote\.", output)
     assert verify(capsys, "results/luxury", status=0)
 
 
-def test_every_artifact_has_a_record(there: Workspace) -> None:
+def test_every_artifact_has_a_record(checkout: Workspace) -> None:
     count, findings = verification.verify(Path("results"))
     assert findings == [] and count > 40
 
@@ -110,9 +110,9 @@ def test_damage_is_named_with_rule_cost_and_command(
     assert re.match(problem, finding.problem)
     after = {record.rule for record in finding.later}
     assert ("hr1" in after) == (rule != "hr1")
-    told = verify(capsys, "results/", status=1)
-    assert f"snakemake {finding.record.target} --cores all --force --configfile tiny.yaml" in told
-    assert rule in told
+    output = verify(capsys, "results/", status=1)
+    assert f"snakemake {finding.record.target} --cores all --force --configfile tiny.yaml" in output
+    assert rule in output
 
 
 @pytest.mark.parametrize("damaged", [(BASE, edit_a_rationale)], indirect=True)
@@ -128,7 +128,7 @@ def test_the_stages_after_a_damaged_one_are_those_that_depend_on_it(damaged: Pat
 )
 def test_a_stage_refuses_a_damaged_input_in_one_line(damaged: Path) -> None:
     weights = damaged.with_name("model.safetensors")
-    read = weights if weights.exists() else damaged  # a model's tokenizer is read beside its weights
+    read = weights if weights.exists() else damaged  # a model's tokenizer is read with its weights
     job = SimpleNamespace(rule="next", input=[str(read)], output=[])
     with pytest.raises(InputError) as refused, recorded(job):
         pytest.fail("the stage ran")
@@ -152,7 +152,7 @@ def test_an_unreadable_input_without_a_record_is_named_in_one_line(
         raise RuntimeError("the reader's own error")
 
 
-def test_an_error_that_no_input_explains_stays_what_it_is(there: Workspace) -> None:
+def test_an_error_that_no_input_explains_is_unchanged(checkout: Workspace) -> None:
     with pytest.raises(ZeroDivisionError), recorded(SimpleNamespace(rule="next", input=[BASE], output=[])):
         _ = 1 // 0
 
@@ -162,8 +162,8 @@ def test_files_without_a_record_and_damaged_records_are_named(
 ) -> None:
     monkeypatch.chdir(workspace.root)
     Path("results/luxury/mine.parquet").write_bytes(b"")
-    told = verify(capsys, status=1)
-    assert "results/luxury/mine.parquet has no record" in told
+    output = verify(capsys, status=1)
+    assert "results/luxury/mine.parquet has no record" in output
     record = verification.record_path(Path(BASE))
     record.write_text("{")
     assert f"{record} is damaged: delete it" in verify(capsys, status=1)
@@ -180,7 +180,7 @@ def test_copied_results_can_be_verified(built: Workspace, tmp_path: Path, capsys
 
 
 def test_a_call_with_nothing_to_do_warns_of_a_truncated_result(
-    there: Workspace, capsys: pytest.CaptureFixture[str]
+    checkout: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = Path("results/luxury/hr1.json")
     content = file.read_bytes()
@@ -195,30 +195,30 @@ def test_a_call_with_nothing_to_do_warns_of_a_truncated_result(
     )
 
 
-def test_configuration_options_are_handed_to_the_commands() -> None:
+def test_configuration_options_are_passed_on() -> None:
     given = ["results/x", "--cores", "8", "--configfile", "a.yaml", "b.yaml", "-n", "--config", "seed=1", "--profile=p"]
     assert configuration_options(given) == ["--configfile", "a.yaml", "b.yaml", "--config", "seed=1", "--profile=p"]
 
 
-def test_the_named_command_mends_a_run(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A flipped byte stops the run; the command makes the same bytes again, and then nothing else reruns."""
+def test_the_named_command_repairs_a_run(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flipped byte stops the run; the named command restores the same bytes, and nothing else reruns."""
     monkeypatch.chdir(workspace.root)
     neighbours = "results/luxury/neighbours.parquet"
     before = Path(SASREC).read_bytes()
     flip_a_byte(Path(SASREC))
-    assert workspace.stale(target=neighbours) == set(), "Snakemake does not see it"
+    assert workspace.stale(target=neighbours) == set(), "Snakemake does not notice it"
     os.utime(SASREC)
-    told = workspace.run(target=neighbours, fails=True)
-    assert f"ERROR neighbours: {SASREC} has changed since rule sasrec wrote it: run `snakemake " in told
-    assert "Traceback" not in told
-    line = re.search("run `snakemake ([^`]+)`", told)
+    output = workspace.run(target=neighbours, fails=True)
+    assert f"ERROR neighbours: {SASREC} has changed since rule sasrec wrote it: run `snakemake " in output
+    assert "Traceback" not in output
+    line = re.search("run `snakemake ([^`]+)`", output)
     assert line
     target, *options = shlex.split(line[1])
     assert options == ["--cores", "all", "--force", "--configfile", "tiny.yaml"]
-    made = workspace.run("--force", target=target)
-    assert "rule sasrec:" in made and "rule examples" not in made
+    rerun = workspace.run("--force", target=target)
+    assert "rule sasrec:" in rerun and "rule examples" not in rerun
     assert Path(SASREC).read_bytes() == before
-    workspace.run(target=neighbours)  # the failed job's output is gone
+    workspace.run(target=neighbours)  # Snakemake deleted the failed job's output
     _, findings = verification.verify(Path("results"))
     assert findings == []
     assert workspace.stale() == set()

@@ -1,4 +1,4 @@
-"""What every artifact and hr1.json say about where they come from."""
+"""What every artifact and hr1.json record about their origin."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_every_artifact_of_a_synthetic_corpus_says_so(built: Workspace) -> None:
     assert {read(file)["corpus"] for file in figures} == {"synthetic"}
 
 
-def test_the_seconds_of_every_stage_and_no_other_are_told(workspace: Workspace) -> None:
+def test_hr1_times_every_stage_that_ran_and_no_other(workspace: Workspace) -> None:
     hr1 = workspace.root / "results/luxury/hr1.json"
     logs = workspace.root / "logs"
     ran = {file.stem.removesuffix("-1-of-1") for file in (logs / "luxury").glob("*.tsv")} - {"hr1"}
@@ -37,17 +37,17 @@ def test_the_seconds_of_every_stage_and_no_other_are_told(workspace: Workspace) 
     assert "old_stage" not in read(hr1)["stages"]
 
 
-def test_made_up_rationales_are_not_passed_off_as_a_models(built: Workspace) -> None:
-    told = read(built.root / "results/luxury/hr1.json")
-    assert told["protocol"]["engine"] == "fake" and "FAKE RATIONALES" in told["notice"]
+def test_fake_rationales_are_marked(built: Workspace) -> None:
+    hr1 = read(built.root / "results/luxury/hr1.json")
+    assert hr1["protocol"]["engine"] == "fake" and "FAKE RATIONALES" in hr1["notice"]
 
 
-def test_selection_that_saw_the_target_is_marked_and_audits_nothing(workspace: Workspace) -> None:
+def test_selection_that_saw_the_target_is_marked_and_not_audited(workspace: Workspace) -> None:
     workspace.configure({"selection": {"behaviour": "oracle"}})
     workspace.run()
     results = workspace.root / "results/luxury"
-    told = read(results / "hr1.json")
-    assert told["leak_audit"] is None and told["protocol"]["oracle"] and "ORACLE" in told["notice"]
+    hr1 = read(results / "hr1.json")
+    assert hr1["leak_audit"] is None and hr1["protocol"]["oracle"] and "ORACLE" in hr1["notice"]
     assert set(pd.read_parquet(results / "selected/thought_space.parquet")["behaviour"]) == {"oracle"}
 
 

@@ -1,4 +1,4 @@
-"""The smallest configuration that runs every stage, with a fake generator and models of random weights."""
+"""The smallest configuration that runs every stage, with a fake generator and tiny random models."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Models of a few thousand random weights, in the layout of real ones: every stage loads and trains them for real."""
+"""Tiny models with random weights in the layout of real ones, so that every stage really loads and trains them."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ CHAT = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 LOCAL, GLOBAL = "sliding_attention", "full_attention"
-# The model types that models.slm may have, each with what sets its family apart; windows are shorter than the texts.
+# Model types allowed for models.slm, with each family's special features; windows are shorter than the texts.
 FAMILIES: dict[str, dict[str, Any]] = {
     "llama": {"architecture": LlamaConfig, "num_hidden_layers": 4},
     "phi3": {"architecture": Phi3Config, "num_hidden_layers": 4, "sliding_window": 8},
@@ -65,11 +65,11 @@ def tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
         vocab_size=1000, special_tokens=SPECIAL, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
     )
     fitted.train_from_iterator(texts, trainer)
-    whole = PreTrainedTokenizerFast(
+    wrapped = PreTrainedTokenizerFast(
         tokenizer_object=fitted, pad_token="<pad>", eos_token="<|im_end|>", bos_token="<|im_start|>"
     )
-    whole.chat_template = CHAT
-    return whole
+    wrapped.chat_template = CHAT
+    return wrapped
 
 
 def save_language_model(
@@ -78,7 +78,7 @@ def save_language_model(
     architecture: type[PretrainedConfig] = LlamaConfig,
     **sizes: Any,
 ) -> None:
-    """Two layers of a Llama, which is SmolLM2's architecture, or a Phi-3, which is Phi-4-mini's; `sizes` change it."""
+    """Save a tiny causal model and its tokenizer; by default a two-layer Llama (SmolLM2's architecture)."""
     words = tokenizer(texts)
     tiny = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = architecture(
@@ -97,7 +97,7 @@ def save_language_model(
 
 
 def save_encoder(directory: Path, texts: list[str]) -> None:
-    """A two-layer BERT, which is MiniLM's architecture."""
+    """Save a two-layer BERT (MiniLM's architecture) and its tokenizer."""
     words = tokenizer(texts)
     config = BertConfig(
         vocab_size=len(words),

@@ -1,4 +1,4 @@
-"""A checkout in a temporary directory, in which tests run Snakemake and edit what they like."""
+"""A checkout in a temporary directory, where tests run Snakemake and edit files."""
 
 import os
 import re
@@ -30,7 +30,7 @@ class Workspace:
 
     @classmethod
     def create(cls, root: Path, config: dict[str, Any], code: Path = ROOT) -> "Workspace":
-        """A copy of the code below `code`, with `config` as its overlay tiny.yaml and nothing run."""
+        """Copy the code from `code` and write `config` as its overlay tiny.yaml; nothing has run."""
         for part in PARTS:
             source = code / part
             if source.is_dir():
@@ -44,22 +44,22 @@ class Workspace:
         return cls(root)
 
     def clone(self, root: Path) -> "Workspace":
-        """A copy of everything, results and Snakemake's records included, with its modification times."""
+        """Copy everything, including results, Snakemake's records and modification times."""
         copy(self.root, root)
         return Workspace(root)
 
     def command(self, *arguments: str, target: str = TARGET) -> list[str]:
-        """The command of the README on the tiny corpus."""
+        """The README's command on the tiny corpus."""
         run = [sys.executable, "-m", "workflow_scripts.cli.command", "--cores", "8", "--resources", "gpu=2", target]
         return [*run, "--configfile", "tiny.yaml", *arguments]
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of a call: nothing from the network, and this checkout's code."""
+        """The environment of a call: offline, with this checkout's code."""
         return {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
 
     def start(self, *arguments: str, target: str = TARGET) -> subprocess.Popen[str]:
-        """Start the driver and leave it running, its output in driver.txt."""
+        """Start the driver in the background, with its output in driver.txt."""
         with (self.root / "driver.txt").open("w") as output:
             return subprocess.Popen(
                 self.command(*arguments, target=target),
@@ -72,7 +72,7 @@ class Workspace:
             )
 
     def run(self, *arguments: str, target: str = TARGET, fails: bool = False) -> str:
-        """Run to the end; what it wrote on the terminal."""
+        """Run to the end and return the terminal output."""
         done = subprocess.run(
             self.command(*arguments, target=target),
             cwd=self.root,
@@ -95,7 +95,7 @@ class Workspace:
         return {line.split()[0] for line in table[1].splitlines() if line.strip()}
 
     def configure(self, values: dict[str, Any]) -> None:
-        """Lay `values` over tiny.yaml, one level deep in each section."""
+        """Merge `values` into tiny.yaml, one level deep."""
         file = self.root / "tiny.yaml"
         config = yaml.safe_load(file.read_text())
         for key, value in values.items():
@@ -109,5 +109,5 @@ class Workspace:
 
 
 def files_of(workspace: Workspace, patterns: Sequence[str]) -> list[Path]:
-    """Paths below the workspace that match, sorted."""
+    """Matching paths in the workspace, sorted."""
     return sorted(path for pattern in patterns for path in workspace.root.glob(pattern))
