@@ -1,4 +1,4 @@
-"""Estimates of memory beside the bytes that torch allocates, and what a GPU cannot hold."""
+"""Memory estimates compared with the bytes that torch actually allocates."""
 
 import weakref
 from collections.abc import Callable
@@ -39,33 +39,33 @@ SLACK = 2.0  # an estimate is never below the measured peak, and never more than
 
 
 class Peak(TorchDispatchMode):
-    """Counts the bytes of tensors made under it, and their peak."""
+    """Current and peak bytes of the tensors created while the mode is active."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = self.most = 0
+        self.current = self.peak = 0
         self._storages: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(made):
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor) and (key := tensor.untyped_storage()._cdata) not in self._storages:
                 self._storages.add(key)
-                self.now += tensor.untyped_storage().nbytes()
+                self.current += tensor.untyped_storage().nbytes()
                 weakref.finalize(tensor.untyped_storage(), self._freed, key, tensor.untyped_storage().nbytes())
-        self.most = max(self.most, self.now)
-        return made
+        self.peak = max(self.peak, self.current)
+        return result
 
     def _freed(self, key: int, size: int) -> None:
         self._storages.discard(key)
-        self.now -= size
+        self.current -= size
 
 
 def peak(work: Callable[[], Any]) -> int:
     """Peak bytes of `work` beyond what exists before it."""
     with Peak() as counted:
         work()
-    return counted.most
+    return counted.peak
 
 
 def within(planned: dict[str, float], measured: int) -> bool:
@@ -110,7 +110,7 @@ def test_the_encoders_need_no_more_than_planned(tmp_path: Path, dtype: str, fuse
         intermediate_size=1024,
         num_hidden_layers=6,
         num_attention_heads=8,
-        attention_probs_dropout_prob=0.0 if fused else 0.1,  # a CPU has a fused kernel without dropout only
+        attention_probs_dropout_prob=0.0 if fused else 0.1,  # the CPU's fused kernel needs dropout 0
     )
     BertModel(config).save_pretrained(tmp_path)
     words.save_pretrained(tmp_path)
@@ -125,7 +125,7 @@ def test_the_encoders_need_no_more_than_planned(tmp_path: Path, dtype: str, fuse
         embedded = [encoder.embed([[5] * encoder.max_tokens] * 16) for encoder in encoders]
         (embedded[0] @ embedded[1].T).sum().backward()
 
-    step()  # the gradients exist from now on
+    step()  # allocates the gradients
     planned = encoder_training_memory(shape, ThoughtSpaceSettings(batch_size=16), width, (48, 128), fused=fused)
     assert within(planned, peak(step))
     frozen = encoding_memory(shape, width, 16, 128, fused=fused)
@@ -133,29 +133,29 @@ def test_the_encoders_need_no_more_than_planned(tmp_path: Path, dtype: str, fuse
     assert measured <= (1 + MARGIN) * frozen["activations"]
 
 
-def test_training_keeps_weights_gradients_and_the_moments_of_adam() -> None:
+def test_training_needs_weights_gradients_and_adam_moments() -> None:
     planned = encoder_training_memory(DISTILBERT, ThoughtSpaceSettings(), 4, (128, 512), fused=True)
     # Two encoders of 66.4 million parameters: weight, gradient and two moments, and two more copies of the best epoch.
     assert planned["weights"] + planned["optimiser"] == pytest.approx(2 * 66_362_880 * 4 * (4 + 2), rel=0.01)
 
 
-def test_vllm_gives_its_cache_what_is_left_of_its_share() -> None:
+def test_the_vllm_cache_gets_the_rest_of_its_share() -> None:
     settings = GenerationSettings(batch_size=128, vllm=VLLMSettings(max_model_tokens=8192, gpu_memory_share=0.9))
     assert sum(vllm_memory(PHI, settings, 2, 24 * GIB).values()) == pytest.approx(0.9 * 24 * GIB)
-    # Without room for one sequence it does not start.
+    # The cache holds at least one sequence, even if that exceeds the GPU.
     small = vllm_memory(PHI, settings, 2, 8 * GIB)
     assert small["cache"] == 8192 * 131_072 and sum(small.values()) > 8 * GIB
 
 
 def test_four_bits_and_the_likelihood_head() -> None:
-    def needs(**changes: Any) -> dict[str, float]:
+    def parts(**changes: Any) -> dict[str, float]:
         settings = RankerSettings(**{"head": "scalar", "batch_users": 1, **changes})
         return ranker_memory(PHI, settings, 2, 800, 300 if settings.head == "likelihood" else 0, trains=True)
 
     # Phi-4-mini's linear layers have 3,221,225,472 weights: two bytes each, or half a byte and a float per 64.
-    saved = needs()["weights"] - needs(load_in_4bit=True)["weights"]
+    saved = parts()["weights"] - parts(load_in_4bit=True)["weights"]
     assert saved == pytest.approx(3_221_225_472 * (2 - 0.5625))
-    logits = needs(head="likelihood")["activations"] - needs()["activations"]
+    logits = parts(head="likelihood")["activations"] - parts()["activations"]
     assert logits == pytest.approx(300 * 200_064 * 16)
 
 

@@ -1,4 +1,4 @@
-"""Counts, seconds and misfits of a plan: cases worked by hand."""
+"""Counts, seconds and misfits of a plan: hand-computed cases."""
 
 import io
 from pathlib import Path
@@ -29,7 +29,7 @@ GPUS |= {"encoding_rate": 8000.0, "encoder_training_rate": 2700.0}
 SIZE = SizeSettings(users=1000, items=300, interactions=9000)
 
 
-def ask(content: str, samples: int = 1) -> Request:
+def request(content: str, samples: int = 1) -> Request:
     return Request((Message("user", content),), Sampling(10, 0.5, 0.9, 50), 0, samples, "")
 
 
@@ -39,7 +39,7 @@ def shop(size: SizeSettings, config: Config) -> DomainData:
 
 
 def planner(size: SizeSettings = SIZE, slm: ShapeSettings = PHI, **sections: Any) -> Planner:
-    """One domain of an assumed size."""
+    """A planner with one domain of an assumed size."""
     values: dict[str, Any] = {"plan": {"hardware": GPUS, "sample": 20}, "tree": {"branching": [3, 3]}, **sections}
     config: Config = load_config({**values, "domains": {"shop": {"source": "files"}}})
     templates = {name: ROOT / getattr(config.prompts, name) for name in type(config.prompts).model_fields}
@@ -47,12 +47,12 @@ def planner(size: SizeSettings = SIZE, slm: ShapeSettings = PHI, **sections: Any
 
 
 def row(plan: Plan, stage: str) -> Any:
-    return next(each for each in plan.rows if each.stage == stage)
+    return next(row for row in plan.rows if row.stage == stage)
 
 
 def test_a_shared_prefix_is_computed_once() -> None:
-    requests = [ask("abcdWXYZ" + "1" * 8), ask("abcdWXYZ" + "2" * 8, 3), ask("abcdQQQQ" + "3" * 8)]
-    # "user: " and a line break make 7 more characters; two characters per token.
+    requests = [request("abcdWXYZ" + "1" * 8), request("abcdWXYZ" + "2" * 8, 3), request("abcdQQQQ" + "3" * 8)]
+    # "user: " and the newline add 7 characters; two characters per token.
     counts = count_prompts(requests, None, 2.0, "transformers")
     assert (counts.requests, counts.texts, counts.tokens, counts.longest) == (3, 5, 3 * 23 / 2, 23 / 2)
     assert counts.shared == 10 / 2
@@ -75,8 +75,8 @@ def test_counts_of_a_small_configuration() -> None:
     assert row(plan, "oracle_predictions").count == 1000
 
 
-def test_without_the_leak_audit_nothing_of_it_is_planned() -> None:
-    stages = {each.stage for each in make_plan(planner(selection={"behaviour": "oracle"})).rows}
+def test_without_the_leak_audit_none_of_its_stages_is_planned() -> None:
+    stages = {row.stage for row in make_plan(planner(selection={"behaviour": "oracle"})).rows}
     assert not stages & {"select-thought_space_oracle", "oracle_predictions"}
     assert {"select-thought_space", "ranker-slm_sft"} <= stages
 
@@ -142,7 +142,7 @@ def test_four_bits_and_checkpointing_make_the_ranker_fit_a_smaller_gpu() -> None
     ],
     ids=str,
 )
-def test_a_part_of_a_placeholder_corpus_counts_as_all_of_it(
+def test_counts_from_part_of_a_placeholder_corpus_match_the_whole(
     split: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = load_config({"split": split})
@@ -154,7 +154,7 @@ def test_a_part_of_a_placeholder_corpus_counts_as_all_of_it(
         limit = split.get("sample_users", {}).get(name)
         assert part.examples[name] == pytest.approx(whole.examples[name], rel=0.05)
         if split.get("kind") == "global_time":
-            assert whole.examples[name] < 4000  # not everyone buys between the two dates, nor after them
+            assert whole.examples[name] < 4000  # not everyone buys between the two dates, or after them
         if limit and split.get("examples_per_user", 1) == 1:
             assert part.examples[name] == whole.examples[name] == limit
     bought = placeholder_corpus(SIZE, config)["interactions"].groupby("user").size()
@@ -172,7 +172,7 @@ def test_corrections_come_from_work_without_start_up() -> None:
     tree, base = row(plan, "tree"), row(plan, "base_rationales")
     measured = {"tree": {"seconds": 10.0 + 3 * tree.work_seconds}, "sasrec": {"seconds": None}}
     measured |= {"thought_space": {"seconds": 4.0}, "base_rationales": {"seconds": 10.0 + 60 * base.work_seconds}}
-    comparisons = {each.stage: each for each in compare(plan, measured)}
+    comparisons = {comparison.stage: comparison for comparison in compare(plan, measured)}
     assert set(comparisons) == {"tree", "thought_space", "base_rationales"}
     assert comparisons["tree"].correction == pytest.approx(3.0) and comparisons["tree"].plausible
     # Shorter than start-up, and sixty times off: shown, not applied.
@@ -185,7 +185,7 @@ def test_a_training_of_two_processes_takes_two_gpus_for_half_the_time() -> None:
     plan = make_plan(planner(plan=hardware, thought_space={"processes": 2}))
     two = row(plan, "thought_space")
     assert two.seconds == pytest.approx(one.work_seconds + 2 * 10.0)
-    # hr1.json has the seconds of the job, which are those of each process.
+    # hr1.json records the seconds of the job, in which all processes run.
     (compared,) = compare(plan, {"thought_space": {"seconds": one.work_seconds / 2 + 10.0}})
     assert compared.planned == pytest.approx(compared.measured) and compared.correction == pytest.approx(1.0)
     # On a CPU they share the cores.
@@ -194,7 +194,7 @@ def test_a_training_of_two_processes_takes_two_gpus_for_half_the_time() -> None:
 
 def test_shards_without_a_prompt_take_no_time() -> None:
     plan = make_plan(planner(generation={"shards": 6, "chunk_prompts": 700}))
-    # 1,000 training examples are two chunks, 3,000 examples five; trees are divided by example.
+    # 1,000 training examples fill two chunks, 3,000 examples five; trees are divided by example.
     assert [row(plan, stage).jobs for stage in ("positive_rationales", "base_rationales", "tree")] == [2, 5, 5]
 
 
@@ -212,7 +212,7 @@ def test_a_prompt_too_long_for_vllm_is_named_with_the_key_to_change() -> None:
         assert exact.fits(row(exact, "tree")) == fits
 
 
-def test_the_table_fits_120_columns_and_says_what_the_figures_say() -> None:
+def test_the_table_fits_120_columns_and_the_figures_add_up() -> None:
     plan = make_plan(planner(SizeSettings(users=5_000_000, items=100_000, interactions=90_000_000)))
     stream = io.StringIO()
     render(plan, Console(file=stream, width=WIDTH))
@@ -226,7 +226,7 @@ def test_the_table_fits_120_columns_and_says_what_the_figures_say() -> None:
     assert on_cpu == {"model-slm", "model-encoder", "corpus", "sasrec"}
 
 
-def test_a_machine_without_gpus_does_one_thing_after_the_other() -> None:
+def test_a_machine_without_gpus_runs_one_stage_after_another() -> None:
     plan = make_plan(planner(plan={"hardware": {"gpus": 0}, "sample": 5}))
-    assert plan.wall_seconds == plan.cpu_seconds == pytest.approx(sum(each.seconds for each in plan.rows))
+    assert plan.wall_seconds == plan.cpu_seconds == pytest.approx(sum(row.seconds for row in plan.rows))
     assert plan.gpu_seconds == 0 and not any(stage["on_gpu"] for stage in plain(plan)["stages"])

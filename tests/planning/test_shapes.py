@@ -30,7 +30,7 @@ def test_published_counts() -> None:
     assert parameters(paper_shape("microsoft/Phi-4-mini-instruct")) == pytest.approx(3_836_021_760, rel=0.001)
 
 
-def test_the_cache_of_a_token_of_the_papers_model() -> None:
+def test_cache_bytes_per_token_of_the_papers_model() -> None:
     # Keys and values, 32 layers, 8 heads of 128, two bytes each.
     assert cache_bytes(paper_shape("microsoft/Phi-4-mini-instruct"), 2) == 2 * 32 * 8 * 128 * 2 == 131_072
 
@@ -53,10 +53,10 @@ def test_a_config_json_gives_the_parameters_of_its_model(config: object) -> None
     with torch.device("meta"):
         model = auto.from_config(config)
     model.pooler = None
-    assert parameters(shape) == pytest.approx(sum(each.numel() for each in model.parameters()), rel=0.03)
+    assert parameters(shape) == pytest.approx(sum(parameter.numel() for parameter in model.parameters()), rel=0.03)
     if isinstance(config, LlamaConfig):
         adapted = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear", task_type="CAUSAL_LM"))
-        trained = sum(each.numel() for each in adapted.parameters() if each.requires_grad)
+        trained = sum(parameter.numel() for parameter in adapted.parameters() if parameter.requires_grad)
         assert lora_parameters(shape, RankerSettings(lora_r=8, adapted_layers=None)) == trained
 
 

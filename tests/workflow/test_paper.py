@@ -1,4 +1,4 @@
-"""The paper's preset, too large to run in a test: it resolves, and profiles/slurm suffices."""
+"""The paper's preset, too large to run in a test: it resolves, and profiles/slurm requests enough for its jobs."""
 
 import json
 from pathlib import Path
@@ -11,14 +11,14 @@ from workflow_scripts.cli.pulse import main
 
 pytestmark = pytest.mark.workflow
 PRESET = "config/paper.yaml"
-LAID_OVER = ("--configfile", PRESET, "tiny.yaml")  # the latter only says where the raw files are
+OVERLAYS = ("--configfile", PRESET, "tiny.yaml")  # tiny.yaml only says where the raw files are
 DOMAINS = ("luxury", "pantry", "games")
-HEADROOM = 1.5  # of the time that a job may take over the time that is planned
+HEADROOM = 1.5  # minimum ratio of a job's time limit to its planned time
 
 
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A checkout in which nothing has run, and stubs in place of the raw files of the paper's domains."""
+    """A checkout where nothing has run, with stubs as raw files of the paper's domains."""
     raw = tmp_path_factory.mktemp("raw")
     for domain in DOMAINS:
         (raw / domain).mkdir()
@@ -28,7 +28,7 @@ def paper(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 def test_it_resolves_from_raw_files_to_hr1_in_every_domain(paper: Workspace) -> None:
-    jobs = jobs_of(paper.run("-n", *LAID_OVER, target="all"))
+    jobs = jobs_of(paper.run("-n", *OVERLAYS, target="all"))
     of_domain = {
         domain: sorted(rule for rule, wildcards, _ in jobs if wildcards.get("domain") == domain) for domain in DOMAINS
     }
@@ -36,8 +36,8 @@ def test_it_resolves_from_raw_files_to_hr1_in_every_domain(paper: Workspace) -> 
     assert of_domain == dict.fromkeys(DOMAINS, rules)
     assert {rule for rule, *_ in jobs} == {"all", "model", *rules}
     assert {*rules} >= {*GPU_RULES, "corpus", "sasrec", "hr1"} and "synthetic_raw" not in rules
-    assert rules.count("tree") == 2, "shards"
-    assert rules.count("ranker") == 2, "PULSE, and no rationale"
+    assert rules.count("tree") == 2, "one job per shard"
+    assert rules.count("ranker") == 2, "PULSE and the ranker without rationales"
     assert prepared(jobs) == {"microsoft", "distilbert"}
 
 
@@ -46,34 +46,34 @@ def test_every_job_on_slurm_has_time_and_memory_for_what_is_planned(paper: Works
     assert main(["plan", "--configfile", str(paper.root / PRESET), "--json", str(file)]) == 0
     stages = json.loads(file.read_text())["stages"]
     assert {rule_of(stage["stage"]) for stage in stages} == {*GPU_RULES, "model", "corpus", "sasrec"}
-    limits = requested(paper, *LAID_OVER, target="all")
+    limits = requested(paper, *OVERLAYS, target="all")
     for stage in stages:
         limit, name = limits[rule_of(stage["stage"])], (stage["domain"], stage["stage"])
         assert float(limit["runtime"]) * 60 >= HEADROOM * stage["seconds"] / stage["jobs"], name
-        # What is in GPU memory passes through the machine; preparing a model takes both copies.
+        # What is in GPU memory passes through host memory; preparing a model takes both copies.
         needed = stage["disk_bytes"] if stage["domain"] == "models" else sum(stage["memory_bytes"].values())
         assert float(limit["mem_mb"]) * 1e6 >= needed, name
 
 
 def rule_of(stage: str) -> str:
-    """The rule of a stage as the plan calls it: `ranker-slm_sft`, `baseline-llm_zero_shot`."""
+    """The rule of a planned stage such as `ranker-slm_sft` or `baseline-llm_zero_shot`."""
     family, _, name = stage.partition("-")
     return f"baseline_{name}" if family == "baseline" else family
 
 
 def test_its_models_can_be_prepared_before_jobs_run(paper: Workspace) -> None:
-    """The step on a login node where compute nodes have no network: every configured model, and nothing else."""
-    jobs = jobs_of(paper.run("-n", *LAID_OVER, target="models"))
+    """The step on a login node when compute nodes have no network: every configured model, and nothing else."""
+    jobs = jobs_of(paper.run("-n", *OVERLAYS, target="models"))
     assert {rule for rule, *_ in jobs} == {"model", "models"}
     assert prepared(jobs) == {"microsoft", "distilbert", "gt"}
 
 
 def prepared(jobs: list[Job]) -> set[str]:
-    """Whose models the jobs prepare, by how the names of their directories begin."""
+    """Publishers of the models that the jobs prepare: the first part of their directories' names."""
     return {wildcards["model"].split("-")[0] for rule, wildcards, _ in jobs if rule == "model"}
 
 
 def test_a_job_without_network_says_what_to_do(paper: Workspace) -> None:
     nowhere = "models.slm={package: null, hub: a/b, revision: c}"
-    told = paper.run("--config", nowhere, target="resources/models/a-b-c-bfloat16-causal/model.safetensors", fails=True)
-    assert "cannot load a/b@c:bfloat16" in told and "`snakemake --cores 2 models`" in told
+    text = paper.run("--config", nowhere, target="resources/models/a-b-c-bfloat16-causal/model.safetensors", fails=True)
+    assert "cannot load a/b@c:bfloat16" in text and "`snakemake --cores 2 models`" in text

@@ -1,4 +1,4 @@
-"""`pulse plan` beside finished work: what it counts is what the artifacts hold, and it says what it cannot know."""
+"""`pulse plan` next to finished work: its counts match the artifacts, and it says what it cannot know."""
 
 import importlib
 import json
@@ -28,14 +28,14 @@ pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture
-def there(built: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def finished(built: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """The finished workspace as working directory."""
     monkeypatch.chdir(built.root)
     return built
 
 
 def plan(*arguments: str, file: Path) -> dict[str, Any]:
-    """The figures of a plan that fits."""
+    """The JSON of a plan that fits, with its stages by name as `rows`."""
     assert main(["plan", "--configfile", "tiny.yaml", *arguments, "--json", str(file)]) == 0
     return {
         **json.loads(file.read_text()),
@@ -43,15 +43,15 @@ def plan(*arguments: str, file: Path) -> dict[str, Any]:
     }
 
 
-def test_prompts_and_texts_are_exactly_those_of_the_finished_run(there: Workspace, tmp_path: Path) -> None:
+def test_prompts_and_texts_are_exactly_those_of_the_finished_run(finished: Workspace, tmp_path: Path) -> None:
     rows = plan(file=tmp_path / "plan.json")["rows"]
-    results = there.root / "results/luxury"
+    results = finished.root / "results/luxury"
     positive, base = (pd.read_parquet(results / f"rationales/{name}.parquet") for name in ("positive", "base"))
     tree = pd.read_parquet(results / "tree.parquet")
     assert rows["positive_rationales"]["count"] == rows["positive_rationales"]["texts"] == len(positive)
     assert rows["base_rationales"]["count"] == rows["base_rationales"]["texts"] == len(base)
     assert rows["tree"]["texts"] == (tree["depth"] > 0).sum()
-    assert rows["tree"]["count"] == (~tree["is_leaf"]).sum()  # one prompt each node with children
+    assert rows["tree"]["count"] == (~tree["is_leaf"]).sum()  # one prompt per node with children
     for stage, texts in (
         ("positive_rationales", positive),
         ("base_rationales", base),
@@ -67,14 +67,14 @@ def test_prompts_and_texts_are_exactly_those_of_the_finished_run(there: Workspac
     assert rows["thought_space"]["count"] == len(positive)
 
 
-def test_prompt_tokens_are_those_of_the_stages_own_prompts(there: Workspace, tmp_path: Path) -> None:
-    """Positive prompts, made here from the tables one by one and cut by the model's tokenizer."""
-    results, settings = there.root / "results/luxury", finished_run(Path("results/luxury"), {})[0].rationales
+def test_prompt_tokens_are_those_of_the_stages_own_prompts(finished: Workspace, tmp_path: Path) -> None:
+    """Positive prompts, rebuilt here from the tables and tokenized with the model's tokenizer."""
+    results, settings = finished.root / "results/luxury", finished_run(Path("results/luxury"), {})[0].rationales
     shop = read_shop(*(str(results / f"corpus/{name}.parquet") for name in ("items", "interactions", "reviews")))
-    model = next((there.root / "resources/models").glob("*causal"))
-    chat, template = ChatTokens(model), PromptTemplate(there.root / "config/prompts/positive.j2")
+    model = next((finished.root / "resources/models").glob("*causal"))
+    chat, template = ChatTokens(model), PromptTemplate(finished.root / "config/prompts/positive.j2")
     system = template.path.read_text().split("### system\n")[1].split("\n")[0]
-    longest = []
+    lengths = []
     for row in read_sampled(str(results / "examples.parquet"), "train").itertuples():
         opinion = shop.opinion(row.user, row.target)
         shown = {"most": settings.history_items, "title_chars": settings.title_chars}
@@ -84,16 +84,17 @@ def test_prompt_tokens_are_those_of_the_stages_own_prompts(there: Workspace, tmp
             stars=opinion.stars,
             review=shorten(opinion.words, settings.target_review_chars),
         )
-        turns = "".join(f"<|im_start|>{each.role}\n{each.content}<|im_end|>\n" for each in messages)
+        turns = "".join(f"<|im_start|>{message.role}\n{message.content}<|im_end|>\n" for message in messages)
         assert messages[0].content == system
         text = f"{turns}<|im_start|>assistant\n{start}"
-        longest.append(len(chat.tokenizer(text, add_special_tokens=False)["input_ids"]))
+        lengths.append(len(chat.tokenizer(text, add_special_tokens=False)["input_ids"]))
     stage = plan(file=tmp_path / "plan.json")["rows"]["positive_rationales"]
-    assert stage["prompt_tokens"] == sum(longest)
-    assert sum(longest) / len(longest) < stage["computed_tokens"] < sum(longest) / 2  # the examples are shared
+    assert stage["prompt_tokens"] == sum(lengths)
+    # The few-shot examples, which all prompts share, are computed once.
+    assert sum(lengths) / len(lengths) < stage["computed_tokens"] < sum(lengths) / 2
 
 
-def test_a_sample_of_prompts_stands_for_all(there: Workspace, tmp_path: Path) -> None:
+def test_a_sample_of_prompts_represents_all(finished: Workspace, tmp_path: Path) -> None:
     whole = plan(file=tmp_path / "whole.json")["rows"]
     sampled = plan("--config", "plan.sample=5", file=tmp_path / "sampled.json")["rows"]
     for stage in ("positive_rationales", "base_rationales", "tree"):
@@ -101,24 +102,24 @@ def test_a_sample_of_prompts_stands_for_all(there: Workspace, tmp_path: Path) ->
         assert sampled[stage]["prompt_tokens"] == pytest.approx(whole[stage]["prompt_tokens"], rel=0.1)
 
 
-def test_without_tables_the_same_size_gives_the_same_counts(there: Workspace, tmp_path: Path) -> None:
-    """Nothing has run: the generator's size, the sampled users and the templates alone."""
+def test_without_tables_the_same_size_gives_the_same_counts(finished: Workspace, tmp_path: Path) -> None:
+    """Nothing has run: only the generator's size, the sampled users and the templates are known."""
     rows = plan(file=tmp_path / "whole.json")["rows"]
     (tmp_path / "empty").mkdir()
-    elsewhere = ["--directory", str(tmp_path / "empty"), "--configfile", str(there.root / "tiny.yaml")]
+    elsewhere = ["--directory", str(tmp_path / "empty"), "--configfile", str(finished.root / "tiny.yaml")]
     assert main(["plan", *elsewhere, "--json", str(tmp_path / "assumed.json")]) == 0
-    told = json.loads((tmp_path / "assumed.json").read_text())
-    for row in told["stages"]:
+    assumed = json.loads((tmp_path / "assumed.json").read_text())
+    for row in assumed["stages"]:
         if row["unit"] in ("prompts", "texts") or row["stage"].startswith("ranker"):
             assert row["count"] == rows[row["stage"]]["count"], row["stage"]
-    assert any("counts it" in note for note in told["notes"])
+    assert any("counts it" in note for note in assumed["notes"])
 
 
-def test_the_plan_of_a_finished_run_corrected_by_itself_is_what_it_took(
-    there: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_plan_corrected_by_its_own_run_gives_the_measured_times(
+    finished: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "PLAUSIBLE", 1e15)  # models this small are nothing but overhead
-    real = json.loads((there.root / "results/luxury/hr1.json").read_text())["stages"]
+    monkeypatch.setattr(planning, "PLAUSIBLE", 1e15)  # models this small cost only overhead
+    real = json.loads((finished.root / "results/luxury/hr1.json").read_text())["stages"]
     start = ["--config", "plan.hardware.start_seconds=0.01"]
     rows = plan("--measured", "results/luxury", *start, file=tmp_path / "plan.json")["rows"]
     timed = {name for name in rows if name in real and real[name]["seconds"] and name not in ("corpus", "sasrec")}
@@ -127,11 +128,11 @@ def test_the_plan_of_a_finished_run_corrected_by_itself_is_what_it_took(
         assert rows[name]["seconds"] == pytest.approx(real[name]["seconds"], rel=0.01), name
 
 
-def test_a_stage_that_does_not_fit_ends_with_status_1(there: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stage_that_does_not_fit_ends_with_status_1(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--configfile", "tiny.yaml", "--config", "plan.hardware.memory_gb=0.5"]) == 1
-    told = capsys.readouterr().out
-    assert "Does not fit: tree needs" in told and "lower generation.batch_size" in told
-    assert max(map(len, told.split("Does not fit")[0].splitlines())) <= 120
+    output = capsys.readouterr().out
+    assert "Does not fit: tree needs" in output and "lower generation.batch_size" in output
+    assert max(map(len, output.split("Does not fit")[0].splitlines())) <= 120
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_a_stage_that_does_not_fit_ends_with_status_1(there: Workspace, capsys: 
         (["--config", "models.slm={package: null, hub: a/b, revision: c}"], "the shape of a/b is not known"),
     ],
 )
-def test_what_cannot_be_used_is_named(
+def test_unusable_values_are_named(
     arguments: list[str],
     message: str,
     tmp_path: Path,
@@ -180,12 +181,12 @@ def test_the_papers_plan_needs_no_data_no_model_and_no_torch(tmp_path: Path) -> 
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads((tmp_path / "plan.json").read_text())
-    assert {row["domain"] for row in told["stages"]} == {"models", "luxury", "pantry", "games"}
-    assert all(row["fits"] for row in told["stages"]) and told["capacity_bytes"] == 24 * 2**30
-    trees = {row["domain"]: row["texts"] for row in told["stages"] if row["stage"] == "tree"}
+    result = json.loads((tmp_path / "plan.json").read_text())
+    assert {row["domain"] for row in result["stages"]} == {"models", "luxury", "pantry", "games"}
+    assert all(row["fits"] for row in result["stages"]) and result["capacity_bytes"] == 24 * 2**30
+    trees = {row["domain"]: row["texts"] for row in result["stages"] if row["stage"] == "tree"}
     assert trees["luxury"] == 3 * 2028 * (3 + 9)  # every user's three examples
-    assert any(note.startswith("prompt tokens: assumed") for note in told["notes"])
+    assert any(note.startswith("prompt tokens: assumed") for note in result["notes"])
 
 
 def test_the_installed_command_is_this_one() -> None:
@@ -195,7 +196,7 @@ def test_the_installed_command_is_this_one() -> None:
 
 
 def test_finished_corpora_are_counted(built: Workspace, tmp_path: Path) -> None:
-    """Only the corpus: the examples that the stage would make."""
+    """With only a corpus, examples are those that the stage would make."""
     finished, results = built.root / "results/luxury", tmp_path / "luxury"
     shutil.copytree(finished / "corpus", results / "corpus")
     config, _ = finished_run(finished, {})
