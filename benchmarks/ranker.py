@@ -68,8 +68,8 @@ def _question(ranker: Ranker, user: int, count: int) -> PackedQuestion:
     """A question with prefix and candidates cut to the given lengths."""
     reason = "First Rose Hand Cream, then Oat Soap Bar: looks for gentle, fragrance-free care for dry hands."
     longer = [f"{first}, with {second}" for first, second in zip(titles(40, count), titles(60, count), strict=True)]
-    asked = Question(tuple(titles(user, 40)), reason, tuple(longer))
-    whole = pack(asked, ranker.tokenizer, ranker.settings.max_tokens)
+    question = Question(tuple(titles(user, 40)), reason, tuple(longer))
+    whole = pack(question, ranker.tokenizer, ranker.settings.max_tokens)
     return PackedQuestion(whole.prefix[-PREFIX_TOKENS:], [tokens[:CANDIDATE_TOKENS] for tokens in whole.candidates])
 
 

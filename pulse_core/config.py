@@ -73,7 +73,7 @@ class ModelsSettings(Settings):
 
 
 class PromptSettings(Settings):
-    """Prompt templates (Jinja), found like `raw_dir`. An edited template reruns the generation stages that use it."""
+    """Prompt templates (Jinja), resolved like `raw_dir`. An edited one reruns the generation stages that use it."""
 
     positive: PathText = "config/prompts/positive.j2"
     """Phase I: why did this user buy this item?"""

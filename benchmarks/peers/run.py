@@ -137,9 +137,9 @@ def check_evaluators(output: dict[str, np.ndarray], targets: np.ndarray) -> None
     unmasked = [np.zeros(0, dtype=np.int64)] * len(targets)
     ours = ranking_metrics(ranks_by_product(output["states"], output["item_vectors"], unmasked, targets))
     pairs = [(float(output["own_hr10"]), ours["hr10"]), (float(output["own_ndcg10"]), ours["ndcg10"])]
-    verdict = "agree" if all(abs(theirs - own) < 1e-4 for theirs, own in pairs) else "DISAGREE"
+    verdict = "agree" if all(abs(theirs - mine) < 1e-4 for theirs, mine in pairs) else "DISAGREE"
     written = "; ".join(
-        f"{name} {theirs:.4f} / {own:.4f}" for name, (theirs, own) in zip(("HR", "NDCG"), pairs, strict=True)
+        f"{name} {theirs:.4f} / {mine:.4f}" for name, (theirs, mine) in zip(("HR", "NDCG"), pairs, strict=True)
     )
     print(f"  evaluators on RecBole's model, history not masked, RecBole's / ours: {written}: {verdict}", flush=True)
 

@@ -11,8 +11,8 @@ class ThoughtSpaceSettings(Settings):
     """Training of E1 and E2. Defaults are the paper's where it gives a value (section 5.3)."""
 
     domains: list[str] = Field(default_factory=list)
-    """Domains whose rationales train one shared space; empty: the domain's own. Their positive rationales must
-    exist."""
+    """Domains whose positive rationales train one shared space (they are written first); empty: each domain trains
+    its own."""
     inter_domain_negatives: bool = True
     """Whether negatives may come from other domains. With several domains, true contrasts within and across domains
     (the paper's reading). false contrasts only within a domain, which is harder, since other domains are easy to

@@ -54,7 +54,7 @@ def end_with_driver(poll_seconds: float = 0.5) -> None:
     """End this process soon after its driver: an orphan could overwrite the next call's artifacts.
 
     A killed driver cannot notify its jobs. On one machine it is the nearest ancestor that is not a shell. A cluster's
-    job has its own Snakemake process as ancestor: it works on alone, and ends when another driver takes over the
+    job has another Snakemake process as ancestor: the job survives its driver, and ends when a new one takes over the
     working directory.
     """
     ancestors = psutil.Process().parents()

@@ -48,15 +48,15 @@ class RawFiles:
         directory, source = self.directory(domain), self._settings.domains[domain].source
         if source == "synthetic":
             return {name: str(directory / f"{name}.jsonl.gz") for name in RAW_NAMES}
-        found = {name: find_raw(directory, name) for name in RAW_NAMES}
+        files = {name: find_raw(directory, name) for name in RAW_NAMES}
         required = ("reviews",) if source == "files" else RAW_NAMES
-        if not all(found[name].is_file() for name in required):
+        if not all(files[name].is_file() for name in required):
             command = "`snakemake --cores 1 download`, with the same --configfile, --config and --directory,"
             fetch = f"\n{command} fetches them, too." if source == "amazon-2018" else ""
             raise InputError(missing_files_message(domain, directory.parent, source) + fetch)
         declared = directory / "source.json"
         beside = {"declared": str(declared)} if declared.exists() else {}
-        return {**{name: str(file) for name, file in found.items() if file.is_file()}, **beside}
+        return {**{name: str(file) for name, file in files.items() if file.is_file()}, **beside}
 
     def digests(self, wildcards: Any) -> dict[str, str]:
         """Digests of a domain's raw files, so that a replaced file makes the corpus stale whatever its date; none for
