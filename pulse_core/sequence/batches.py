@@ -1,4 +1,4 @@
-"""Padded batches of sequences of like length."""
+"""Padded batches of sequences of similar length."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 PARTS = (0.7, 0.93)
-"""A batch is run in parts, split at these shares of its users sorted by length: padding all histories to the longest
-takes more than twice the time."""
-
+"""Split points of a batch, as shares of its users sorted by length: padding all histories to the longest would take
+more than twice the time."""
 
 REDRAWS = 20  # attempts to replace a negative that is one of the user's items
 
@@ -26,12 +25,12 @@ def pad(sequences: Sequence[np.ndarray]) -> Tensor:
 def training_batches(
     sequences: Sequence[np.ndarray], batch_size: int, max_length: int, generator: np.random.Generator
 ) -> Iterator[list[tuple[Tensor, Tensor]]]:
-    """One epoch of random batches, each as parts (inputs, targets) of like length, (users, length) both.
+    """One epoch of random batches, each split into parts (inputs, targets) of similar length, both (users, length).
 
-    targets[:, t] is the item after inputs[:, t] as code + 1, 0 where none is. The parts of a batch belong to one step
-    whose loss is the mean over all their positions: the same gradient as one padded batch. Whole batches of like
-    length would be cheaper still, but give short histories a larger say in the loss, which cost 0.015 of HR@1 on
-    Luxury Beauty. Sequences of one item teach nothing and are left out.
+    targets[:, t] is code + 1 of the item that follows inputs[:, t], or 0. The parts of a batch make one step; its
+    loss is the mean over all positions, so the gradient is that of one padded batch. Batches of users with similar
+    lengths would be faster, but overweight short histories, which cost 0.015 HR@1 on Luxury Beauty. Sequences of one
+    item are skipped.
     """
     lengths = np.fromiter((min(len(s), max_length + 1) for s in sequences), dtype=np.int64, count=len(sequences))
     order = generator.permutation(np.flatnonzero(lengths > 1))
@@ -50,26 +49,27 @@ def training_batches(
 def draw_negatives(
     parts: Sequence[tuple[Tensor, Tensor]], item_count: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """One negative per position with a target, in the order of the parts' positions: uniform over items not in the row.
+    """One negative per position with a target, uniform over items not in the row, in the order of the positions.
 
-    As in section 3.5 of the SASRec paper. After REDRAWS attempts a draw may still be an item of the user's.
+    As in section 3.5 of the SASRec paper. After REDRAWS attempts, a draw may still be one of the user's items.
     """
-    found = []
+    negatives = []
     for inputs, targets in parts:
         rows = (targets > 0).nonzero()[:, 0].numpy()
-        own = torch.cat([inputs[:, :1], targets], dim=1).numpy()[rows] - 1  # (positions, length + 1), -1 for padding
+        # (positions, length + 1), -1 for padding
+        user_items = torch.cat([inputs[:, :1], targets], dim=1).numpy()[rows] - 1
         drawn = generator.integers(0, item_count, size=len(rows))
         for _ in range(REDRAWS):
-            wrong = np.flatnonzero((own == drawn[:, None]).any(axis=1))
+            wrong = np.flatnonzero((user_items == drawn[:, None]).any(axis=1))
             if not len(wrong):
                 break
             drawn[wrong] = generator.integers(0, item_count, size=len(wrong))
-        found.append(drawn)
-    return np.concatenate(found)
+        negatives.append(drawn)
+    return np.concatenate(negatives)
 
 
 def by_length(sequences: Sequence[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
-    """Indices of all sequences in batches of like length: for evaluation, where order does not matter."""
+    """Indices of all sequences in batches of similar length, for evaluation, where order does not matter."""
     order = np.argsort([len(sequence) for sequence in sequences], kind="stable")
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]

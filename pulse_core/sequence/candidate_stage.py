@@ -24,9 +24,9 @@ def run_candidates(
     seed: int,
     model: SASRec | None = None,
 ) -> pa.Table:
-    """The candidates table of all examples; `model` is needed for `sasrec_hard` alone.
+    """The candidates table of all examples; `model` is needed for `sasrec_hard` only.
 
-    titles: by item code. Raises InputError if a user leaves too few items to draw from.
+    titles: by item code. Raises InputError if too few items are left for a user.
     """
     touched = sequences_by_user(interactions)
     users = examples["user"].to_numpy()
@@ -55,9 +55,9 @@ def run_candidates(
 
 def _top_items(model: SASRec, histories: Sequence[np.ndarray], depth: int) -> np.ndarray:
     vectors = model.item_vectors().detach().numpy()
-    found = states(model, histories)
+    user_states = states(model, histories)
     parts = []
-    for start in range(0, len(found), 2048):
-        scores = found[start : start + 2048] @ vectors.T
+    for start in range(0, len(user_states), 2048):
+        scores = user_states[start : start + 2048] @ vectors.T
         parts.append(np.argsort(-scores, axis=1, kind="stable")[:, :depth])
     return np.concatenate(parts)

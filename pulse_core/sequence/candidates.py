@@ -1,7 +1,7 @@
 """Candidates: the target and items the user never touched, drawn once and shared by every model.
 
-Each example draws from a counter-based stream of its own, seeded by (run seed, user_id, split[, position]), so that
-adding users or examples changes nobody else's set; and all examples draw at once in numpy.
+Each example has its own counter-based random stream, seeded by (run seed, user_id, split[, position]), so that adding
+users or examples changes no other set, and all examples are drawn at once in numpy.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ import numpy as np
 from pulse_core.errors import InputError
 from pulse_core.seeding import derive_seed
 
-PROPOSALS = 64  # items proposed to each example at first: enough unless it may take only a few items of the catalogue
-MASK_BYTES = 64_000_000  # examples are worked through in blocks whose item mask is no larger
+PROPOSALS = 64  # random items proposed per example; enough unless few items of the catalogue are allowed
+MASK_BYTES = 64_000_000  # maximum size of the item mask of a block of examples
 
 
 def stream(seeds: np.ndarray, count: int) -> np.ndarray:
@@ -27,12 +27,12 @@ def stream(seeds: np.ndarray, count: int) -> np.ndarray:
 def example_seeds(
     seed: int, user_ids: Sequence[str], splits: Sequence[str], positions: Sequence[int], purpose: str
 ) -> np.ndarray:
-    """One seed per example, (n,) uint64. Only train examples use the position: there a user may have several."""
-    found = [
+    """One seed per example, (n,) uint64. Only train examples use the position, since a user may have several."""
+    seeds = [
         derive_seed(seed, purpose, user_id, split, *([position] if split == "train" else []))
         for user_id, split, position in zip(user_ids, splits, positions, strict=True)
     ]
-    return np.array(found, dtype=np.uint64)
+    return np.array(seeds, dtype=np.uint64)
 
 
 def title_groups(titles: Sequence[str]) -> np.ndarray:
@@ -51,9 +51,9 @@ def draw_candidates(
 ) -> np.ndarray:
     """The target and count-1 other items in a random order: (n, count) int32 item codes.
 
-    targets (n,); touched: for each example all items of its user, in any split; seeds (n,) from `example_seeds`; groups
+    targets (n,); touched: per example, all items of its user in any split; seeds (n,) from `example_seeds`; groups
     (items,) from `title_groups`. No two candidates share a title and none but the target was touched. The others are
-    drawn uniformly from the catalogue or, with `ranking` (n, depth) item codes, uniformly from those of each example
+    drawn uniformly from the catalogue or, with `ranking` (n, depth) item codes, from the example's row of it
     (`sasrec_hard`). Raises InputError if an example has too few items to draw from.
     """
     block = max(1, MASK_BYTES // len(groups))
@@ -65,12 +65,12 @@ def draw_candidates(
         others = _draw(mask, seeds[rows], groups, count - 1, top)
         parts.append(np.concatenate([targets[rows, None], others], axis=1).astype(np.int32))
     drawn = np.concatenate(parts)
-    order = np.argsort(stream(~seeds, count), axis=1, kind="stable")  # another stream than the draw's
+    order = np.argsort(stream(~seeds, count), axis=1, kind="stable")  # a different stream from the draw's
     return np.take_along_axis(drawn, order, axis=1)
 
 
 def _allowed(targets: np.ndarray, touched: Sequence[np.ndarray], groups: np.ndarray) -> np.ndarray:
-    """(n, items) bool: neither touched nor of the target's title."""
+    """(n, items) bool: items that are neither touched nor share the target's title."""
     mask = np.ones((len(targets), len(groups)), dtype=bool)
     rows = np.repeat(np.arange(len(targets)), [len(items) for items in touched])
     mask[rows, np.concatenate(touched)] = False
@@ -95,7 +95,7 @@ def _draw(
     else:
         proposed = (stream(seeds, PROPOSALS) % np.uint64(mask.shape[1])).astype(np.int64)
     good = np.take_along_axis(mask, proposed, axis=1)
-    banned = -1 - np.arange(proposed.shape[1])  # numbers of their own: a banned item does not use up its title
+    banned = -1 - np.arange(proposed.shape[1])  # unique numbers, so that a banned item does not use up its title
     good &= _first_of_group(np.where(good, groups[proposed], banned))
     chosen = np.argsort(~good, axis=1, kind="stable")[:, :wanted]
     drawn = np.zeros((len(mask), wanted), dtype=np.int64)
@@ -119,7 +119,7 @@ def _first_of_group(groups: np.ndarray) -> np.ndarray:
 def _draw_exactly(
     mask: np.ndarray, seed: np.uint64, groups: np.ndarray, wanted: int, ranking: np.ndarray | None
 ) -> np.ndarray:
-    """One example's draw from a permutation of all it may take: where proposing at random found too few."""
+    """One example's draw from a permutation of all allowed items, used if random proposals gave too few."""
     allowed = np.flatnonzero(mask) if ranking is None else ranking[mask[ranking]]
     order = np.argsort(stream(np.array([seed]), len(allowed))[0], kind="stable") if len(allowed) else allowed
     permuted = allowed[order]
@@ -131,7 +131,7 @@ def _draw_exactly(
         remedies = ["give a corpus with more items" if not shared else "give a corpus with more distinct titles"]
         if ranking is not None:
             remedies.insert(0, "raise candidates.hard_depth")
-        if len(first):  # a set is two candidates at least
+        if len(first):  # a set has at least two candidates
             remedies.insert(0, f"lower candidates.count to {len(first) + 1}")
         raise InputError(
             f"candidates.count = {wanted + 1} needs {wanted} items with distinct titles that the user never touched; "

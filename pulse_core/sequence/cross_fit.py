@@ -1,8 +1,8 @@
-"""Cross-fitting over folds of users: a training example is read by a model that never saw its user.
+"""Cross-fitting over folds of users: training examples are encoded by a model that never saw their users.
 
-SASRec learns the training targets, so its states and neighbours tell more of a training example than they ever will of
-a test user, and a ranker would learn to trust them too much. Model f is trained without the users of fold f and reads
-their training examples; the model trained on all users (fold -1) reads validation and test examples.
+SASRec learns the training targets, so its states and neighbours are more informative for training examples than for
+test users, and a ranker would learn to trust them too much. Model f is trained without the users of fold f and encodes
+their training examples; the model trained on all users (fold -1) encodes validation and test examples.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import SASRecSettings
 from pulse_core.sequence.training import TrainedSASRec, train
 
-ALL_USERS = -1  # the fold of what the model trained on all users reads
+ALL_USERS = -1  # the fold of the model trained on all users
 
 
 @dataclass(frozen=True)
 class CrossFitted:
-    """The full model's training and, by fold number, all models: models[-1] is the full one."""
+    """The full model's training, and all models by fold number; models[-1] is the full one."""
 
     full: TrainedSASRec
     models: dict[int, SASRec]
@@ -36,7 +36,7 @@ def fold_of_users(user_ids: Sequence[str], folds: int, seed: int) -> np.ndarray:
 
 
 def fold_of_examples(users: np.ndarray, splits: np.ndarray, folds: np.ndarray) -> np.ndarray:
-    """Fold whose model reads each example: its user's for training examples, -1 for the others."""
+    """Fold of the model that encodes each example: its user's for training examples, else -1."""
     return np.where(splits == "train", folds[users], ALL_USERS).astype(np.int32)
 
 
@@ -49,18 +49,17 @@ def train_cross_fitted(
     seed: int,
     checkpoint: Checkpoint | None = None,
 ) -> CrossFitted:
-    """Train the full model with early stopping, then one model a fold for as many epochs as the full one's best.
+    """Train the full model with early stopping, then one model per fold for the full model's best number of epochs.
 
-    sequences and folds are aligned: (training items, fold) of each user. A fold's model has no validation of its own:
-    stopping it on the users it must not see would be the leak again. Raises InputError if a fold leaves nobody to
-    train on.
+    sequences and folds: training items and fold of each user. Fold models have no validation: stopping early on the
+    users they must not see would leak. Raises InputError if a fold leaves no user to train on.
     """
     checkpoint = checkpoint or Checkpoint()
     full = train(sequences, validation, item_count, settings, derive_seed(seed, "sasrec"), checkpoint.part("full"))
     models = {ALL_USERS: full.model}
     fixed = settings.model_copy(update={"epochs": full.best_epoch})
     for fold in sorted({int(fold) for fold in folds} - {ALL_USERS}):
-        others = [sequence for sequence, own in zip(sequences, folds, strict=True) if own != fold]
+        others = [sequence for sequence, user_fold in zip(sequences, folds, strict=True) if user_fold != fold]
         if not any(len(sequence) > 1 for sequence in others):
             raise InputError(
                 f"sasrec.cross_fit_folds = {settings.cross_fit_folds}: all users fell into one fold of "

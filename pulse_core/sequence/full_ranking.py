@@ -1,4 +1,4 @@
-"""Ranks of targets among the whole catalogue, and the metrics of ID models beside the 10-candidate protocol."""
+"""Ranks of targets in the whole catalogue, and the metrics reported for ID models beside the candidate protocol."""
 
 from collections.abc import Sequence
 
@@ -8,26 +8,23 @@ from pulse_core.rank_metrics import hit_at_1, hit_at_10, ndcg_at_10, reciprocal_
 
 
 def ranks_of_targets(scores: np.ndarray, histories: Sequence[np.ndarray], targets: np.ndarray) -> np.ndarray:
-    """1-based rank of each target among all items but the user's own history; ties count against the model.
+    """1-based rank of each target among all items outside its history; ties count against the model.
 
-    scores (users, items), targets (users,). A target that is in the history is ranked all the same.
+    scores (users, items), targets (users,). A target that is in the history is still ranked.
     """
     rows = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
-    own = scores[np.arange(len(targets)), targets]
+    target_scores = scores[np.arange(len(targets)), targets]
     allowed = scores.copy()
     if len(rows):
         allowed[rows, np.concatenate(histories)] = -np.inf
-    allowed[np.arange(len(targets)), targets] = own
-    return (~(allowed < own[:, None])).sum(axis=1)  # a score that is no number counts against the model, too
+    allowed[np.arange(len(targets)), targets] = target_scores
+    return (~(allowed < target_scores[:, None])).sum(axis=1)  # NaN scores count against the model, too
 
 
 def ranks_by_product(
     states: np.ndarray, vectors: np.ndarray, histories: Sequence[np.ndarray], targets: np.ndarray
 ) -> np.ndarray:
-    """`ranks_of_targets` of the inner products of states (users, dim) and items (items, dim), in blocks of users.
-
-    What is in memory at once is bounded.
-    """
+    """`ranks_of_targets` of inner products of states (users, dim) and items (items, dim), in blocks to bound memory."""
     block = max(1, 20_000_000 // len(vectors))
     ranks = [
         ranks_of_targets(states[i : i + block] @ vectors.T, histories[i : i + block], targets[i : i + block])

@@ -1,10 +1,10 @@
 """SASRec: self-attentive sequential recommendation (Kang & McAuley 2018), in its pre-norm form.
 
-`post_norm` gives the other form in use, of BERT: normalised after each sum, GELU, a feed-forward layer four times as
-wide, weights from N(0, 0.02). DuoRec, EC4SRec and MoRec are built on that one.
+`post_norm` gives BERT's form: layer norm after each residual sum, GELU, a feed-forward layer four times as wide,
+weights from N(0, 0.02). DuoRec, EC4SRec and MoRec build on it.
 
 Items are codes 0..item_count-1 outside this module. Inside, code + 1 is embedded and 0 is padding. Sequences are
-padded on the right: under the causal mask no real position ever looks at padding, so attention needs no second mask.
+padded on the right: under the causal mask no real position attends to padding, so attention needs no second mask.
 """
 
 import torch
@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 
 class Block(nn.Module):
-    """x + attention(norm(x)), then x + feed_forward(norm(x)); with `post_norm` the norms stand round the sums."""
+    """x + attention(norm(x)), then x + feed_forward(norm(x)); with `post_norm`, each norm is of the sum instead."""
 
     def __init__(self, dimension: int, heads: int, dropout: float, post_norm: bool = False) -> None:
         super().__init__()
@@ -86,14 +86,14 @@ class SASRec(nn.Module):
             if self.post_norm and isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
         with torch.no_grad():
-            self.items.weight[0].zero_()  # either also fills the padding row
+            self.items.weight[0].zero_()  # both initialisations also fill the padding row
 
     def forward(self, padded: Tensor) -> Tensor:
         """States after every position: (batch, length) codes + 1, zeros on the right -> (batch, length, dim)."""
         return self.encode(self.items(padded))
 
     def encode(self, vectors: Tensor) -> Tensor:
-        """States after every position of sequences of item vectors, whatever these come from: (batch, length, dim)."""
+        """States after every position of sequences of item vectors: (batch, length, dim) -> the same."""
         positions = self.positions.weight[: vectors.shape[1]]
         if self.post_norm:
             x = self.dropout(self.norm(vectors + positions))

@@ -21,7 +21,7 @@ BLOCK_CELLS = 40_000_000  # similarities (examples x moments) in memory at once
 
 @dataclass(frozen=True)
 class Pool:
-    """Moments of pool users: unit states (m, dim), owners (m,) ascending, weights of what was bought around each:
+    """Moments of pool users: unit states (m, dim), owners (m,) ascending, weights of the purchases around each:
     bought (m, items).
 
     popularity (items,) counts training purchases; item_vectors (items, dim) are SASRec's.
@@ -36,7 +36,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Of one example: pool users nearest first with cosines, and their items, most telling first, with weights."""
+    """One example's pool users with cosines, nearest first, and their items with weights, heaviest first."""
 
     users: np.ndarray
     similarities: np.ndarray
@@ -50,9 +50,9 @@ def unit(states: np.ndarray) -> np.ndarray:
 
 
 def build_pool(model: SASRec, sequences: Sequence[np.ndarray], users: np.ndarray, settings: NeighbourSettings) -> Pool:
-    """The moments of `users` in their training sequences (aligned with `users`, which ascends) under `model`.
+    """The moments of `users` in their training sequences (aligned with `users`, which are ascending).
 
-    The state after a user's last training item is left out: what it bought next is not for training to know.
+    The state after a user's last training item is left out, since the next purchase is not training data.
     """
     states, owner, position = prefix_states(model, sequences)
     lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
@@ -78,13 +78,13 @@ def _bought_around(
     for direction, first_weight in ((1, 1.0), (-1, settings.before_weight)):
         step, weight = 0, first_weight
         while weight > LEAST_WEIGHT:
-            at = position + step if direction > 0 else position - 1 - step
-            has = np.flatnonzero((at >= 0) & (at < lengths[owner]))
-            if not len(has):
+            index = position + step if direction > 0 else position - 1 - step
+            valid = np.flatnonzero((index >= 0) & (index < lengths[owner]))
+            if not len(valid):
                 break
-            rows.append(has)
-            columns.append(flat[starts[owner[has]] + at[has]])
-            values.append(np.full(len(has), weight))
+            rows.append(valid)
+            columns.append(flat[starts[owner[valid]] + index[valid]])
+            values.append(np.full(len(valid), weight))
             step, weight = step + 1, weight * settings.after_decay
     shape = (len(owner), item_count)
     triplet = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
@@ -94,12 +94,12 @@ def _bought_around(
 def find_neighbours(
     states: np.ndarray, users: np.ndarray, histories: Sequence[np.ndarray], pool: Pool, settings: NeighbourSettings
 ) -> list[Neighbours]:
-    """Neighbours of examples: states (n, dim), users (n,), histories: all that each user had bought before the target.
+    """Neighbours of examples: states (n, dim), users (n,), histories: all purchases of each user before the target.
 
     An example's own user is never its neighbour, and no item of its history is among the items. Similarities are
     cosines; item weights sum to at most 1 and are comparable between examples.
     """
-    found: list[Neighbours] = []
+    neighbours: list[Neighbours] = []
     block = max(1, BLOCK_CELLS // max(len(pool.owners), 1))
     firsts = np.flatnonzero(np.diff(pool.owners, prepend=-1))
     for start in range(0, len(states), block):
@@ -107,14 +107,14 @@ def find_neighbours(
         similarity = unit(states[rows]) @ pool.states.T
         similarity[users[rows, None] == pool.owners[None, :]] = -np.inf
         logits = states[rows] @ pool.item_vectors.T
-        likely = logits - logsumexp(logits, axis=1, keepdims=True)  # SASRec's log-probability of each item
-        found += _of_block(similarity, likely, histories[rows], pool, firsts, settings)
-    return found
+        log_probabilities = logits - logsumexp(logits, axis=1, keepdims=True)
+        neighbours += _block_neighbours(similarity, log_probabilities, histories[rows], pool, firsts, settings)
+    return neighbours
 
 
-def _of_block(
+def _block_neighbours(
     similarity: np.ndarray,
-    likely: np.ndarray,
+    log_probabilities: np.ndarray,
     histories: Sequence[np.ndarray],
     pool: Pool,
     firsts: np.ndarray,
@@ -122,7 +122,7 @@ def _of_block(
 ) -> list[Neighbours]:
     best = np.maximum.reduceat(similarity, firsts, axis=1)  # (examples, pool users)
     ends = np.append(firsts[1:], len(pool.owners))
-    found = []
+    neighbours = []
     for row, history in enumerate(histories):
         users = _nearest(best[row], settings.users)
         cosines = best[row, users]
@@ -131,11 +131,11 @@ def _of_block(
         weights = np.exp((cosines - cosines.max(initial=-1.0)) / settings.temperature)
         weights /= max(weights.sum(), 1e-12)
         items, shares = _shares(weights, pool.bought[moments], history, pool.popularity, settings.popularity_exponent)
-        telling = shares ** (1 - settings.sasrec_share) * np.exp(likely[row, items]) ** settings.sasrec_share
-        order = np.argsort(-telling, kind="stable")[: settings.items]
-        items, item_weights = items[order].astype(np.int32), telling[order].astype(np.float32)
-        found.append(Neighbours(pool.owners[firsts[users]], cosines.astype(np.float32), items, item_weights))
-    return found
+        scores = shares ** (1 - settings.sasrec_share) * np.exp(log_probabilities[row, items]) ** settings.sasrec_share
+        order = np.argsort(-scores, kind="stable")[: settings.items]
+        items, item_weights = items[order].astype(np.int32), scores[order].astype(np.float32)
+        neighbours.append(Neighbours(pool.owners[firsts[users]], cosines.astype(np.float32), items, item_weights))
+    return neighbours
 
 
 def _nearest(cosines: np.ndarray, wanted: int) -> np.ndarray:
@@ -150,7 +150,7 @@ def _shares(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Items new to the user, ascending, and each one's share of the neighbours' weight; shares sum to 1."""
     items, place = np.unique(bought.indices, return_inverse=True)
-    passed_on = np.repeat(weights, np.diff(bought.indptr)) * bought.data
-    summed = np.bincount(place, passed_on, minlength=len(items)) / np.maximum(popularity[items], 1.0) ** exponent
+    weighted = np.repeat(weights, np.diff(bought.indptr)) * bought.data
+    summed = np.bincount(place, weighted, minlength=len(items)) / np.maximum(popularity[items], 1.0) ** exponent
     new = ~np.isin(items, history) & (summed > 0)
     return items[new], summed[new] / max(summed[new].sum(), 1e-12)

@@ -33,17 +33,17 @@ def run_sasrec(
     out: Path,
     checkpoint: Checkpoint | None = None,
 ) -> dict[str, object]:
-    """Train on training sequences alone and write model.safetensors, states.parquet and metrics.json into `out`.
+    """Train on training sequences only and write model.safetensors, states.parquet and metrics.json into `out`.
 
     interactions and examples: the corpus and examples tables; user_ids: ids by user code. Returns the metrics.
     """
-    learned = sequences_by_user(training_sequences(interactions, examples))
-    users = np.array(list(learned), dtype=np.int64)
+    training = sequences_by_user(training_sequences(interactions, examples))
+    users = np.array(list(training), dtype=np.int64)
     folds = fold_of_users(user_ids, settings.cross_fit_folds, seed)
     validation = _validation(examples, settings, seed)
-    sequences = list(learned.values())
+    sequences = list(training.values())
     fitted = train_cross_fitted(sequences, folds[users], validation, item_count, settings, seed, checkpoint)
-    log.info("SASRec: best epoch %d, %.2f s an epoch", fitted.full.best_epoch, fitted.full.epoch_seconds)
+    log.info("SASRec: best epoch %d, %.2f s per epoch", fitted.full.best_epoch, fitted.full.epoch_seconds)
     example_folds = fold_of_examples(examples["user"].to_numpy(), examples["split"].to_numpy(), folds)
     metrics: dict[str, object] = {
         "settings": settings.model_dump(),
@@ -77,25 +77,25 @@ def _validation(examples: pd.DataFrame, settings: SASRecSettings, seed: int) -> 
 
 
 def _states_table(models: dict[int, SASRec], examples: pd.DataFrame, folds: np.ndarray) -> pa.Table:
-    found = np.zeros((len(examples), models[ALL_USERS].items.embedding_dim), dtype=np.float32)
+    vectors = np.zeros((len(examples), models[ALL_USERS].items.embedding_dim), dtype=np.float32)
     histories = examples["history"].to_numpy()
     for fold in np.unique(folds):
         rows = folds == fold
-        found[rows] = states(models[int(fold)], list(histories[rows]))
-    columns = {"fold": pa.array(folds, pa.int32()), "state": list_column(found, pa.float32())}
+        vectors[rows] = states(models[int(fold)], list(histories[rows]))
+    columns = {"fold": pa.array(folds, pa.int32()), "state": list_column(vectors, pa.float32())}
     return keyed_table(examples, columns)
 
 
 def _full_ranking(models: dict[int, SASRec], examples: pd.DataFrame, folds: np.ndarray) -> dict[str, dict[str, float]]:
-    """By split; `train` as the models that saw the users have it, `train_cross_fit` as the later stages see it."""
+    """By split; `train` by the full model, which saw the users; `train_cross_fit` by those that later stages use."""
     splits, targets = examples["split"].to_numpy(), examples["target"].to_numpy(np.int64)
     histories = examples["history"].to_numpy()
-    ranks, crossed = np.zeros(len(examples), np.int64), np.zeros(len(examples), np.int64)
+    ranks, cross_fit_ranks = np.zeros(len(examples), np.int64), np.zeros(len(examples), np.int64)
     ranks[:] = full_ranks(models[ALL_USERS], list(histories), targets)
     for fold in np.unique(folds):
         rows = folds == fold
-        crossed[rows] = full_ranks(models[int(fold)], list(histories[rows]), targets[rows])
+        cross_fit_ranks[rows] = full_ranks(models[int(fold)], list(histories[rows]), targets[rows])
     figures = {split: ranking_metrics(ranks[splits == split]) for split in np.unique(splits)}
     if folds.max(initial=ALL_USERS) > ALL_USERS:
-        figures["train_cross_fit"] = ranking_metrics(crossed[splits == "train"])
+        figures["train_cross_fit"] = ranking_metrics(cross_fit_ranks[splits == "train"])
     return figures

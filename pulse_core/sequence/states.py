@@ -30,24 +30,23 @@ def states(model: SASRec, histories: Sequence[np.ndarray]) -> np.ndarray:
 
 @torch.inference_mode()
 def prefix_states(model: SASRec, sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """States after every item of the last `max_length` of each sequence.
+    """States after each of the last `max_length` items of each sequence.
 
-    Returns states (n, dim) float32, owner (n,) index of the sequence, position (n,) items read: sequence[position] is
-    next.
+    Returns states (n, dim) float32, owner (n,) index of the sequence, position (n,) index of the next item.
     """
     model.eval()
-    found, owners, positions = [], [], []
+    parts, owners, positions = [], [], []
     cut = [np.asarray(sequence[-model.max_length :]) for sequence in sequences]
     for rows in by_length(cut, EVALUATION_BATCH):
         padded = pad([cut[row] for row in rows])
         real = padded > 0
-        found.append(model(padded)[real].numpy())
+        parts.append(model(padded)[real].numpy())
         row, column = real.numpy().nonzero()
         owners.append(rows[row])
         skipped = np.array([len(sequences[r]) - len(cut[r]) for r in rows])
         positions.append(column + 1 + skipped[row])
     order = np.lexsort((np.concatenate(positions), np.concatenate(owners)))
-    return np.concatenate(found)[order], np.concatenate(owners)[order], np.concatenate(positions)[order]
+    return np.concatenate(parts)[order], np.concatenate(owners)[order], np.concatenate(positions)[order]
 
 
 @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""Training of the sequence model with early stopping on validation targets, and its file."""
+"""Training of the sequence model with early stopping on validation targets; saving and loading."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ def new_model(item_count: int, settings: SASRecTrainingSettings) -> SASRec:
 
 
 def new_optimiser(model: SASRec, settings: SASRecTrainingSettings) -> torch.optim.Adam:
-    """Adam as the SASRec paper has it."""
+    """Adam with the SASRec paper's betas."""
     return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
 
 
@@ -49,7 +49,7 @@ def train(
     checkpoint: Checkpoint | None = None,
     label: str = "SASRec",
 ) -> TrainedSASRec:
-    """Fit SASRec on training sequences alone.
+    """Fit SASRec on training sequences.
 
     Equal inputs and seed give equal weights; torch's global generator is left as it was.
 
@@ -57,7 +57,7 @@ def train(
         sequences: item codes of each user, oldest first, without validation or test targets.
         validation: (histories, targets) for early stopping on full-ranking NDCG@10; None: run exactly
             `settings.epochs`.
-        checkpoint: a killed training resumes from it and ends with the same bytes.
+        checkpoint: a killed run resumes from it and gives the same bytes.
         label: names the training in progress lines.
 
     Raises:

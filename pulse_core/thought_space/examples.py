@@ -1,4 +1,4 @@
-"""What the Thought Space learns from: behaviour texts, positive rationales, held-out users, dropped targets."""
+"""The Thought Space's training data: behaviour texts, positive rationales, held-out users, dropped targets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class TrainingExample:
     """One observed purchase of a training split, explained."""
 
     user: str
-    """Who: the raw user id, so that one person in two domains is one user (never that person's own negative)."""
+    """The raw user id: a person in two domains is one user, whose rationales are never each other's negatives."""
     with_target: str
     """The behaviour text b_u = (s_u, i_{t+1}) of section 4.1."""
     history_only: str
@@ -27,19 +27,19 @@ class TrainingExample:
 def held_out_users(examples: Sequence[TrainingExample], share: float, seed: int) -> set[str]:
     """The users kept for validation: in each domain `share` of its users, at least two where it has four or more.
 
-    Users are taken by a seeded hash of their id, so one user's fate hardly depends on who else is there. A user held
-    out of one domain is held out of all.
+    Users are taken by a seeded hash of their id, so the choice hardly depends on the other users. A user held out of
+    one domain is held out of all.
     """
     users_of: dict[str, set[str]] = {}
     for example in examples:
         users_of.setdefault(example.domain, set()).add(example.user)
-    held: set[str] = set()
+    chosen: set[str] = set()
     for users in users_of.values():
         count = round(share * len(users))
         if share > 0 and len(users) >= 4:
             count = max(count, 2)
-        held.update(sorted(users, key=lambda user: (derive_seed(seed, "held-out", user), user))[:count])
-    return held
+        chosen.update(sorted(users, key=lambda user: (derive_seed(seed, "held-out", user), user))[:count])
+    return chosen
 
 
 def without_target(count: int, share: float, generator: np.random.Generator) -> np.ndarray:
@@ -52,8 +52,8 @@ def without_target(count: int, share: float, generator: np.random.Generator) -> 
 def batches(count: int, size: int, generator: np.random.Generator) -> list[np.ndarray]:
     """One epoch: a random order of `count` examples in batches of `size`, each (size,) int64.
 
-    The incomplete last batch is left out (it has fewer negatives than the others; every epoch leaves out different
-    examples), unless it is the only one.
+    An incomplete last batch, which has fewer negatives, is dropped unless it is the only one. Every epoch drops other
+    examples.
     """
     order = generator.permutation(count)
     full = [order[start : start + size] for start in range(0, count - size + 1, size)]

@@ -1,4 +1,4 @@
-"""InfoNCE, Eq. (1): pull each user's positive rationale to the user's history, push other users' rationales away."""
+"""InfoNCE, Eq. (1): pull each user's positive rationale towards the user's history, push other users' away."""
 
 import numpy as np
 import torch
@@ -14,14 +14,14 @@ def info_nce(z_history: Tensor, z_positive: Tensor, negatives: Tensor, temperatu
     L(u) = -log[ exp(sim(z_p, z_h)/tau) / (exp(sim(z_p, z_h)/tau) + sum_j exp(sim(z_nj, z_h)/tau)) ], sim = cosine.
 
     Args:
-        z_history: E2's embeddings of the behaviour texts, (B, d), any length.
-        z_positive: E1's embeddings of the positive rationales, (B, d), any length.
-        negatives: rows of `z_positive` that are the negatives of each user, (B, M); `NO_NEGATIVE` fills the places of
-            users who have fewer than M.
+        z_history: E2's embeddings of the behaviour texts, (B, d), any norm.
+        z_positive: E1's embeddings of the positive rationales, (B, d), any norm.
+        negatives: rows of `z_positive` that are the negatives of each user, (B, M); `NO_NEGATIVE` pads the rows of
+            users with fewer than M.
         temperature: tau > 0.
 
     Returns:
-        The mean loss, a scalar. A user with no negative contributes 0: there is nothing to tell apart.
+        The mean loss, a scalar. A user without negatives contributes 0.
     """
     history = functional.normalize(z_history.float(), dim=-1)
     positive = functional.normalize(z_positive.float(), dim=-1)
@@ -38,8 +38,8 @@ def may_contrast(
 ) -> np.ndarray:
     """Which rationales may serve as whose negatives, (n, n) bool: row u, column v.
 
-    v must be another user's. A rationale with the very words of u's own is left out too: it would be pushed away and
-    pulled near at once. With `inter_domain` false, v must be of u's domain.
+    v must be another user's. A rationale identical to u's is excluded too: it would be pulled and pushed at once.
+    With `inter_domain` false, v must be of u's domain.
     """
     user, text = np.asarray(users, dtype=object), np.asarray(rationales, dtype=object)
     allowed = (user[:, None] != user[None, :]) & (text[:, None] != text[None, :])
@@ -50,12 +50,12 @@ def may_contrast(
 
 
 def draw_negatives(allowed: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw `count` negatives a user without replacement, uniformly among the allowed ones.
+    """Draw `count` negatives per user without replacement, uniformly among the allowed ones.
 
     Args:
         allowed: (n, n) bool from `may_contrast`.
         count: M.
-        generator: the source of the draw.
+        generator: source of randomness.
 
     Returns:
         Indices, (n, count) int64. A user with fewer than `count` allowed gets all of them, then `NO_NEGATIVE`.

@@ -6,30 +6,30 @@ from pulse_core.thought_space.loss import NO_NEGATIVE
 
 
 def retrieval_ranks(history: np.ndarray, rationale: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The rank of each user's own rationale among its pool, by cosine, (n,) int64, 1 = first.
+    """The rank of each user's rationale in its pool, by cosine, (n,) int64, 1 = first.
 
     Args:
         history: unit-norm E2 embeddings, (n, d).
-        rationale: unit-norm E1 embeddings, (n, d); row u is u's own.
+        rationale: unit-norm E1 embeddings, (n, d); row u belongs to user u.
         others: the rest of each user's pool as rows of `rationale`, (n, p - 1), `NO_NEGATIVE` where a pool is smaller.
 
-    Ties count against the model: the own rationale ranks below every other with the same cosine.
+    Ties count against the model: the user's rationale ranks below all others with the same cosine.
     """
     similarity = history.astype(np.float64) @ rationale.astype(np.float64).T  # (n, n)
-    own = np.diagonal(similarity)[:, None]
-    # Equal embeddings may differ in the last bits of the product: a hair's breadth is a tie.
-    beaten_by = np.take_along_axis(similarity, np.maximum(others, 0), axis=1) >= own - 1e-9
+    matching = np.diagonal(similarity)[:, None]
+    # Products of equal embeddings may differ in their last bits, so tiny differences are ties.
+    beaten_by = np.take_along_axis(similarity, np.maximum(others, 0), axis=1) >= matching - 1e-9
     return 1 + (beaten_by & (others != NO_NEGATIVE)).sum(axis=1)
 
 
 def alignment(history: np.ndarray, rationale: np.ndarray) -> float:
-    """Mean squared distance of matching unit-norm pairs, both (n, d); 0 is perfect, 2 is what unrelated pairs have."""
+    """Mean squared distance of matching unit-norm pairs, both (n, d); 0 is perfect, unrelated pairs have 2."""
     difference = history.astype(np.float64) - rationale.astype(np.float64)
     return float((difference**2).sum(axis=1).mean())
 
 
 def uniformity(embeddings: np.ndarray) -> float:
-    """log of the mean of exp(-2 |x - y|^2) over pairs of unit-norm rows, (n, d); lower: more evenly spread, 0: a point.
+    """log of the mean of exp(-2 |x - y|^2) over pairs of unit-norm rows, (n, d); lower is more even, 0 is a point.
 
     Raises:
         ValueError: fewer than two rows.

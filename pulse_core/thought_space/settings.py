@@ -61,6 +61,6 @@ class ThoughtSpaceSettings(Settings):
     if other stages or domains can use the other cards. Results differ by rounding and dropout masks."""
 
     def steps(self, examples: int) -> int:
-        """Steps over all epochs of so many training examples."""
+        """Steps over all epochs for this number of training examples."""
         steps = self.epochs * max(examples // self.batch_size, 1)
         return min(steps, self.max_steps or steps)

@@ -1,4 +1,4 @@
-"""Training E1 and E2 together on Eq. (1) (paper, sections 4.1 and 5.3), and the pair that comes out of it."""
+"""Joint training of E1 and E2 on Eq. (1) (paper, sections 4.1 and 5.3); saving and loading."""
 
 import logging
 import math
@@ -27,7 +27,7 @@ log = logging.getLogger("pulse")
 
 @dataclass
 class TrainedThoughtSpace:
-    """The two encoders and what was measured while they were trained."""
+    """The two encoders and the report of their training."""
 
     rationale_encoder: Encoder
     history_encoder: Encoder
@@ -42,7 +42,7 @@ class TrainedThoughtSpace:
 
 
 def load_thought_space(directory: str | Path, dtype: str = "bfloat16") -> tuple[Encoder, Encoder]:
-    """(E1, E2) as `TrainedThoughtSpace.save` wrote them, with their own length and pooling, for frozen use."""
+    """(E1, E2) as `TrainedThoughtSpace.save` wrote them, with their saved length and pooling, for inference."""
     directory = Path(directory)
     return (
         load_encoder(directory / "rationale_encoder", dtype),
@@ -56,7 +56,7 @@ def _optimiser(encoders: Sequence[Encoder], settings: ThoughtSpaceSettings) -> t
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    # Fused: one pass over the weights, a third of the time of one operation after the other on a CPU.
+    # Fused: one pass over the weights, three times as fast on a CPU as separate operations.
     return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
@@ -67,22 +67,22 @@ def train_thought_space(
     model: str | Path,
     checkpoint: Checkpoint | None = None,
 ) -> TrainedThoughtSpace:
-    """Align E1 and E2, both started from `model`, on the examples (of one domain or several, in any order).
+    """Align E1 and E2, both initialised from `model`, on the examples (of one or more domains, in any order).
 
-    A share of users is held out; retrieval, alignment and uniformity on them are measured before training, after
-    every epoch and for the epoch that is kept (best validation MRR on history-only text, the text selection reads;
-    so `after` is the best of several looks at the same users, and a little flattering when they are few).
-    The result depends on the set of examples, the settings and the seed alone, on one machine. Processes that train
+    A share of users is held out. Retrieval, alignment and uniformity on them are measured before training, after every
+    epoch and for the epoch that is kept: the best by validation MRR on history-only text, the text selection reads. So
+    `after` is the best of several measurements on the same users, slightly optimistic if they are few.
+    On one machine, the result depends only on the set of examples, the settings and the seed. Processes that train
     together (`pulse_core.processes`) must all call this with the same arguments: they take the same steps over the same
-    batches, and negatives come from the whole batch. If it is killed, the next call with the same arguments and a
-    `checkpoint` in the same directory goes on and ends with the bytes of an undisturbed one, `timing` aside.
+    batches, and negatives come from the whole batch. After a kill, the next call with the same arguments and a
+    `checkpoint` in the same directory resumes and gives the same bytes as an undisturbed run, except `timing`.
 
     Raises:
         InputError: fewer than two users are left to train on.
     """
     examples = sorted(examples, key=lambda e: (e.domain, e.user, e.history_only, e.with_target, e.rationale))
-    held = held_out_users(examples, settings.validation_share, seed)
-    train = [example for example in examples if example.user not in held]
+    held_out = held_out_users(examples, settings.validation_share, seed)
+    train = [example for example in examples if example.user not in held_out]
     if len({example.user for example in train}) < 2:
         raise InputError(
             f"thought_space: {len({e.user for e in train})} user(s) with a positive rationale to train on, at least 2 "
@@ -92,28 +92,28 @@ def train_thought_space(
         Encoder(model, settings.max_tokens, settings.pooling, settings.dtype),
         Encoder(model, settings.max_tokens, settings.pooling, settings.dtype),
     )
-    validation = Validation([example for example in examples if example.user in held], settings, seed)
+    validation = Validation([example for example in examples if example.user in held_out], settings, seed)
     before = validation.measure(rationale_encoder, history_encoder)
     determined_by = (settings.model_dump(), rationale_encoder.dtype, seed, examples)
-    done = _fit(train, encoders, settings, seed, validation, checkpoint, determined_by)
+    training = _fit(train, encoders, settings, seed, validation, checkpoint, determined_by)
     epoch_steps, total = max(len(train) // settings.batch_size, 1), settings.steps(len(train))
-    measured = {figures["epoch"]: figures["validation"] for figures in done.curve}
+    validated = {figures["epoch"]: figures["validation"] for figures in training.curve}
     report = {
         "settings": settings.model_dump(),
         "seed": seed,
-        "users": {"training": len({e.user for e in train}), "validation": len(held)},
+        "users": {"training": len({e.user for e in train}), "validation": len(held_out)},
         "examples": {"training": _per_domain(train), "validation": _per_domain(validation.examples)},
         "truncated_share": _truncated_share(train, history_encoder),
         "before": before,
         "after": validation.measure(rationale_encoder, history_encoder),
-        "steps": done.steps,
-        "kept_epoch": done.best_epoch,
+        "steps": training.steps,
+        "kept_epoch": training.best_epoch,
         "curve": [
-            {"epoch": n, "step": min(n * epoch_steps, total), "loss": loss, "validation": measured.get(n, {})}
-            for n, loss in enumerate(done.epoch_losses, 1)
+            {"epoch": n, "step": min(n * epoch_steps, total), "loss": loss, "validation": validated.get(n, {})}
+            for n, loss in enumerate(training.epoch_losses, 1)
         ],
-        # Apart from the rest: the one part that two equal runs do not share.
-        "timing": {"seconds": done.seconds, "seconds_per_step": done.seconds / max(done.steps, 1)},
+        # Kept apart: the only part that differs between equal runs.
+        "timing": {"seconds": training.seconds, "seconds_per_step": training.seconds / max(training.steps, 1)},
     }
     return TrainedThoughtSpace(rationale_encoder, history_encoder, report)
 
@@ -131,7 +131,7 @@ def _truncated_share(examples: Sequence[TrainingExample], encoder: Encoder) -> f
     share = float(np.mean([length > encoder.max_tokens for length in lengths]))
     if share > 0.1:
         log.warning(
-            "thought space: %.0f %% of behaviour texts exceed thought_space.max_tokens %d; their ends are not read",
+            "thought space: %.0f %% of behaviour texts exceed thought_space.max_tokens %d; their ends are cut off",
             100 * share,
             encoder.max_tokens,
         )
@@ -152,11 +152,11 @@ def _negatives(
 
 
 def _embed(encoder: Encoder, token_ids: list[list[int]]) -> torch.Tensor:
-    """A batch's embeddings, (B, dim). Of several processes each computes its own rows, and its gradients are theirs."""
+    """A batch's embeddings, (B, dim). Each process computes its own rows and their gradients."""
     rows = token_ids[processes.row_slice(len(token_ids))]
     # A batch smaller than the number of processes leaves some without a row.
-    mine = encoder.embed(rows) if rows else torch.zeros((0, encoder.dim), device=encoder.device, requires_grad=True)
-    return processes.whole_batch(mine, len(token_ids))
+    local = encoder.embed(rows) if rows else torch.zeros((0, encoder.dim), device=encoder.device, requires_grad=True)
+    return processes.whole_batch(local, len(token_ids))
 
 
 def _fit(

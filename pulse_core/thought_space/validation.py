@@ -1,4 +1,4 @@
-"""Measuring a Thought Space on held-out users: which rationale, of a pool of fixed size, is theirs."""
+"""Validation on held-out users: retrieval of their own rationale from a pool of fixed size."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,9 +16,9 @@ from pulse_core.thought_space.settings import ThoughtSpaceSettings
 class Validation:
     """Held-out examples with their retrieval pools, drawn once: every measurement ranks the same rationales.
 
-    A pool is the example's own rationale and `retrieval_pool - 1` of other held-out users' (all there are, where there
-    are fewer; `pool` and `chance` in the figures say so). Pools stay within the example's domain, where the rationales
-    are hardest to tell apart.
+    A pool is the example's rationale and `retrieval_pool - 1` of other held-out users, or all if there are fewer (see
+    `pool` and `chance` in the figures). Pools stay within the example's domain, where rationales are hardest to tell
+    apart.
     """
 
     def __init__(self, examples: Sequence[TrainingExample], settings: ThoughtSpaceSettings, seed: int) -> None:
@@ -34,7 +34,7 @@ class Validation:
         self._others = draw_negatives(allowed, settings.retrieval_pool - 1, generator)
 
     def measure(self, rationale_encoder: Encoder, history_encoder: Encoder, *, brief: bool = False) -> dict[str, Any]:
-        """Figures for history-only text and (unless `brief`) for text with the target, all together and per domain.
+        """Figures for history-only text and (unless `brief`) for text with the target, overall and per domain.
 
         Returns:
             {"history_only": {..., "domains": {name: {...}}}, "with_target": the same}; empty with under two examples.
@@ -58,7 +58,7 @@ class Validation:
             rows = np.array([row for row, name in enumerate(domains) if name == domain])
             if len(rows) < 2:
                 continue
-            # Pools stay inside a domain, so a domain's rows hold all that their own pools name: renumber them.
+            # Pools stay within a domain, so their entries can be renumbered to the domain's rows.
             renumber = np.full(len(domains) + 1, -1)
             renumber[rows] = np.arange(len(rows))
             figures["domains"][domain] = space_metrics(history[rows], rationale[rows], renumber[self._others[rows]])
