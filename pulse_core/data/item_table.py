@@ -86,6 +86,12 @@ class _Causes:
         return f" Likely cause, in {rows} metadata rows: {cause}." if rows > titled else ""
 
 
+def _untitled(title: object) -> str:
+    if title is None or not str(title).strip():
+        return "no `title`: name another field in corpus.fields.title"
+    return "the title is markup or page code"
+
+
 def _loose(item_id: str) -> str:
     return "".join(item_id.split()).lstrip("0").casefold()
 
@@ -122,8 +128,8 @@ def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings)
                 if known["title"]:
                     continue
             fields = _fields(record, settings)
-            if not fields["title"] and record.get("title"):
-                causes.rows["the title is markup or page code"] += 1
+            if not fields["title"]:
+                causes.rows[_untitled(record.get("title"))] += 1
             if known is None or fields["title"]:
                 fields_by_code[code] = fields
     malformed.check(settings.max_malformed_share)

@@ -37,7 +37,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "description": ("description",),
 }
 DAY = re.compile(r"(\d{1,2}) (\d{1,2}), (\d{4})")  # month, day, year
-TIME_NAME = re.compile(r"time|date|stamp|created|posted", re.IGNORECASE)
+TIME_NAME = re.compile(
+    r"time|date|stamp|created|posted|epoch|unix|publish|(^|_)(ts|dt|at|on|when|day)$|(?-i:[a-z](At|On)$)", re.IGNORECASE
+)
 TIME_VALUE = re.compile(r"\d{8}|\b(?:19|20)\d\d\b|\d+[/.-]\d+[/.-]\d+")
 
 
@@ -75,8 +77,8 @@ class Malformed:
         if self.count > max_share * self.lines:
             numbers = ", ".join(map(str, self.first))
             raise InputError(
-                f"{self.path}: {self.count} of {self.lines} {self.word}s are malformed ({self.count / self.lines:.1%}; "
-                f"corpus.max_malformed_share allows {max_share:.1%}). First at {self.word} {numbers}. "
+                f"{self.path}: {self.count} of {self.lines} {self.word}s are malformed ({self.count / self.lines:.2%}; "
+                f"corpus.max_malformed_share allows {max_share:.2%}). First at {self.word} {numbers}. "
                 f"{self._advice()}docs/your-data.md lists the formats and field names that are read.{self.advice}"
             )
         if self.count > len(self.first):
@@ -143,9 +145,9 @@ def time_of(value: object) -> int | None:
         return None
     if isinstance(value, str) and (date := _date(value.strip())):
         return int(date.timestamp() * 1000)
-    number = value if type(value) is int else _number(value, "time")
+    number = value if type(value) is int else _number(value, "time", "a number or a date in a known form")
     if not math.isfinite(number):
-        raise ValueError("time is not a number")
+        raise ValueError("time is not a finite number")
     if abs(number) < FIRST_MILLISECONDS:
         return int(number * 1000)
     if abs(number) < FIRST_MILLISECONDS * 1000:
@@ -175,10 +177,10 @@ def unread_time(record: Record, read: Sequence[str]) -> str | None:
     return None
 
 
-def _number(value: object, what: str) -> float:
+def _number(value: object, what: str, wanted: str = "a number") -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{what} is not a number")
+        raise ValueError(f"{what} is not {wanted}")
     try:
         return float(value)
     except (ValueError, OverflowError):
-        raise ValueError(f"{what} is not a number") from None
+        raise ValueError(f"{what} is not {wanted}") from None

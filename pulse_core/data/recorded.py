@@ -66,6 +66,6 @@ def check_recorded(path: Path, sha256: str) -> None:
     record = read_record(path)
     if record is not None and record.sha256 != sha256:
         raise InputError(
-            f"{path} has changed since it was first seen: its SHA-256 is {sha256}, {record_path(path).name} says "
+            f"{path} does not match its record: its SHA-256 is {sha256}, {record_path(path).name} says "
             f"{record.sha256}. Fetch it again, or delete the record if the change is meant."
         )

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import logging
+import math
 from array import array
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -242,7 +243,10 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     columns = _settle_times(columns, collected, malformed)
     malformed.check(settings.max_malformed_share)
     if not len(columns):
-        raise InputError(f"{path} holds no review: expected one JSON object per line (McAuley 2018 or 2023 names)")
+        raise InputError(f"{path} holds no review: docs/your-data.md lists the formats that are read")
+    if np.isnan(columns.ratings).all():
+        names = ", ".join(collected.fields[2].names)
+        log.warning("%s: no row has a rating under %s: name another field in corpus.fields.rating", path, names)
     if collected.out_of_range:
         log.warning("%s: %d ratings outside 1 to 5 are taken as missing", path, collected.out_of_range)
     return columns
@@ -275,7 +279,7 @@ def _settle_times(columns: ReviewColumns, collected: _Columns, malformed: Malfor
     malformed.count += timeless - len(collected.timeless)
     share = malformed.count / malformed.lines
     malformed.advice = (
-        f" {timeless} of these lines only lack a time: add it, or raise corpus.max_malformed_share above {share:.3f} "
-        "to leave them out." + (f" {unread}." if collected.unread_time else "")
+        f" {timeless} of these lines only lack a time: add it, or raise corpus.max_malformed_share to "
+        f"{math.ceil(share * 1000) / 1000:.3f} to leave them out." + (f" {unread}." if collected.unread_time else "")
     )
     return replace(columns, malformed=malformed.count).take(has_time)

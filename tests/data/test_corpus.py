@@ -154,7 +154,7 @@ def test_a_raw_file_that_changed_is_refused(tmp_path):
     write_record(reviews, fingerprint(reviews), "test")
     build_corpus(reviews, metadata, CorpusSettings(), tmp_path / "corpus", "x")
     write_domain(tmp_path, grid(6, 6), [])
-    with pytest.raises(InputError, match=r"reviews\.jsonl\.gz has changed since it was first seen"):
+    with pytest.raises(InputError, match=r"reviews\.jsonl\.gz does not match its record"):
         build_corpus(reviews, metadata, CorpusSettings(), tmp_path / "corpus", "x")
 
 
@@ -214,6 +214,9 @@ def test_metadata_that_cover_few_items_cause_a_warning(tmp_path, caplog):
     assert statistics["titled_share"] == 1 and not warnings
     statistics, _, warnings = items_of(tmp_path, caplog, *({**row, "title": "<b></b>"} for row in complete))
     assert statistics["titled_share"] == 0 and "in 5 metadata rows: the title is markup or page code" in warnings
+    for nothing in ({"title": " "}, {"title": None}, {}):
+        bare = [{"asin": row["asin"], "name": row["title"]} | nothing for row in complete]
+        assert "in 5 metadata rows: no `title`: name another field" in items_of(tmp_path, caplog, *bare)[2]
     mixed = [complete[0], *({**row, "asin": f" {row['asin']} "} for row in complete[1:])]
     assert "in 4 metadata rows: ids differ only in case, blanks" in items_of(tmp_path, caplog, *mixed)[2]
 

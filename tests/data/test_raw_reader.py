@@ -170,7 +170,16 @@ def test_a_null_field_falls_back_to_the_other_release(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "key", [{"review_date": "2014-01-05"}, {"created": 1_388_880_000}, {"time": {"$date": "2014"}}]
+    "key",
+    [
+        {"review_date": "2014-01-05"},
+        {"created": 1_388_880_000},
+        {"time": {"$date": "2014"}},
+        {"bought_at": 1_388_880_000},
+        {"boughtAt": "2014-01-05"},
+        {"ts": 1_388_880_000_000},
+        {"when": "2014-01-05"},
+    ],
 )
 def test_a_time_under_an_unread_key_stops_the_run(tmp_path, key):
     record = {**review("U1", "I1"), **key}
@@ -178,13 +187,32 @@ def test_a_time_under_an_unread_key_stops_the_run(tmp_path, key):
         InputError, match=rf"no row has a time.* line 2 has {next(iter(key))}: .*unixReviewTime, timestamp"
     ):
         read(tmp_path, review("U2", "I1"), record)
-    assert len(read(tmp_path, {**review("U1", "I1"), "update": "yes", "sometimes": 3, "created": None})) == 1
+    assert (
+        len(
+            read(tmp_path, {**review("U1", "I1"), "update": "yes", "sometimes": 3, "created": None, "format": 20140105})
+        )
+        == 1
+    )
+
+
+def test_ratings_under_a_name_that_is_not_read_are_warned_about(tmp_path, caplog):
+    rows = [{**review("U1", f"I{n}"), "stars": 5} for n in range(3)]
+    read(tmp_path, *({key: value for key, value in row.items() if key != "overall"} for row in rows))
+    assert "no row has a rating under overall, rating: name another field in corpus.fields.rating" in caplog.text
+    caplog.clear()
+    read(tmp_path, *({**row, "overall": 5 if n else None} for n, row in enumerate(rows)))
+    assert "has a rating" not in caplog.text
+
+
+def test_a_date_in_an_unknown_form_is_not_called_a_number(tmp_path):
+    with pytest.raises(InputError, match="time is not a number or a date in a known form"):
+        read(tmp_path, {**review("U1", "I1"), "reviewTime": "Jan 5, 2014"})
 
 
 def test_too_many_rows_without_a_time_name_the_setting_to_raise(tmp_path):
     rows = [*grid(5, 5), review("U1", "I99")]
     with pytest.raises(
-        InputError, match=r"1 of these lines only lack a time.*raise corpus\.max_malformed_share above 0\.038"
+        InputError, match=r"1 of these lines only lack a time.*raise corpus\.max_malformed_share to 0\.039"
     ):
         read(tmp_path, *rows)
     assert len(read(tmp_path, *rows, max_malformed_share=0.039)) == 25
@@ -242,7 +270,7 @@ def test_digest_files_of_common_tools_are_read(tmp_path, text):
     record = read_record(tmp_path / "reviews.csv")
     assert record is not None and record.sha256 == DIGEST
     check_recorded(tmp_path / "reviews.csv", DIGEST)
-    with pytest.raises(InputError, match="has changed since"):
+    with pytest.raises(InputError, match="does not match its record"):
         check_recorded(tmp_path / "reviews.csv", OTHER)
 
 

@@ -1,6 +1,7 @@
 """What a user reads when something is missing or misspelt, before any work starts."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,15 @@ def test_an_unknown_target_suggests_the_nearest(plain: Workspace, target: str, n
     message = plain.run("-n", target=target, fails=True)
     assert f"{target}: no rule makes this" in message and f"\n  {nearest}\n" in message
     assert "MissingRuleException" not in message and "Traceback" not in message
+
+
+def test_a_file_that_no_rule_makes_is_no_target_though_it_exists(plain: Workspace) -> None:
+    left_over = plain.root / "results/gone/hr1.json"
+    left_over.parent.mkdir(parents=True)
+    left_over.write_text("{}")
+    message = plain.run("-n", target="results/gone/hr1.json", fails=True)
+    shutil.rmtree(left_over.parent)
+    assert "no domain 'gone' is configured" in message and "MissingRuleException" not in message
 
 
 @pytest.mark.parametrize(

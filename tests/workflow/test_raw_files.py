@@ -41,6 +41,10 @@ def test_a_replaced_raw_file_reruns_the_corpus(tmp_path: Path) -> None:
     later = time.time() + 10
     os.utime(reviews, (later, later))
     assert workspace.stale(target=CORPUS) == set()
+    record = folder / "reviews.jsonl.sha256"
+    record.write_text(f"{'0' * 64}  reviews.jsonl\n")  # nothing is stale, so no stage would read it
+    assert "reviews.jsonl does not match its record" in workspace.run("-n", target=CORPUS, fails=True)
+    record.unlink()
     write_raw(folder, rating=1)
     os.utime(reviews, (1_000_000_000, 1_000_000_000))  # as mv, cp -p, tar and unzip leave it
     assert workspace.stale(target=CORPUS) == {"corpus"}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pulse_core.config import Config
+from pulse_core.data.recorded import check_recorded
 from pulse_core.data.sources import RAW_NAMES, find_raw, missing_files_message
 from pulse_core.errors import InputError
 from workflow_scripts.wiring.layout import SYNTHETIC, fill
@@ -60,9 +61,18 @@ class RawFiles:
 
     def digests(self, wildcards: Any) -> dict[str, str]:
         """Digests of a domain's raw files, so that a replaced file makes the corpus stale whatever its date; none for
-        a synthetic domain, whose files a rule makes."""
-        synthetic = self._settings.domains[wildcards.domain].source == "synthetic"
-        return {} if synthetic else digests(self.files(wildcards))
+        a synthetic domain, whose files a rule makes.
+
+        Raises:
+            SystemExit: a file does not match the `.sha256` beside it, even if no stage would read it again.
+        """
+        if self._settings.domains[wildcards.domain].source == "synthetic":
+            return {}
+        files = self.files(wildcards)
+        current = digests(files)
+        for name, digest in current.items():
+            or_exit(check_recorded, Path(files[name]), digest)
+        return current
 
     def directory(self, domain: str) -> Path:
         """Directory of a domain's raw files."""

@@ -30,8 +30,7 @@ def check_targets(targets: Iterable[str], rules: Iterable[Any], domains: Mapping
     """
     rules = list(rules)
     for target in targets:
-        made = any(target == rule.name or rule.is_producer(target) for rule in rules)
-        if made or Path(target).is_file():
+        if any(target == rule.name or rule.is_producer(target) for rule in rules):
             continue
         parts = Path(target).parts
         if len(parts) > 2 and parts[0] == "results" and not domains.get(parts[1]) and parts[1] not in SHARED_RESULTS:
