@@ -18,7 +18,8 @@ JOB = """
 import os, sys, time
 from types import SimpleNamespace
 from workflow_scripts.job.stage import stage
-job = SimpleNamespace(rule='tree', threads=1, input=[], log=['logs/tree.log'], wildcards={}, resources={})
+files = {'input': [], 'output': ['written'], 'log': ['logs/tree.log']}
+job = SimpleNamespace(rule='tree', threads=1, wildcards={}, resources={}, **files)
 with stage(job):
     open('started', 'w').close()
     time.sleep(30)

@@ -67,5 +67,5 @@ def test_bad_directories_and_lengths_are_refused(tiny_bert, tmp_path):
         Encoder(tmp_path)
     with pytest.raises(InputError, match="max_tokens 33"):
         Encoder(tiny_bert, 33)
-    with pytest.raises(InputError, match="no saved encoder"):
+    with pytest.raises(InputError, match="not a saved encoder"):
         load_encoder(tiny_bert)
