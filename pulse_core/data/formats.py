@@ -29,6 +29,9 @@ _BINARY = {
 _MARKUP = re.compile(rb"<(!doctype|html|head|body|\?xml|error)", re.IGNORECASE)
 # {"reviewerID": {"0": ...: every column as one object, by row number.
 _COLUMN_WISE = re.compile(rb'\{\s*"[^"]*"\s*:\s*\{\s*"0"\s*:')
+# {"columns": [..., "data": ...}, and {"reviews": [{...}, ...]} on one line or pretty-printed.
+_SPLIT = re.compile(rb'\{\s*"(columns|index|data)"\s*:\s*\[')
+_WRAPPED = re.compile(rb'\{\s*"(\w+)"\s*:\s*\[\s*\{')
 _PRETTY_OBJECT = re.compile(rb'\{\s*\n\s*"')
 _NEXT_OBJECT = re.compile(rb'\}\s*\{\s*"')
 _BETWEEN = re.compile(r"[\s,\[\]]*")
@@ -82,7 +85,9 @@ def _refuse_others(path: Path, head: bytes) -> None:
         raise InputError(f"{path} is {kind}")
     if _MARKUP.match(head):
         raise InputError(f"{path} is an HTML or XML page, perhaps an error page: delete it and fetch the file again")
-    if _COLUMN_WISE.match(head):
+    if (wrapped := _WRAPPED.match(head)) and b"\n{" not in head:
+        raise InputError(f"{path} is one JSON object around a list: write the list under {wrapped[1].decode()!r} alone")
+    if _COLUMN_WISE.match(head) or _SPLIT.match(head):
         raise InputError(
             f'{path} is column-wise JSON, as pandas writes it: write df.to_json(path, orient="records", lines=True)'
         )

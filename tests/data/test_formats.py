@@ -117,6 +117,10 @@ OTHERS = {
     "UTF-16: convert it with iconv": TEXT["JSON lines"].encode("utf-16"),
     "UTF-16: convert it": TEXT["JSON lines"].encode("utf-16-le"),
     "column-wise JSON": frame().to_json().encode(),
+    "is column-wise JSON": frame().to_json(orient="split").encode(),
+    "one JSON object around a list: write the list under 'reviews' alone": (
+        b'{"reviews": ' + frame().to_json(orient="records").encode() + b"}"
+    ),
     "a ZIP archive": b"PK\x03\x04" + bytes(range(256)),
     "compressed with bzip2": bz2.compress(b"x" * 100),
     "compressed twice with gzip": gzip.compress(gzip.compress(b"x")),

@@ -73,6 +73,7 @@ def test_a_file_that_no_rule_makes_is_no_target_though_it_exists(plain: Workspac
     [
         ("results/luxury/selected/distilbert.parquet", "seed=1", "models.distilbert is null, but this run needs it"),
         ("results/luxury/hr1.json", "prompts.base=nowhere.j2", "prompts.base: nowhere.j2 does not exist"),
+        ("results/luxury/hr1.json", "prompts.base=config", "prompts.base: config is not a file"),
         ("results/mine/hr1.json", "domains={mine: null}", "domains.mine is null, which removes the domain"),
     ],
 )

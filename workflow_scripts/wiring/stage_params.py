@@ -33,12 +33,12 @@ class StageParams:
         """Path of a configured prompt template.
 
         Raises:
-            SystemExit: it does not exist.
+            SystemExit: it is not a file.
         """
         return str(or_exit(self._template, name))
 
     def _template(self, name: str) -> Path:
         file = here_or_in_checkout(getattr(self.settings.prompts, name), self._root)
         if not file.is_file():
-            raise InputError(f"prompts.{name}: {file} does not exist")
+            raise InputError(f"prompts.{name}: {file} {'is not a file' if file.exists() else 'does not exist'}")
         return file
