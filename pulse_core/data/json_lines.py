@@ -7,9 +7,9 @@ write) are null, lone surrogates become U+FFFD, and Python literals (the 2014 re
 import ast
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from operator import attrgetter
 from typing import Any
 
@@ -42,27 +42,43 @@ class ParsedLines:
     """(rows,) increasing: each row's line. Blank lines are not rows."""
     faults: list[tuple[int, str]]
     """Position and fault of each line that cannot be parsed, increasing."""
+    block: bytes
+    line_count: int
+
+    @cached_property
+    def lines(self) -> list[bytes]:
+        """The lines themselves, blank ones included; split when first needed."""
+        return self.block.split(b"\n")
 
 
-def parse_lines(lines: Sequence[bytes], fields: tuple[Field, ...]) -> ParsedLines:
-    """Parse each line as one object."""
+def parse_lines(block: bytes, fields: tuple[Field, ...]) -> ParsedLines:
+    """Parse each line of `block` as one object."""
     line_type, names = _line_type(fields)
-    decode = msgspec.json.Decoder(line_type).decode
+    decoder = msgspec.json.Decoder(line_type)
+    starts = line_starts(block)
     unused, faults = [], []
     try:
-        records = list(map(decode, lines))
+        records = decoder.decode_lines(block)
     except _REFUSED:
         records = []
-        for position, line in enumerate(lines):
+    # decode_lines does not look at where lines end: it skips blank ones and takes two objects from one.
+    if len(records) != len(starts) or (np.frombuffer(block, np.uint8)[starts] != ord("{")).any():
+        records = []
+        for position, line in enumerate(block.split(b"\n")):
             try:
-                if (record := _parsed(line, decode, line_type)) is not None:
+                if (record := _parsed(line, decoder.decode, line_type)) is not None:
                     records.append(record)
                     continue
             except ValueError as error:
                 faults.append((position, str(error)))
             unused.append(position)
     columns = [_first_values(records, [names[name] for name in field.names], field.is_text) for field in fields]
-    return ParsedLines(columns, np.delete(np.arange(len(lines)), unused), faults)
+    return ParsedLines(columns, np.delete(np.arange(len(starts)), unused), faults, block, len(starts))
+
+
+def line_starts(block: bytes) -> NDArray[np.int64]:
+    """Where each line of `block` starts, (lines,)."""
+    return np.append(0, np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")) + 1)
 
 
 def parse_object(line: bytes) -> Record:

@@ -102,14 +102,12 @@ class _Columns:
 
     def add(self, block: bytes) -> None:
         """Take the rows of a block of whole lines."""
-        lines = block.split(b"\n")
-        parsed = parse_lines(lines, self.fields)
-        faults = parsed.faults
+        parsed = parse_lines(block, self.fields)
         if not is_utf8(block):  # msgspec does not check the fields it skips
-            parsed, faults = _without_other_encodings(lines, parsed)
-        rows = _usual_rows(parsed) or self._unusual_rows(lines, parsed, faults)
-        for position, why in sorted(faults):
-            self.malformed.add(self._lines_before + position + 1, lines[position], why)
+            parsed = _without_other_encodings(parsed)
+        rows = _usual_rows(parsed) or self._unusual_rows(parsed)
+        for position, why in sorted(parsed.faults):
+            self.malformed.add(self._lines_before + position + 1, parsed.lines[position], why)
         self.users.add(rows.users)
         self.items.add(rows.items)
         in_range = (rows.stars >= LOWEST_RATING) & (rows.stars <= HIGHEST_RATING)
@@ -117,24 +115,24 @@ class _Columns:
         self.ratings.frombytes(np.where(in_range, rows.stars, np.nan).astype(np.float32).tobytes())
         self.times.frombytes(rows.milliseconds.tobytes())
         self.rows.frombytes((rows.positions + self._lines_before).tobytes())
-        self.malformed.lines += len(rows.positions) + len(faults)
+        self.malformed.lines += len(rows.positions) + len(parsed.faults)
         if (missing := self.malformed.quoted_lines - len(self.timeless)) > 0:
             for position in rows.positions[rows.milliseconds == NO_TIME][:missing].tolist():
-                self.timeless.append((self._lines_before + position + 1, lines[position]))
-        self._lines_before += len(lines)
+                self.timeless.append((self._lines_before + position + 1, parsed.lines[position]))
+        self._lines_before += parsed.line_count
 
-    def _unusual_rows(self, lines: list[bytes], parsed: ParsedLines, faults: list[tuple[int, str]]) -> _Rows:
-        """The rows of a block, value by value; appends those that cannot be used to `faults`."""
+    def _unusual_rows(self, parsed: ParsedLines) -> _Rows:
+        """The rows of a block, value by value; appends those that cannot be used to its faults."""
         rows = []
         for position, user, item, rating, time in zip(parsed.positions.tolist(), *parsed.columns, strict=True):
             try:
                 ids = identifier(user, "user"), identifier(item, "item (asin)")
                 rows.append((position, *ids, rating_of(rating), milliseconds := time_of(time)))
             except ValueError as error:
-                faults.append((position, str(error)))
+                parsed.faults.append((position, str(error)))
                 continue
             if milliseconds is None and not self.unread_time:
-                key = unread_time(parse_object(lines[position]), self.fields[3].names)
+                key = unread_time(parse_object(parsed.lines[position]), self.fields[3].names)
                 self.unread_time = f"line {self._lines_before + position + 1} has {key}" if key else ""
         positions, users, items, stars, times = zip(*rows, strict=True) if rows else ((),) * 5
         return _Rows(
@@ -146,11 +144,11 @@ class _Columns:
         )
 
 
-def _without_other_encodings(lines: list[bytes], parsed: ParsedLines) -> tuple[ParsedLines, list[tuple[int, str]]]:
-    kept = np.array([is_utf8(lines[position]) for position in parsed.positions.tolist()], bool)
+def _without_other_encodings(parsed: ParsedLines) -> ParsedLines:
+    kept = np.array([is_utf8(parsed.lines[position]) for position in parsed.positions.tolist()], bool)
     columns = [list(itertools.compress(column, kept)) for column in parsed.columns]
     faults = [*parsed.faults, *((position, NOT_UTF8) for position in parsed.positions[~kept].tolist())]
-    return ParsedLines(columns, parsed.positions[kept], faults), faults
+    return replace(parsed, columns=columns, positions=parsed.positions[kept], faults=faults)
 
 
 def _usual_rows(parsed: ParsedLines) -> _Rows | None:

@@ -11,9 +11,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pulse_core.artifacts import marked, whole_file
-from pulse_core.data.ahead import ahead
 from pulse_core.data.formats import line_blocks
-from pulse_core.data.json_lines import Field, parse_lines
+from pulse_core.data.json_lines import Field, line_starts, parse_lines
 from pulse_core.data.raw_reader import fields_of
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.text import as_text, cut_at_word, plain_text
@@ -48,29 +47,37 @@ def clean_column(raw: pa.Array, limit: int) -> pa.Array:
     return pc.replace_with_mask(column, mask, pa.array(cleaned, pa.string()))
 
 
-def _surviving_lines(path: Path, rows: NDArray[np.int64]) -> Iterator[tuple[list[bytes], NDArray[np.int64]]]:
-    """The lines at `rows` (0-based, increasing) and their numbers (1-based), many at a time."""
+def _surviving_lines(path: Path, rows: NDArray[np.int64]) -> Iterator[tuple[bytes, NDArray[np.int64]]]:
+    """The lines at `rows` (0-based, increasing) and their numbers (1-based), a block at a time."""
     before = position = 0
     for block in line_blocks(path):
-        ends = np.append(np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n")), len(block))
-        end = int(np.searchsorted(rows, before + len(ends)))
+        starts = line_starts(block)
+        end = int(np.searchsorted(rows, before + len(starts)))
         if end > position:
             chosen = rows[position:end] - before
-            starts = np.append(0, ends + 1)[chosen]
-            lines = [block[a:b] for a, b in zip(starts.tolist(), ends[chosen].tolist(), strict=True)]
-            yield lines, rows[position:end] + 1
-        before, position = before + len(ends), end
+            ends = np.append(starts[1:] - 1, len(block))[chosen]
+            lines = [block[a:b] for a, b in zip(starts[chosen].tolist(), ends.tolist(), strict=True)]
+            yield b"\n".join(lines), rows[position:end] + 1
+        before, position = before + len(starts), end
 
 
 def _words(
-    path: Path, lines: list[bytes], numbers: NDArray[np.int64], fields: tuple[Field, ...], limit: int
+    path: Path, lines: bytes, numbers: NDArray[np.int64], fields: tuple[Field, ...], limit: int
 ) -> list[pa.Array]:
     """[summaries, texts] of the lines as plain text."""
     parsed = parse_lines(lines, fields)
     if parsed.faults:
         position, why = parsed.faults[0]
         raise InputError(f"{path}, line {numbers[position]} could be read once and cannot be read again: {why}")
-    return [clean_column(pa.array(map(as_text, column), pa.string()), limit) for column in parsed.columns]
+    return [clean_column(_texts(column), limit) for column in parsed.columns]
+
+
+def _texts(values: list[Any]) -> pa.Array:
+    """`as_text` of each value, None for null."""
+    try:
+        return pa.array(values, pa.string())
+    except pa.ArrowTypeError:  # lists or numbers among them
+        return pa.array(map(as_text, values), pa.string())
 
 
 def _row_groups(words: Iterable[list[pa.Array]], size: int) -> Iterator[list[pa.Array]]:
@@ -105,7 +112,7 @@ def write_reviews(
         whole_file(out) as partial,
         pq.ParquetWriter(partial, marked(REVIEW_SCHEMA), compression="zstd") as writer,
     ):
-        for summaries, texts in ahead(_row_groups(found, settings.row_group), 1):  # writing frees the GIL
+        for summaries, texts in _row_groups(found, settings.row_group):
             chunk = slice(done, done + len(texts))
             writer.write_table(pa.table([users[chunk], items[chunk], summaries, texts], schema=REVIEW_SCHEMA))
             done = chunk.stop

@@ -75,9 +75,10 @@ def lines_of_a_release(year: int) -> list[str | bytes]:
     return out + LINES
 
 
-def reference_parse(lines, fields):
+def reference_parse(block, fields):
     """parse_lines with the standard library, one line and one field at a time."""
     columns, positions, faults = [[] for _ in fields], [], []
+    lines = block.split(b"\n")
     for position, line in enumerate(lines):
         if not line.strip():
             continue
@@ -97,7 +98,7 @@ def reference_parse(lines, fields):
             column.append(
                 value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
             )
-    return ParsedLines(columns, np.array(positions, np.int64), faults)
+    return ParsedLines(columns, np.array(positions, np.int64), faults, block, len(lines))
 
 
 def use_reference_parser(monkeypatch):
@@ -156,9 +157,19 @@ def test_malformed_and_blank_lines_are_not_rows(year):
     names = NAMES[year]
     good = "{" + ", ".join(f'"{name}": {value}' for name, value in zip(names, GOOD, strict=True)) + "}"
     lines = [good, "", good, good[:30], "<html>", good, good[:-1] + ', "vote": "a NaN"}', good]
-    parsed = parse_lines([line.encode() for line in lines], fields_of(("user", "item", "rating", "time"), SETTINGS))
+    parsed = parse_lines("\n".join(lines).encode(), fields_of(("user", "item", "rating", "time"), SETTINGS))
     assert parsed.positions.tolist() == [0, 2, 5, 6, 7] and [position for position, _ in parsed.faults] == [3, 4]
     assert parsed.columns[0] == ["U1"] * 5 and parsed.columns[3] == [1_500_000_000] * 5
+
+
+@pytest.mark.parametrize("lines", [["{0}{0}", "", "{0}"], ["{0} {0}", "", "{0}"], ["", "{0}{0}", "{0}"]])
+def test_two_objects_on_a_line_do_not_pass_for_two_lines(lines):
+    good = "{" + ", ".join(f'"{name}": {value}' for name, value in zip(NAMES[2018], GOOD, strict=True)) + "}"
+    block = "\n".join(lines).replace("{0}", good).encode()
+    parsed = parse_lines(block, fields_of(("user", "item", "rating", "time"), SETTINGS))
+    assert parsed.positions.tolist() == [2] and [position for position, _ in parsed.faults] == [
+        lines.index(next(line for line in lines if len(line) > 3))
+    ]
 
 
 @pytest.mark.parametrize("limit", [0, 1, 20, 400])
