@@ -1,15 +1,18 @@
 """The data of a baseline: training sequences, and examples with their candidates."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from pulse_core.checkpoints import digest_of_arrays
 from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.errors import InputError
+from pulse_core.evaluation.tables import predictions_table
 from pulse_core.keys import KEY, Key, keys
 
 
@@ -99,3 +102,19 @@ def _examples(split: str, rows: pd.DataFrame) -> Examples:
         rows["target"].to_numpy(np.int64),
         np.stack(rows["candidates"].tolist()).astype(np.int64),
     )
+
+
+def predictions(score: Callable[[Examples], np.ndarray], domain: Domain) -> pa.Table:
+    """Scores of the validation and test examples' candidates, in the common schema of predictions."""
+    rows = [
+        pd.DataFrame(
+            {
+                "user": part.users,
+                "split": part.split,
+                "candidates": list(part.candidates.astype(np.int32)),
+                "scores": list(score(part).astype(np.float32)),
+            }
+        )
+        for part in (domain.validation, domain.test)
+    ]
+    return predictions_table(pd.concat(rows, ignore_index=True))

@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 from safetensors.torch import save_file
 
 from pulse_core.artifacts import whole_file, write_json, write_table
-from pulse_core.baselines.domain import Domain, Examples
+from pulse_core.baselines.domain import Domain, Examples, predictions
 from pulse_core.baselines.settings.tuned import TunedSettings
 from pulse_core.baselines.system import Recommender
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
 from pulse_core.evaluation.metrics import target_ranks
-from pulse_core.evaluation.tables import predictions_table
 from pulse_core.rank_metrics import hit_at_1, ndcg_at_10, reciprocal_rank
 from pulse_core.sequence.full_ranking import ranking_metrics
 
@@ -97,22 +94,6 @@ def tune(
     return best
 
 
-def predictions(system: Recommender, *parts: Examples) -> pa.Table:
-    """The system's scores in the common schema of predictions."""
-    rows = [
-        pd.DataFrame(
-            {
-                "user": part.users,
-                "split": part.split,
-                "candidates": list(part.candidates.astype(np.int32)),
-                "scores": list(system.scores(part).astype(np.float32)),
-            }
-        )
-        for part in parts
-    ]
-    return predictions_table(pd.concat(rows, ignore_index=True))
-
-
 def write_tuned(name: str, tuned: Tuned, domain: Domain, seed: int, out: Path) -> None:
     """Write predictions.parquet (validation and test), metrics.json and, if it has tensors, model.safetensors."""
     metrics: dict[str, Any] = {
@@ -132,5 +113,5 @@ def write_tuned(name: str, tuned: Tuned, domain: Domain, seed: int, out: Path) -
     if tensors := tuned.system.tensors():
         with whole_file(out / "model.safetensors") as partial:
             save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, partial)
-    write_table(out / "predictions.parquet", predictions(tuned.system, *parts))
+    write_table(out / "predictions.parquet", predictions(tuned.system.scores, domain))
     write_json(out / "metrics.json", metrics)

@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pulse_core.baselines.brand_repeat import brand_keys, brand_repeat_predictions
-from pulse_core.baselines.popularity import popularity_predictions, training_popularity
-from pulse_core.errors import InputError
-from pulse_core.evaluation.predictions import aligned_ranks
-from pulse_core.evaluation.tables import predictions_table
+from pulse_core.baselines.domain import Domain, Examples, make_domain, predictions
+from pulse_core.baselines.floors import brand_keys, brand_repeat_scores, popularity_scores
+from pulse_core.evaluation.metrics import target_ranks
+from pulse_core.keys import KEY
 from pulse_core.rank_metrics import hit_at_1
 
 REAL = Path(os.environ.get("PULSE_REAL_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -47,63 +46,42 @@ ITEMS = pd.DataFrame(
 )
 
 
+def domain_of(sequences: dict[int, list[int]], examples: pd.DataFrame, items: int) -> Domain:
+    candidates = examples[KEY].assign(candidates=[np.arange(items)] * len(examples))
+    return make_domain(interactions_of(sequences), examples, candidates, items)
+
+
 def test_popularity_counts_no_held_out_target() -> None:
-    counts = training_popularity(interactions_of(SEQUENCES), examples_of(SEQUENCES))
-    assert counts.to_dict() == {0: 2, 1: 3, 5: 1}  # the first two purchases of each user
+    domain = domain_of(SEQUENCES, examples_of(SEQUENCES), 6)
+    assert popularity_scores(domain, domain.test)[0].tolist() == [2, 3, 0, 0, 0, 1]  # each user's first two purchases
 
 
 def test_popularity_under_a_global_cut() -> None:
     """A user with only training examples counts up to the last training target, one without examples not at all."""
     examples = examples_of(SEQUENCES)
     examples = examples[(examples["user"] != 2) & ~((examples["user"] == 1) & (examples["split"] != "train"))]
-    counts = training_popularity(interactions_of(SEQUENCES), examples)
-    assert counts.to_dict() == {0: 2, 1: 2}
-
-
-def test_popularity_does_not_depend_on_row_order() -> None:
-    rows = interactions_of(SEQUENCES).assign(timestamp=7)  # all tied: the original order decides
-    shuffled = rows.sample(frac=1, random_state=3)
-    expected = training_popularity(rows, examples_of(SEQUENCES))
-    pd.testing.assert_series_equal(training_popularity(shuffled, examples_of(SEQUENCES)), expected)
+    assert domain_of(SEQUENCES, examples, 6).popularity.tolist() == [2, 2, 0, 0, 0, 0]
 
 
 def test_brand_or_first_title_word_or_nothing() -> None:
-    assert brand_keys(ITEMS).to_dict() == {0: "rose", 1: "acme", 2: "rose", 3: "acme", 4: "", 5: "rose"}
+    assert brand_keys(ITEMS).tolist() == ["rose", "acme", "rose", "acme", "", "rose"]
 
 
-def test_predictions_by_hand() -> None:
-    examples = pd.DataFrame(
-        {"user": [0], "split": ["test"], "position": [3], "history": [[0, 2, 1, 4]], "target": [5], "sampled": [True]}
-    )
-    candidates = pd.DataFrame({"user": [0], "split": ["test"], "position": [3], "candidates": [[5, 3, 4]]})
-    popularity = pd.Series({3: 9, 4: 9, 5: 1})
-    brand = brand_repeat_predictions(examples, candidates, ITEMS, popularity)
+def test_scores_by_hand() -> None:
+    test = Examples("test", [(0, "test", 3)], [np.array([0, 2, 1, 4])], np.array([5]), np.array([[5, 3, 4]]))
+    domain = Domain(6, [np.array([3] * 9 + [4] * 9 + [5])], test, test, test)
     # Brands in the history: rose twice, acme once; item 4's missing brand matches nothing. Popularity: 0, 1, 1.
-    assert brand["scores"][0].tolist() == [2 * 3 + 0, 1 * 3 + 1, 0 * 3 + 1]
-    popular = popularity_predictions(candidates, popularity)
-    assert popular["scores"][0].tolist() == [1, 9, 9]
-    assert aligned_ranks(popular, examples.assign(target=3), candidates, "test", "p").tolist() == [2]  # tied: last
+    assert brand_repeat_scores(domain, brand_keys(ITEMS), test).tolist() == [[2 * 3 + 0, 1 * 3 + 1, 0 * 3 + 1]]
+    assert popularity_scores(domain, test).tolist() == [[1, 9, 9]]  # equal counts stay tied
 
 
 def test_schema_order_and_held_out_rows_only() -> None:
-    examples = examples_of(SEQUENCES)
-    candidates = examples.assign(candidates=[np.arange(6)] * len(examples)).sample(frac=1, random_state=1)
-    popularity = training_popularity(interactions_of(SEQUENCES), examples)
-    for predictions in (
-        popularity_predictions(candidates, popularity),
-        brand_repeat_predictions(examples.sample(frac=1, random_state=2), candidates, ITEMS, popularity),
-    ):
-        table = predictions_table(predictions)
-        assert table.schema.names == ["user", "split", "candidates", "scores"]
-        assert list(zip(table["user"].to_pylist(), table["split"].to_pylist(), strict=True)) == [
-            (user, split) for user in range(3) for split in ("test", "validation")
-        ]
-
-
-def test_candidates_without_example_are_refused() -> None:
-    candidates = pd.DataFrame({"user": [8], "split": ["test"], "position": [3], "candidates": [[5, 3]]})
-    with pytest.raises(InputError, match=r"\(8, 'test', 3\)"):
-        brand_repeat_predictions(examples_of(SEQUENCES), candidates, ITEMS, pd.Series({3: 1}))
+    domain = domain_of(SEQUENCES, examples_of(SEQUENCES).sample(frac=1, random_state=1), 6)
+    table = predictions(lambda part: popularity_scores(domain, part), domain)
+    assert table.schema.names == ["user", "split", "candidates", "scores"]
+    assert list(zip(table["user"].to_pylist(), table["split"].to_pylist(), strict=True)) == [
+        (user, split) for user in range(3) for split in ("test", "validation")
+    ]
 
 
 @pytest.mark.skipif(not (REAL / "luxury").exists(), reason=f"REAL DATA ABSENT: no {REAL / 'luxury'} (PULSE_REAL_DATA)")
@@ -127,16 +105,16 @@ def test_floors_on_real_luxury_beauty() -> None:
     examples = examples_of({user: group["item"].tolist() for user, group in interactions.groupby("user")})
     generator = np.random.default_rng(0)
     bought = {user: set(group["item"]) for user, group in interactions.groupby("user")}
-    candidates = examples.assign(
+    candidates = examples[KEY].assign(
         candidates=[
             [target, *generator.choice(sorted(set(range(936)) - bought[user]), 9, replace=False)]
             for user, target in zip(examples["user"], examples["target"], strict=True)
         ]
     )
-    popularity = training_popularity(interactions, examples)
-    for predictions, expected in (
-        (popularity_predictions(candidates, popularity), 0.11),
-        (brand_repeat_predictions(examples, candidates, items, popularity), 0.43),
+    domain = make_domain(interactions.sort_values(["user", "row"]), examples, candidates, 936)
+    for scores, expected in (
+        (popularity_scores(domain, domain.test), 0.11),
+        (brand_repeat_scores(domain, brand_keys(items), domain.test), 0.43),
     ):
-        ranks = aligned_ranks(predictions, examples, candidates, "test", "floor").to_numpy()
+        ranks = target_ranks(domain.test.candidates, scores, domain.test.targets)
         assert hit_at_1(ranks).mean() == pytest.approx(expected, abs=0.03)

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pulse_core.baselines.domain import Domain
+from pulse_core.baselines.domain import Domain, predictions
 from pulse_core.baselines.ranker_trial import ConfiguredRanker, RankerTrial
 from pulse_core.baselines.settings.ranker import RankerTrialsSettings
-from pulse_core.baselines.tuning import candidate_figures, predictions, tune
+from pulse_core.baselines.tuning import candidate_figures, tune
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
 from pulse_core.evaluation.tables import predictions_table
@@ -35,7 +35,7 @@ def test_the_configured_rankers_predictions_are_reused_unchanged(domain: Domain)
     ranker = ConfiguredRanker(RankerSettings(), stored, record, "file")
     tuned = tune(lambda _: ranker, RankerTrialsSettings(search=[{}]), 1, domain.validation)
     assert tuned.trials[0].training == {"validation_hr1": [0.5]}
-    reused = predictions(ranker, domain.validation, domain.test).to_pandas()
+    reused = predictions(ranker.scores, domain).to_pandas()
     pd.testing.assert_frame_equal(reused, stored)
 
 

@@ -14,7 +14,8 @@ def work(job: Any) -> None:
     from pulse_core.baselines.a_llmrec.system import ALLMRec
     from pulse_core.baselines.settings.a_llmrec import ALLMRecSettings
     from pulse_core.keys import keys
-    from workflow_scripts.shared.baseline_io import domain_of, run_tuned, seed_of
+    from workflow_scripts.shared.baseline_io import run_tuned, seed_of
+    from workflow_scripts.shared.domains import domain_of
 
     domain = domain_of(job, sampled=True)
     items = pd.read_parquet(job.input.catalogue).sort_values("item")

@@ -10,15 +10,14 @@ def main(job: Any) -> None:
     with stage(job):
         import pandas as pd
 
-        from pulse_core.baselines.brand_repeat import brand_repeat_predictions
-        from pulse_core.baselines.popularity import training_popularity
-        from pulse_core.evaluation.tables import predictions_table
+        from pulse_core.baselines.domain import predictions
+        from pulse_core.baselines.floors import brand_keys, brand_repeat_scores
+        from workflow_scripts.shared.domains import domain_of
         from workflow_scripts.shared.untuned import write_untuned
 
-        examples, candidates = pd.read_parquet(job.input.examples), pd.read_parquet(job.input.candidates)
-        popularity = training_popularity(pd.read_parquet(job.input.interactions), examples)
-        items = pd.read_parquet(job.input.catalogue)
-        write_untuned(job, predictions_table(brand_repeat_predictions(examples, candidates, items, popularity)))
+        domain = domain_of(job)
+        brands = brand_keys(pd.read_parquet(job.input.catalogue).sort_values("item"))
+        write_untuned(job, predictions(lambda part: brand_repeat_scores(domain, brands, part), domain))
 
 
 if "snakemake" in globals():

@@ -11,7 +11,8 @@ def main(job: Any) -> None:
     with stage(job):
         from pulse_core.baselines.ctrl import CTRL
         from pulse_core.baselines.settings.ctrl import CTRLSettings
-        from workflow_scripts.shared.baseline_io import domain_of, run_tuned, seed_of, titles_of
+        from workflow_scripts.shared.baseline_io import run_tuned, seed_of
+        from workflow_scripts.shared.domains import domain_of, titles_of
 
         domain, titles, seed = domain_of(job), titles_of(job), seed_of(job)
         encoder, reading = Path(job.input.encoder).parent, job.params.thought_space

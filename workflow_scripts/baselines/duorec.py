@@ -10,7 +10,8 @@ def main(job: Any) -> None:
     with stage(job):
         from pulse_core.baselines.duorec import DuoRec
         from pulse_core.baselines.settings.duorec import DuoRecSettings
-        from workflow_scripts.shared.baseline_io import domain_of, run_tuned, seed_of
+        from workflow_scripts.shared.baseline_io import run_tuned, seed_of
+        from workflow_scripts.shared.domains import domain_of
 
         domain, seed = domain_of(job), seed_of(job)
         settings = DuoRecSettings.model_validate(job.params.settings)

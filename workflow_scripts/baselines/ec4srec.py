@@ -10,7 +10,8 @@ def main(job: Any) -> None:
     with stage(job):
         from pulse_core.baselines.ec4srec.system import EC4SRec
         from pulse_core.baselines.settings.ec4srec import EC4SRecSettings
-        from workflow_scripts.shared.baseline_io import domain_of, run_tuned, seed_of
+        from workflow_scripts.shared.baseline_io import run_tuned, seed_of
+        from workflow_scripts.shared.domains import domain_of
 
         domain, seed = domain_of(job), seed_of(job)
         settings = EC4SRecSettings.model_validate(job.params.settings)

@@ -10,7 +10,8 @@ def main(job: Any) -> None:
     with stage(job):
         from pulse_core.baselines.item_knn import ItemKNN
         from pulse_core.baselines.settings.item_knn import ItemKNNSettings
-        from workflow_scripts.shared.baseline_io import domain_of, run_tuned
+        from workflow_scripts.shared.baseline_io import run_tuned
+        from workflow_scripts.shared.domains import domain_of
 
         domain = domain_of(job)
         settings = ItemKNNSettings.model_validate(job.params.settings)

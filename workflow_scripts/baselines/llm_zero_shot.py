@@ -9,12 +9,15 @@ from workflow_scripts.job.stage import stage
 def main(job: Any) -> None:
     """Write the untuned model's predictions."""
     with stage(job):
-        from pulse_core.baselines.llm_zero_shot import zero_shot_ranker
+        from pulse_core.ranking.model import Ranker
+        from pulse_core.ranking.settings import RankerSettings
         from workflow_scripts.shared.ranker_io import predict, read_split
         from workflow_scripts.shared.untuned import write_untuned
 
-        ranker = zero_shot_ranker(Path(job.input.slm).parent, job.params.ranker)
-        splits = [read_split(job, name, ranker.settings, None) for name in ("validation", "test")]
+        # The configured head is replaced: a scalar head would need training. Nothing is drawn with the seed.
+        settings = RankerSettings.model_validate({**job.params.ranker, "head": "likelihood"})
+        ranker = Ranker(Path(job.input.slm).parent, settings, seed=0, adapt=False)
+        splits = [read_split(job, name, settings, None) for name in ("validation", "test")]
         write_untuned(job, predict(ranker, splits))
 
 

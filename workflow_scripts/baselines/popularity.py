@@ -8,15 +8,13 @@ from workflow_scripts.job.stage import stage
 def main(job: Any) -> None:
     """Count, and rank the candidates."""
     with stage(job):
-        import pandas as pd
-
-        from pulse_core.baselines.popularity import popularity_predictions, training_popularity
-        from pulse_core.evaluation.tables import predictions_table
+        from pulse_core.baselines.domain import predictions
+        from pulse_core.baselines.floors import popularity_scores
+        from workflow_scripts.shared.domains import domain_of
         from workflow_scripts.shared.untuned import write_untuned
 
-        examples, candidates = pd.read_parquet(job.input.examples), pd.read_parquet(job.input.candidates)
-        popularity = training_popularity(pd.read_parquet(job.input.interactions), examples)
-        write_untuned(job, predictions_table(popularity_predictions(candidates, popularity)))
+        domain = domain_of(job)
+        write_untuned(job, predictions(lambda part: popularity_scores(domain, part), domain))
 
 
 if "snakemake" in globals():

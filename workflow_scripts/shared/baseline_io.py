@@ -1,13 +1,11 @@
-"""Shared by the baselines' scripts: building the domain, running the trials, writing the artifacts."""
+"""Shared by the baselines' scripts: running the trials, writing the artifacts."""
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from pulse_core.baselines.domain import Domain, make_domain
+from pulse_core.baselines.domain import Domain
 from pulse_core.baselines.settings.tuned import TunedSettings
 from pulse_core.baselines.system import Recommender
 from pulse_core.baselines.tuning import tune, write_tuned
@@ -18,22 +16,6 @@ from pulse_core.seeding import derive_seed
 def seed_of(job: Any) -> int:
     """Seed of every trial; systems that share a configuration section share it to exclude chance differences."""
     return derive_seed(job.params.seed, "baseline", job.params.section)
-
-
-def domain_of(job: Any, *, sampled: bool = False) -> Domain:
-    """The job's domain; with `sampled` only the examples that the language-model stages work on."""
-    return make_domain(
-        pd.read_parquet(job.input.interactions),
-        pd.read_parquet(job.input.examples),
-        pd.read_parquet(job.input.candidates),
-        len(pd.read_parquet(job.input.catalogue, columns=["item"])),
-        sampled,
-    )
-
-
-def titles_of(job: Any) -> list[str]:
-    """Titles of all items, by code."""
-    return pd.read_parquet(job.input.catalogue, columns=["item", "title"]).sort_values("item")["title"].tolist()
 
 
 def run_tuned(

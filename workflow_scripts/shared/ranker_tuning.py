@@ -10,7 +10,8 @@ from pulse_core.baselines.ranker_trial import ConfiguredRanker, RankerTrial
 from pulse_core.baselines.settings.ranker import RankerTrialsSettings
 from pulse_core.baselines.system import Recommender
 from pulse_core.ranking.settings import RankerSettings
-from workflow_scripts.shared.baseline_io import domain_of, run_tuned
+from workflow_scripts.shared.baseline_io import run_tuned
+from workflow_scripts.shared.domains import domain_of
 from workflow_scripts.shared.ranker_io import read_split
 
 
