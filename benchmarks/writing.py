@@ -16,7 +16,7 @@ from pulse_core.generation.journal import Journal
 from pulse_core.generation.requests import Request, TextGenerator
 from pulse_core.keys import Key
 from pulse_core.rationales.prompts import PromptTemplate
-from pulse_core.rationales.write import Writer, base_rationales
+from pulse_core.rationales.write import Writer, write_rationales
 from pulse_core.rationales.write import base_requests as requests_for
 from pulse_core.texts import Shop, load_shop
 from pulse_core.tree.grow import grow_trees
@@ -51,12 +51,8 @@ def users(count: int, first: int = 0) -> Users:
 
 def write_base(generator: TextGenerator, chosen: Users, work: Path) -> pa.Table:
     """The base rationales' stage, with journal and table in `work`."""
-    config = embedded_config()
-    writer = Writer(generator, Journal(work / "journal"), config.generation.chunk_prompts)
-    table = base_rationales(
-        chosen.examples, chosen.neighbour_items, chosen.shop, PromptTemplate(PROMPTS / "base.j2"), config.rationales,
-        config.seed, writer,
-    )  # fmt: skip
+    writer = Writer(generator, Journal(work / "journal"), embedded_config().generation.chunk_prompts)
+    table = write_rationales(chosen.examples, base_requests(chosen), writer, "base rationales")
     write_table(work / "base.parquet", table)
     return table
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow as pa
 from pulse_core.errors import InputError
 from pulse_core.generation.journal import Journal, run_requests
 from pulse_core.generation.requests import Request, Sampling, TextGenerator
-from pulse_core.keys import Key, keys
+from pulse_core.keys import KEY_FIELDS, Key, key_columns, keys
 from pulse_core.rationales.prompts import PromptTemplate, tidy
 from pulse_core.rationales.settings import RationaleSettings
 from pulse_core.seeding import derive_seed
@@ -17,9 +18,7 @@ from pulse_core.texts import Shop, history_lines, shorten
 
 SCHEMA = pa.schema(
     [
-        ("user", pa.int32()),
-        ("split", pa.string()),
-        ("position", pa.int32()),
+        *KEY_FIELDS,
         ("rationale", pa.string()),
         ("mean_logprob", pa.float32()),
         ("tokens", pa.int32()),
@@ -38,20 +37,17 @@ class Writer:
     chunk_prompts: int
 
 
-def neighbour_titles(shop: Shop, items: Sequence[int], *, most: int, chars: int) -> list[str]:
-    """Up to `most` distinct brief titles of the neighbours' items, in order.
+def neighbour_titles(shop: Shop, items: Sequence[int], settings: RationaleSettings) -> list[str]:
+    """Distinct brief titles of the neighbours' first items.
 
     The user has bought none of the items, but may have bought one with the same title, such as another shade of a
     polish. Those stay: on Luxury Beauty they are nine of ten targets among the neighbours' items.
     """
-    seen: set[str] = set()
-    titles: list[str] = []
+    titles: dict[str, str] = {}
     for item in items:
-        title = shop.brief_title(item, chars)
-        if title.casefold() not in seen and len(titles) < most:
-            seen.add(title.casefold())
-            titles.append(title)
-    return titles
+        title = shop.brief_title(item, settings.title_chars)
+        titles.setdefault(title.casefold(), title)
+    return list(titles.values())[: settings.neighbour_items]
 
 
 def positive_requests(
@@ -64,18 +60,13 @@ def positive_requests(
     """
     if set(examples["split"]) - {"train"}:
         raise InputError("positive rationales show the target and its review: only training examples may have them")
-    requests, sampling = [], Sampling(**settings.sampling.model_dump())
-    for key, history, target in zip(keys(examples), examples["history"], examples["target"], strict=True):
-        opinion = shop.opinion(key[0], target)
-        messages, start = template.render(
-            history=_history(shop, key[0], history, settings),
-            target=shop.brief_title(target, settings.title_chars),
-            stars=opinion.stars,
-            review=shorten(opinion.words, settings.target_review_chars) if settings.target_review_chars else "",
-        )
-        request_seed = derive_seed(seed, "positive", *key)
-        requests.append(Request(messages, sampling, request_seed, answer_start=start))
-    return requests
+    values = []
+    for user, target in zip(examples["user"], examples["target"], strict=True):
+        opinion = shop.opinion(user, target)
+        title = shop.brief_title(target, settings.title_chars)
+        review = shorten(opinion.words, settings.target_review_chars)
+        values.append({"target": title, "stars": opinion.stars, "review": review})
+    return _requests("positive", examples, values, shop, template, settings, seed)
 
 
 def base_requests(
@@ -87,58 +78,36 @@ def base_requests(
     seed: int,
 ) -> list[Request]:
     """Prompts of section 4.2: what will the user look for next? From the history and similar users' items only."""
-    requests, sampling = [], Sampling(**settings.sampling.model_dump())
-    for key, history in zip(keys(examples), examples["history"], strict=True):
-        similar = neighbour_titles(
-            shop, neighbour_items[key], most=settings.neighbour_items, chars=settings.title_chars
-        )
-        messages, start = template.render(history=_history(shop, key[0], history, settings), similar=similar)
-        request_seed = derive_seed(seed, "base", *key)
-        requests.append(Request(messages, sampling, request_seed, answer_start=start))
-    return requests
+    values = [{"similar": neighbour_titles(shop, neighbour_items[key], settings)} for key in keys(examples)]
+    return _requests("base", examples, values, shop, template, settings, seed)
 
 
-def positive_rationales(
-    examples: pd.DataFrame, shop: Shop, template: PromptTemplate, settings: RationaleSettings, seed: int, writer: Writer
-) -> pa.Table:
-    """Answers to `positive_requests`, one row per example."""
-    requests = positive_requests(examples, shop, template, settings, seed)
-    return _written(examples, requests, writer, "positive rationales")
-
-
-def base_rationales(
+def _requests(
+    kind: str,
     examples: pd.DataFrame,
-    neighbour_items: Mapping[Key, Sequence[int]],
+    values: Sequence[dict[str, Any]],
     shop: Shop,
     template: PromptTemplate,
     settings: RationaleSettings,
     seed: int,
-    writer: Writer,
-) -> pa.Table:
-    """Answers to `base_requests`, one row per example."""
-    requests = base_requests(examples, neighbour_items, shop, template, settings, seed)
-    return _written(examples, requests, writer, "base rationales")
+) -> list[Request]:
+    """One request per example, whose prompt shows the history and `values`."""
+    requests, sampling = [], Sampling(**settings.sampling.model_dump())
+    limits = {"title_chars": settings.title_chars, "review_chars": settings.review_chars}
+    for key, history, shown in zip(keys(examples), examples["history"], values, strict=True):
+        lines = history_lines(shop, key[0], history, most=settings.history_items, **limits)
+        messages, start = template.render(history=lines, **shown)
+        requests.append(Request(messages, sampling, derive_seed(seed, kind, *key), answer_start=start))
+    return requests
 
 
-def _history(shop: Shop, user: int, history: Sequence[int], settings: RationaleSettings) -> list[str]:
-    return history_lines(
-        shop,
-        user,
-        history,
-        most=settings.history_items,
-        title_chars=settings.title_chars,
-        review_chars=settings.review_chars,
-    )
-
-
-def _written(examples: pd.DataFrame, requests: list[Request], writer: Writer, what: str) -> pa.Table:
-    answers = run_requests(writer.generator, requests, writer.journal, writer.chunk_prompts, what)
+def write_rationales(examples: pd.DataFrame, requests: Sequence[Request], writer: Writer, label: str) -> pa.Table:
+    """Answers to the requests, one row per example. `label` names the work in progress lines."""
+    answers = run_requests(writer.generator, requests, writer.journal, writer.chunk_prompts, label)
     completions = [answer[0] for answer in answers]
     return pa.table(
         {
-            "user": examples["user"].tolist(),
-            "split": examples["split"].tolist(),
-            "position": examples["position"].tolist(),
+            **key_columns(examples),
             "rationale": [tidy(r, c) for r, c in zip(requests, completions, strict=True)],
             "mean_logprob": [completion.mean_logprob for completion in completions],
             "tokens": [completion.tokens for completion in completions],

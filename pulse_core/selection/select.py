@@ -9,17 +9,14 @@ import pandas as pd
 import pyarrow as pa
 
 from pulse_core.errors import InputError
-from pulse_core.keys import KEY, Key, keys
+from pulse_core.keys import KEY, KEY_FIELDS, Key, keys
 from pulse_core.selection.scorers import Scorer
 
 log = logging.getLogger("pulse")
-TREE_COLUMNS = [*KEY, "node", "rationale", "mean_logprob", "is_leaf"]
 
 SELECTED_SCHEMA = pa.schema(
     [
-        ("user", pa.int32()),
-        ("split", pa.string()),
-        ("position", pa.int32()),
+        *KEY_FIELDS,
         ("rationale", pa.string()),
         ("node", pa.int32()),
         ("score", pa.float32()),
@@ -39,20 +36,14 @@ def leaves_of(tree: pd.DataFrame) -> pd.DataFrame:
     Blank leaves (empty texts) are dropped unless all leaves of the tree are blank.
 
     Raises:
-        InputError: a column is missing, a tree has no leaf, or a node appears twice.
+        InputError: a tree has no leaf.
     """
-    missing = [column for column in TREE_COLUMNS if column not in tree.columns]
-    if missing:
-        raise InputError(f"tree: columns {missing} are missing; it needs {TREE_COLUMNS}")
-    leaves = tree.loc[tree["is_leaf"].astype(bool), TREE_COLUMNS].sort_values([*KEY, "node"], ignore_index=True)
+    leaves = tree[tree["is_leaf"]].sort_values([*KEY, "node"], ignore_index=True)
     trees, with_leaf = tree[KEY].drop_duplicates(), leaves[KEY].drop_duplicates()
     if len(trees) != len(with_leaf):
         bare = trees.merge(with_leaf, how="left", indicator=True).query("_merge == 'left_only'")
         key = next(bare[KEY].itertuples(index=False, name=None))
         raise InputError(f"tree: no leaf for (user, split, position) {key} and {len(bare) - 1} more")
-    twice = leaves.duplicated([*KEY, "node"])
-    if twice.any():
-        raise InputError(f"tree: node appears twice: {tuple(leaves.loc[twice.idxmax(), [*KEY, 'node']].tolist())}")
     blank = leaves["rationale"].str.strip() == ""
     all_blank = blank.groupby([leaves[column] for column in KEY]).transform("all")
     if blank.any():

@@ -3,6 +3,7 @@
 The children of a node are samples of one request, so its prompt is computed once.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from pulse_core.generation.journal import run_requests
 from pulse_core.generation.requests import Request, Sampling
-from pulse_core.keys import KEY, Key, keys
+from pulse_core.keys import KEY, KEY_FIELDS, Key, keys
 from pulse_core.rationales.prompts import PromptTemplate, tidy
 from pulse_core.rationales.settings import RationaleSettings
 from pulse_core.rationales.write import Writer, neighbour_titles
@@ -21,9 +22,7 @@ from pulse_core.tree.settings import TreeSettings
 
 SCHEMA = pa.schema(
     [
-        ("user", pa.int32()),
-        ("split", pa.string()),
-        ("position", pa.int32()),
+        *KEY_FIELDS,
         ("node", pa.int32()),
         ("parent", pa.int32()),
         ("depth", pa.int32()),
@@ -34,6 +33,11 @@ SCHEMA = pa.schema(
         ("is_leaf", pa.bool_()),
     ]
 )
+
+
+def key_of(node: Mapping[str, Any]) -> Key:
+    """The tree's key, of any of its nodes."""
+    return node["user"], node["split"], node["position"]
 
 
 def grow_trees(
@@ -52,39 +56,32 @@ def grow_trees(
     Prompts show the history, the neighbours' items and the parent's rationale, never the target.
     """
     contexts = contexts_of(examples, neighbour_items, shop, settings, rationales)
+    roots = base[[*KEY, "rationale", "mean_logprob", "tokens", "seed"]].to_dict("records")
     level = [
-        {**dict(zip(KEY, key, strict=True)), "node": 0, "parent": -1, "depth": 0, "is_leaf": False} | row
-        for key, row in zip(
-            keys(base), base[["rationale", "mean_logprob", "tokens", "seed"]].to_dict("records"), strict=True
-        )
-        if key in contexts
+        {**root, "node": 0, "parent": -1, "depth": 0, "is_leaf": False} for root in roots if key_of(root) in contexts
     ]
     nodes = list(level)
-    next_node = {(node["user"], node["split"], node["position"]): 1 for node in level}
+    numbers = {key: itertools.count(1) for key in contexts}
     for depth, width in enumerate(settings.branching, start=1):
         requests = [node_request(template, contexts, node, settings, seed, width) for node in level]
         answers = run_requests(writer.generator, requests, writer.journal, writer.chunk_prompts, f"tree level {depth}")
-        children = []
-        for parent, request, completions in zip(level, requests, answers, strict=True):
-            key = (parent["user"], parent["split"], parent["position"])
-            for completion in completions:
-                children.append(
-                    {
-                        **dict(zip(KEY, key, strict=True)),
-                        "node": next_node[key],
-                        "parent": parent["node"],
-                        "depth": depth,
-                        "rationale": tidy(request, completion),
-                        "mean_logprob": completion.mean_logprob,
-                        "tokens": completion.tokens,
-                        "seed": request.seed,
-                        "is_leaf": depth == len(settings.branching),
-                    }
-                )
-                next_node[key] += 1
-        nodes += children
-        level = children
-    nodes.sort(key=lambda node: (node["user"], node["split"], node["position"], node["node"]))
+        level = [
+            {
+                **{column: parent[column] for column in KEY},
+                "node": next(numbers[key_of(parent)]),
+                "parent": parent["node"],
+                "depth": depth,
+                "rationale": tidy(request, completion),
+                "mean_logprob": completion.mean_logprob,
+                "tokens": completion.tokens,
+                "seed": request.seed,
+                "is_leaf": depth == len(settings.branching),
+            }
+            for parent, request, completions in zip(level, requests, answers, strict=True)
+            for completion in completions
+        ]
+        nodes += level
+    nodes.sort(key=lambda node: (*key_of(node), node["node"]))
     return pa.Table.from_pylist(nodes, schema=SCHEMA)
 
 
@@ -96,13 +93,11 @@ def contexts_of(
     rationales: RationaleSettings,
 ) -> dict[Key, dict[str, list[str]]]:
     """The prompt values of each example that all nodes of its tree share."""
-    chars = rationales.title_chars
+    limits = {"most": settings.prompt_history_items, "title_chars": rationales.title_chars, "review_chars": 0}
     return {
         key: {
-            "history": history_lines(
-                shop, key[0], history, most=settings.prompt_history_items, title_chars=chars, review_chars=0
-            ),
-            "similar": neighbour_titles(shop, neighbour_items[key], most=rationales.neighbour_items, chars=chars),
+            "history": history_lines(shop, key[0], history, **limits),
+            "similar": neighbour_titles(shop, neighbour_items[key], rationales),
         }
         for key, history in zip(keys(examples), examples["history"], strict=True)
     }
@@ -117,7 +112,7 @@ def node_request(
     width: int,
 ) -> Request:
     """The request for the `width` children of a node."""
-    key = (node["user"], node["split"], node["position"])
+    key = key_of(node)
     messages, start = template.render(rationale=node["rationale"], **contexts[key])
     sampling = Sampling(**settings.sampling.model_dump())
     return Request(messages, sampling, derive_seed(seed, "tree", *key, node["node"]), width, start)

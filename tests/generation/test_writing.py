@@ -9,7 +9,7 @@ import pytest
 from pulse_core.artifacts import write_json
 from pulse_core.rationales.prompts import PromptTemplate
 from pulse_core.rationales.settings import RationaleSettings
-from pulse_core.rationales.write import base_rationales
+from pulse_core.rationales.write import base_requests, write_rationales
 from tests.rationales.shop import TITLES, make_shop
 from tests.workflow.tiny_models import save_language_model
 from workflow_scripts.shared.rationale_io import make_writer, read_shard
@@ -52,8 +52,8 @@ def test_an_empty_shard_is_written_without_the_weights(directory: Path) -> None:
         stage = job(directory, shard)
         template, examples = PromptTemplate(ROOT / "config/prompts/base.j2"), read_shard(stage)
         neighbours = {(user, "test", 2): [3] for user in range(5)}
-        table = base_rationales(examples, neighbours, make_shop(), template, RationaleSettings(), 0, make_writer(stage))
-        return table.num_rows
+        requests = base_requests(examples, neighbours, make_shop(), template, RationaleSettings(), 0)
+        return write_rationales(examples, requests, make_writer(stage), "test").num_rows
 
     assert write("4-of-4") == 0
     with pytest.raises(OSError, match="safetensors"):

@@ -15,7 +15,7 @@ from pulse_core.generation.settings import GenerationSettings
 from pulse_core.keys import keys
 from pulse_core.rationales.prompts import PromptTemplate
 from pulse_core.rationales.settings import RationaleSettings, SamplingSettings
-from pulse_core.rationales.write import Writer, base_rationales, positive_rationales
+from pulse_core.rationales.write import Writer, base_requests, positive_requests, write_rationales
 from pulse_core.tree.grow import grow_trees
 from pulse_core.tree.settings import TreeSettings
 from tests.rationales.shop import make_shop
@@ -52,10 +52,11 @@ def main(model: str, engine: str, journal: str, out: str) -> None:
     writer = Writer(make_generator(settings, Path(model)), Journal(Path(journal)), CHUNK_PROMPTS)
     positive, base, refine = (PromptTemplate(PROMPTS / f"{name}.j2") for name in ("positive", "base", "tree_refine"))
     shop, greedy = make_shop(), RationaleSettings(sampling=GREEDY)
-    tables = {
-        "positive": positive_rationales(EXAMPLES, shop, positive, greedy, 0, writer),
-        "base": base_rationales(EXAMPLES, NEIGHBOUR_ITEMS, shop, base, greedy, 0, writer),
+    requests = {
+        "positive": positive_requests(EXAMPLES, shop, positive, greedy, 0),
+        "base": base_requests(EXAMPLES, NEIGHBOUR_ITEMS, shop, base, greedy, 0),
     }
+    tables = {name: write_rationales(EXAMPLES, stage, writer, name) for name, stage in requests.items()}
     roots, unseen = tables["base"].to_pandas(), EXAMPLES.drop(columns="target")
     for name, shape in TREES.items():
         tables[name] = grow_trees(unseen, roots, NEIGHBOUR_ITEMS, shop, refine, shape, greedy, 0, writer)

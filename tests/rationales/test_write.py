@@ -10,10 +10,10 @@ from pulse_core.errors import InputError
 from pulse_core.generation.fake_engine import FakeGenerator
 from pulse_core.generation.journal import Journal
 from pulse_core.generation.requests import Completion, Request
-from pulse_core.keys import keys
+from pulse_core.keys import Key, keys
 from pulse_core.rationales.prompts import PromptTemplate
 from pulse_core.rationales.settings import RationaleSettings
-from pulse_core.rationales.write import Writer, base_rationales, neighbour_titles, positive_rationales
+from pulse_core.rationales.write import Writer, base_requests, neighbour_titles, positive_requests, write_rationales
 from pulse_core.tree.grow import grow_trees
 from pulse_core.tree.settings import TreeSettings
 from tests.rationales.shop import make_shop
@@ -44,24 +44,22 @@ def template(name: str) -> PromptTemplate:
 
 def test_positive_prompts_show_the_training_target_and_its_review(tmp_path: Path) -> None:
     generator = RecordingGenerator()
-    table = positive_rationales(
-        examples("train"), make_shop(), template("positive"), SETTINGS, 1, Writer(generator, Journal(tmp_path), 4)
-    )
+    frame = examples("train")
+    requests = positive_requests(frame, make_shop(), template("positive"), SETTINGS, 1)
+    table = write_rationales(frame, requests, Writer(generator, Journal(tmp_path), 4), "test")
     assert any("TARGETWORD" in prompt and "REVIEWWORD" in prompt for prompt in generator.prompts)
     assert table.num_rows == 1 and table["model"].to_pylist() == ["fake"]
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
-def test_positive_prompts_refuse_other_targets(split: str, tmp_path: Path) -> None:
+def test_positive_prompts_refuse_other_targets(split: str) -> None:
     with pytest.raises(InputError, match="only training examples"):
-        positive_rationales(
-            examples("train", split),
-            make_shop(),
-            template("positive"),
-            SETTINGS,
-            1,
-            Writer(RecordingGenerator(), Journal(tmp_path), 4),
-        )
+        positive_requests(examples("train", split), make_shop(), template("positive"), SETTINGS, 1)
+
+
+def write_base(frame: pd.DataFrame, near: dict[Key, list[int]], writer: Writer) -> pd.DataFrame:
+    requests = base_requests(frame, near, make_shop(), template("base"), SETTINGS, 1)
+    return write_rationales(frame, requests, writer, "test").to_pandas()
 
 
 def test_base_prompts_and_trees_never_show_the_target(tmp_path: Path) -> None:
@@ -69,10 +67,10 @@ def test_base_prompts_and_trees_never_show_the_target(tmp_path: Path) -> None:
     writer = Writer(generator, Journal(tmp_path), 4)
     frame = examples("train", "validation", "test")
     near = {key: [2, 3, 4] for key in keys(frame)}
-    base = base_rationales(frame, near, make_shop(), template("base"), SETTINGS, 1, writer)
+    base = write_base(frame, near, writer)
     tree = grow_trees(
         frame,
-        base.to_pandas(),
+        base,
         near,
         make_shop(),
         template("tree_refine"),
@@ -95,18 +93,13 @@ def test_texts_do_not_depend_on_the_other_examples(tmp_path: Path) -> None:
     few, many = examples("test"), examples("train", "test")
     near = {key: [2, 3] for key in keys(many)}
     writer = Writer(RecordingGenerator(), Journal(tmp_path), 4)
-    texts = [
-        base_rationales(frame, near, make_shop(), template("base"), SETTINGS, 1, writer)
-        .to_pandas()
-        .set_index("split")
-        .loc["test", "rationale"]
-        for frame in (few, many)
-    ]  # fmt: skip
+    texts = [write_base(frame, near, writer).set_index("split").loc["test", "rationale"] for frame in (few, many)]
     assert texts[0] == texts[1]
 
 
 def test_neighbour_titles_are_ordered_and_distinct() -> None:
-    assert neighbour_titles(make_shop(), [2, 2, 3, 4], most=2, chars=40) == ["Mint Balm", "Silk Sleep Mask"]
+    settings = RationaleSettings(neighbour_items=2, title_chars=40)
+    assert neighbour_titles(make_shop(), [2, 2, 3, 4], settings) == ["Mint Balm", "Silk Sleep Mask"]
 
 
 def test_branching_must_be_positive() -> None:
