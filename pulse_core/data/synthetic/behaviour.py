@@ -9,17 +9,12 @@ from pulse_core.data.synthetic.catalogue import Catalogue
 from pulse_core.data.synthetic_settings import SyntheticSettings
 from pulse_core.seeding import derive_seed
 
-BLOCK = 4096
-"""Users simulated together. Changing it changes the users drawn from a seed."""
-STRONG = (1.0, 0.7, 0.4)
-"""Weights of a user's first, second and third driver."""
-COUNTS = 0.3
-"""Preference times strength above which a second driver counts."""
-KEEPS_PROMISE = 0.85
-"""Share of purchases whose item meets the driver."""
+BLOCK = 4096  # users simulated together; changing it changes the users drawn from a seed
+STRONG = (1.0, 0.7, 0.4)  # weights of a user's first, second and third driver
+COUNTS = 0.3  # preference times strength above which a second driver counts
+KEEPS_PROMISE = 0.85  # share of purchases whose item meets the driver
 FIRST_DAY, LAST_DAY = 16_071, 17_800  # 2014-01-01 to 2018-09-26 in days since 1970
-DAYS_BETWEEN = 20
-"""Mean days between two purchases on different days."""
+DAYS_BETWEEN = 20  # mean days between two purchases on different days
 MOST_PURCHASES = 60
 
 Watch = Callable[[int, np.ndarray, np.ndarray, np.ndarray], None]
@@ -28,38 +23,26 @@ Watch = Callable[[int, np.ndarray, np.ndarray, np.ndarray], None]
 
 @dataclass(frozen=True)
 class Purchases:
-    """Purchases of one block of users, by (user, step). P rows."""
+    """Purchases of one block of users, by (user, step); arrays are (P,)."""
 
-    user: np.ndarray
-    """(P,) int64: the user's number in the domain."""
-    step: np.ndarray
-    """(P,) int: position in the user's sequence."""
-    item: np.ndarray
-    """(P,) int: index in the catalogue."""
-    driver: np.ndarray
-    """(P,) int: the driver that contributed most to the purchase's utility."""
-    second: np.ndarray
-    """(P,) int: another driver that mattered, or -1."""
-    met: np.ndarray
-    """(P,) bool: whether the item met the driver."""
-    day: np.ndarray
-    """(P,) int: days since 1970."""
+    user: np.ndarray  # int64: number in the domain
+    step: np.ndarray  # int: position in the user's sequence
+    item: np.ndarray  # int: index in the catalogue
+    driver: np.ndarray  # int: the driver that contributed most to the purchase's utility
+    second: np.ndarray  # int: another driver that mattered, or -1
+    met: np.ndarray  # bool: whether the item met the driver
+    day: np.ndarray  # int: days since 1970
 
 
 @dataclass
 class Tastes:
     """Preferences of a block of n users at the current step; updated in place as they drift."""
 
-    driver: np.ndarray
-    """(n, K) float32 weights over drivers."""
-    slots: np.ndarray
-    """(n, 3) int: the strongest drivers, in the order of STRONG."""
-    brand: np.ndarray
-    """(n, B) float32 weights over brands."""
-    kind: np.ndarray
-    """(n, kinds) float32 weights over kinds."""
-    price_level: np.ndarray
-    """(n,) float32: preferred price level."""
+    driver: np.ndarray  # (n, K) float32 weights over drivers
+    slots: np.ndarray  # (n, 3) int: the strongest drivers, in the order of STRONG
+    brand: np.ndarray  # (n, B) float32 weights over brands
+    kind: np.ndarray  # (n, kinds) float32 weights over kinds
+    price_level: np.ndarray  # (n,) float32: preferred price level
 
     def of(self, rows: np.ndarray) -> "Tastes":
         """A copy for some of the users."""
@@ -103,6 +86,7 @@ def drift(tastes: Tastes, catalogue: Catalogue, share: float, rng: np.random.Gen
     """With probability `share` each, replace one of a user's strong drivers and the favourite brand."""
     count: int = len(tastes.driver)
     drivers: int = tastes.driver.shape[1]
+    brands: int = tastes.brand.shape[1]
     common = (catalogue.strength > 0).sum(axis=0) ** 0.5
     moved = np.flatnonzero(rng.random(count) < share)
     place = rng.integers(len(STRONG), size=count)[moved]
@@ -114,7 +98,6 @@ def drift(tastes: Tastes, catalogue: Catalogue, share: float, rng: np.random.Gen
     tastes.driver[moved, old] = 0.05
     tastes.slots[moved, place] = new
     turned = np.flatnonzero(rng.random(count) < share)
-    brands: int = tastes.brand.shape[1]
     other = rng.integers(brands, size=count)[turned]
     tastes.brand[turned] *= 0.5
     tastes.brand[turned, other] = 1.0
@@ -139,13 +122,6 @@ def _choose(
     value[rows, past[rows, slots]] = -np.inf
     gumbel = -np.log(rng.standard_exponential(value.shape, dtype=np.float32) + 1e-12)
     return np.argmax(value + gumbel, axis=1)
-
-
-def _reasons(parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """From (n, K) contributions to the utility: the largest driver, and the second if it exceeds COUNTS, else -1."""
-    order = np.argsort(-parts, axis=1, kind="stable")[:, :2]
-    second = np.take_along_axis(parts, order[:, 1:], axis=1)[:, 0]
-    return order[:, 0], np.where(second > COUNTS, order[:, 1], -1)
 
 
 def simulate_block(
@@ -181,7 +157,9 @@ def simulate_block(
         if watch is not None:
             watch(step, first + active, considered, value.copy())
         item = considered[_choose(value, considered, bought[active, :step], items, rng)]
-        driver, second = _reasons(current.driver * catalogue.strength[item])
+        parts = current.driver * catalogue.strength[item]  # (n, K) of the utility
+        driver, second = np.argsort(-parts, axis=1, kind="stable")[:, :2].T
+        second = np.where(parts[np.arange(len(parts)), second] > COUNTS, second, -1)
         met = rng.random(len(active)) < KEEPS_PROMISE
         if step:
             same_day = rng.random(len(active)) < settings.dirt.same_day
@@ -191,7 +169,6 @@ def simulate_block(
         brand = catalogue.brand[item]
         tastes.brand[active, brand] = np.clip(tastes.brand[active, brand] + np.where(met, 0.1, -0.2), -0.5, 1.5)
         drift(tastes, catalogue, settings.drift, rng)
-    user, steps, item, driver, second, met, days = (np.concatenate(column) for column in zip(*columns, strict=True))
+    user, steps, *others, days = (np.concatenate(column) for column in zip(*columns, strict=True))
     order = np.lexsort((steps, user))
-    table = (user, steps, item, driver, second, met, np.minimum(days, LAST_DAY))
-    return Purchases(*(column[order] for column in table))
+    return Purchases(*(column[order] for column in (user, steps, *others, np.minimum(days, LAST_DAY))))

@@ -1,6 +1,6 @@
 """The synthetic catalogue: items with brand, kind, price and drivers, and titles and descriptions that name them."""
 
-import html
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,9 +10,8 @@ from pulse_core.data.synthetic.vocabulary import (
     BRAND_ENDS,
     BRAND_STARTS,
     BRAND_TAILS,
-    CATEGORIES,
+    DESCRIPTION_FRAMES,
     DRIVERS,
-    GROUP_CATEGORIES,
     GROUPS,
     KINDS,
     VARIANTS,
@@ -22,59 +21,43 @@ from pulse_core.data.synthetic.vocabulary import (
 from pulse_core.data.synthetic_settings import SyntheticSettings
 from pulse_core.seeding import derive_seed
 
-HEADLINE = 1.0
-"""Strength of a driver that the title names."""
-BACKGROUND = 0.6
-"""Strength of a driver that only the description names."""
-SIGNATURES = 4
-"""Drivers per brand that its items carry four times as often."""
-_BASE36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+HEADLINE = 1.0  # strength of a driver that the title names
+BACKGROUND = 0.6  # strength of a driver that only the description names
+SIGNATURES = 4  # drivers per brand that its items carry four times as often
+_BASE36 = string.digits + string.ascii_uppercase
 
 
 @dataclass(frozen=True)
 class Catalogue:
     """Items of one domain as columns: N items, K drivers of the domain."""
 
-    drivers: tuple[Driver, ...]
-    kinds: tuple[Kind, ...]
-    brands: tuple[str, ...]
-    item_ids: tuple[str, ...]
-    titles: tuple[str, ...]
-    """Plain titles, before any dirt."""
-    descriptions: tuple[str, ...]
-    brand: np.ndarray
-    """(N,) int: index in `brands`."""
-    kind: np.ndarray
-    """(N,) int: index in `kinds`."""
-    price: np.ndarray
-    """(N,) dollars."""
-    price_level: np.ndarray
-    """(N,) standard score of the price within its kind."""
-    popularity: np.ndarray
-    """(N,) standard normal."""
-    strength: np.ndarray
-    """(N, K) float32: 0 where the item does not carry the driver."""
-    in_title: np.ndarray
-    """(N, K) bool: drivers that the title names."""
+    drivers: list[Driver]
+    kinds: list[Kind]
+    brands: list[str]
+    item_ids: list[str]
+    titles: list[str]  # plain, before any dirt
+    descriptions: list[str]
+    brand: np.ndarray  # (N,) int: index in `brands`
+    kind: np.ndarray  # (N,) int: index in `kinds`
+    price: np.ndarray  # (N,) dollars
+    price_level: np.ndarray  # (N,) standard score of the price within its kind
+    popularity: np.ndarray  # (N,) standard normal
+    strength: np.ndarray  # (N, K) float32: HEADLINE, BACKGROUND, or 0 where the item does not carry the driver
 
 
-def domain_drivers(domain: str) -> tuple[Driver, ...]:
+def domain_drivers(domain: str) -> list[Driver]:
     """Drivers that fit at least one group of the domain."""
-    return tuple(driver for driver in DRIVERS if driver.fits & set(GROUPS[domain]))
+    return [driver for driver in DRIVERS if not set(driver.fits).isdisjoint(GROUPS[domain])]
 
 
 def synthetic_id(prefix: str, number: int, length: int) -> str:
     """An id in Amazon's alphabet that shows it is synthetic: "SYN", the domain's letter, a scrambled number."""
     span = 36**length
     scrambled = (number * 2_654_435_761 + 40_503) % span  # an odd multiplier not divisible by 3: a bijection
-    digits = []
-    for _ in range(length):
-        scrambled, digit = divmod(scrambled, 36)
-        digits.append(_BASE36[digit])
-    return prefix + "".join(reversed(digits))
+    return prefix + "".join(_BASE36[scrambled // 36**place % 36] for place in reversed(range(length)))
 
 
-def _brands(domain: str, count: int, rng: np.random.Generator) -> tuple[str, ...]:
+def _brands(domain: str, count: int, rng: np.random.Generator) -> list[str]:
     """Invented brands with distinct first words while the syllables last."""
     names = [start + end for start in BRAND_STARTS[domain] for end in BRAND_ENDS[domain]]
     tails = BRAND_TAILS[domain]
@@ -85,10 +68,10 @@ def _brands(domain: str, count: int, rng: np.random.Generator) -> tuple[str, ...
         tail = tails[int(rng.integers(len(tails)))] if rng.random() < 0.33 else ""
         again = f" {place // len(names) + 1}" if place >= len(names) else ""
         chosen.append(f"{name}{again} {tail}".strip())
-    return tuple(chosen)
+    return chosen
 
 
-def _pick_drivers(kind: Kind, lean: np.ndarray, drivers: tuple[Driver, ...], rng: np.random.Generator) -> np.ndarray:
+def _pick_drivers(kind: Kind, lean: np.ndarray, drivers: list[Driver], rng: np.random.Generator) -> np.ndarray:
     """Two to four drivers that fit the kind, weighted by the brand."""
     weights = lean * np.array([kind.group in driver.fits for driver in drivers], dtype=float)
     count = int(rng.choice([2, 3, 4], p=[0.35, 0.45, 0.2]))
@@ -102,7 +85,7 @@ def _one(words: Sequence[str], rng: np.random.Generator) -> str:
 def _title(brand: str, kind: Kind, named: list[Driver], rng: np.random.Generator) -> str:
     """Brand, variant, drivers, kind and size in an order that sellers use; at most twelve words."""
     variant = _one(VARIANTS[kind.group], rng)
-    words = [_one(driver.titles_for(kind.group), rng) for driver in named]
+    words = [_one(driver.special_titles.get(kind.group, driver.titles), rng) for driver in named]
     size = _one(kind.sizes, rng)
     if kind.group == "game":
         front = f"{brand} {variant}" if rng.random() < 0.8 else brand
@@ -119,13 +102,9 @@ def _description(brand: str, kind: Kind, carried: list[Driver], rng: np.random.G
     """A sentence that names every driver of the item, short enough not to be cut by the corpus stage."""
     words = [_one(driver.describe, rng) for driver in carried]
     listed = ", ".join(words[:-1]) + f" and {words[-1]}" if len(words) > 1 else words[0]
-    frames = (
-        f"{kind.name} by {brand}: {listed}.",
-        f"The {kind.name.lower()} from {brand}: {listed}.",
-        f"{brand} presents its {kind.name.lower()}: {listed}.",
-        f"{listed[0].upper()}{listed[1:]}: the {kind.name.lower()} from {brand}.",
+    return _one(DESCRIPTION_FRAMES, rng).format(
+        Kind=kind.name, kind=kind.name.lower(), brand=brand, listed=listed, Listed=listed[0].upper() + listed[1:]
     )
-    return frames[int(rng.integers(len(frames)))]
 
 
 def make_catalogue(settings: SyntheticSettings, domain: str, seed: int) -> Catalogue:
@@ -142,7 +121,6 @@ def make_catalogue(settings: SyntheticSettings, domain: str, seed: int) -> Catal
     price_level = rng.standard_normal(count)
     price = np.round(np.array([kinds[k].price for k in kind]) * np.exp(0.35 * price_level)) + 0.99
     strength = np.zeros((count, len(drivers)), dtype=np.float32)
-    in_title = np.zeros((count, len(drivers)), dtype=bool)
     titles, descriptions, seen = [], [], set()
     named_counts = np.where(
         rng.random(count) < settings.titles_naming_drivers, rng.choice([1, 2], size=count, p=[0.55, 0.45]), 0
@@ -159,35 +137,8 @@ def make_catalogue(settings: SyntheticSettings, domain: str, seed: int) -> Catal
         descriptions.append(_description(brands[brand[item]], kinds[kind[item]], [drivers[d] for d in carried], rng))
         strength[item, carried] = BACKGROUND
         strength[item, named] = HEADLINE
-        in_title[item, named] = True
-    ids = tuple(synthetic_id(f"SYN{domain[0].upper()}", number, 6) for number in range(count))
+    ids = [synthetic_id(f"SYN{domain[0].upper()}", number, 6) for number in range(count)]
+    popularity = rng.standard_normal(count)
     return Catalogue(
-        drivers, kinds, brands, ids, tuple(titles), tuple(descriptions), brand, kind, price, price_level,
-        rng.standard_normal(count), strength, in_title,
-    )  # fmt: skip
-
-
-def metadata_row(catalogue: Catalogue, item: int, domain: str) -> dict[str, object]:
-    """One item as a record of the 2018 metadata: every key, HTML entities in texts, the price as a string."""
-    kind, group = catalogue.kinds[catalogue.kind[item]], catalogue.kinds[catalogue.kind[item]].group
-    return {
-        "category": [html.escape(CATEGORIES[domain]), html.escape(GROUP_CATEGORIES[group]), kind.name],
-        "tech1": "",
-        "description": [html.escape(catalogue.descriptions[item], quote=False)],
-        "fit": "",
-        "title": html.escape(catalogue.titles[item]).replace("–", "&ndash;"),
-        "also_buy": [],
-        "tech2": "",
-        "brand": html.escape(catalogue.brands[catalogue.brand[item]]),
-        "feature": [],
-        "rank": [],
-        "also_view": [],
-        "details": {"ASIN: ": catalogue.item_ids[item]},
-        "main_cat": html.escape(CATEGORIES[domain]),
-        "similar_item": "",
-        "date": "",
-        "price": f"${catalogue.price[item]:,.2f}",
-        "asin": catalogue.item_ids[item],
-        "imageURL": [],
-        "imageURLHighRes": [],
-    }
+        drivers, kinds, brands, ids, titles, descriptions, brand, kind, price, price_level, popularity, strength
+    )

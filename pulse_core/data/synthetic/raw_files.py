@@ -8,21 +8,17 @@ import numpy as np
 import orjson
 
 from pulse_core.data.synthetic.behaviour import Purchases
-from pulse_core.data.synthetic.catalogue import Catalogue, metadata_row, synthetic_id
-from pulse_core.data.synthetic.reviews import Subject, draw_choices, rating, write_review
+from pulse_core.data.synthetic.catalogue import Catalogue, synthetic_id
+from pulse_core.data.synthetic.reviews import draw_choices, rating, write_review
+from pulse_core.data.synthetic.vocabulary import CATEGORIES, GROUP_CATEGORIES, MARKUP_TITLES
 from pulse_core.data.synthetic_settings import DirtSettings
 
 SECONDS_A_DAY = 86_400
-MARKUP_TITLES = (
-    '<span id="productTitle" class="a-size-large"></span>', "<div><br /></div>", "&nbsp;<b></b>",
-    '<img src="https://images.invalid/p.gif">',
-)  # fmt: skip
-USER_ID_DIGITS = 9
 
 
-def user_id(domain: str, number: int) -> str:
-    """An id like Amazon's "A...", marked as synthetic by "SYN" and the domain's letter."""
-    return synthetic_id(f"ASYN{domain[0].upper()}", number, USER_ID_DIGITS)
+def user_ids(domain: str, users: np.ndarray) -> dict[int, str]:
+    """User number -> an id like Amazon's "A...", marked as synthetic by "SYN" and the domain's letter."""
+    return {user: synthetic_id(f"ASYN{domain[0].upper()}", user, 9) for user in np.unique(users).tolist()}
 
 
 def _break(line: bytes, how: int) -> bytes:
@@ -33,7 +29,8 @@ def _break(line: bytes, how: int) -> bytes:
         return b"<html><body>503 Service Unavailable</body></html>\n"
     row = orjson.loads(line)
     row.pop("asin", None)
-    row.pop("unixReviewTime", None) if how == 3 else None
+    if how == 3:
+        row.pop("unixReviewTime", None)
     return orjson.dumps(row) + b"\n"
 
 
@@ -46,13 +43,39 @@ def break_lines(lines: list[bytes], share: float, rng: np.random.Generator) -> l
     return out
 
 
+def _metadata_row(catalogue: Catalogue, item: int, domain: str) -> dict[str, object]:
+    """One item as a record of the 2018 metadata: every key, HTML entities in texts, the price as a string."""
+    kind = catalogue.kinds[catalogue.kind[item]]
+    return {
+        "category": [html.escape(CATEGORIES[domain]), html.escape(GROUP_CATEGORIES[kind.group]), kind.name],
+        "tech1": "",
+        "description": [html.escape(catalogue.descriptions[item], quote=False)],
+        "fit": "",
+        "title": html.escape(catalogue.titles[item]).replace("–", "&ndash;"),
+        "also_buy": [],
+        "tech2": "",
+        "brand": html.escape(catalogue.brands[catalogue.brand[item]]),
+        "feature": [],
+        "rank": [],
+        "also_view": [],
+        "details": {"ASIN: ": catalogue.item_ids[item]},
+        "main_cat": html.escape(CATEGORIES[domain]),
+        "similar_item": "",
+        "date": "",
+        "price": f"${catalogue.price[item]:,.2f}",
+        "asin": catalogue.item_ids[item],
+        "imageURL": [],
+        "imageURLHighRes": [],
+    }
+
+
 def metadata_lines(catalogue: Catalogue, domain: str, dirt: DirtSettings, rng: np.random.Generator) -> list[bytes]:
     """Lines of metadata.jsonl; some have no title, an empty one or only markup, are repeated or malformed."""
     count = len(catalogue.item_ids)
     fate = rng.random(count)
     lines = []
     for item in range(count):
-        row = metadata_row(catalogue, item, domain)
+        row = _metadata_row(catalogue, item, domain)
         if fate[item] < dirt.missing_titles:
             if item % 2:
                 row["title"] = ""
@@ -67,11 +90,6 @@ def metadata_lines(catalogue: Catalogue, domain: str, dirt: DirtSettings, rng: n
     lines += [lines[item] for item in again.tolist()]
     lines = [lines[place] for place in rng.permutation(len(lines)).tolist()]
     return break_lines(lines, dirt.malformed_lines, rng)
-
-
-def _day_text(day: int) -> str:
-    moment = time.gmtime(day * SECONDS_A_DAY)
-    return f"{moment.tm_mon:02d} {moment.tm_mday}, {moment.tm_year}"
 
 
 def review_lines(
@@ -89,19 +107,18 @@ def review_lines(
     verified = rng.random(len(source)) < 0.93
     days = (purchases.day[source] + later).tolist()
     columns = (purchases.user, purchases.item, purchases.driver, purchases.second, purchases.met)
+    ids = user_ids(domain, purchases.user)
     lines = []
-    names = {int(user): user_id(domain, int(user)) for user in np.unique(purchases.user)}
     for place, (user, item, driver, second, met) in enumerate(zip(*(c[source].tolist() for c in columns), strict=True)):
-        subject = Subject(
-            catalogue.brands[catalogue.brand[item]], catalogue.kinds[catalogue.kind[item]].name,
-            catalogue.drivers[driver], catalogue.drivers[second] if second >= 0 else None, met,
-        )  # fmt: skip
-        summary, text = write_review(subject, draws[place])
+        brand, kind = catalogue.brands[catalogue.brand[item]], catalogue.kinds[catalogue.kind[item]].name
+        drivers = catalogue.drivers[driver], catalogue.drivers[second] if second >= 0 else None
+        summary, text = write_review(brand, kind, *drivers, met, draws[place])
+        date = time.gmtime(days[place] * SECONDS_A_DAY)
         row = {
             "overall": rating(met, draws[place]),
             "verified": bool(verified[place]),
-            "reviewTime": _day_text(days[place]),
-            "reviewerID": names[user],
+            "reviewTime": f"{date.tm_mon:02d} {date.tm_mday}, {date.tm_year}",
+            "reviewerID": ids[user],
             "asin": catalogue.item_ids[item],
             "reviewerName": "Synthetic Customer",
             "reviewText": html.escape(text, quote=draws[place][11] % 3 == 0),  # dumps mix &#39; and plain quotes

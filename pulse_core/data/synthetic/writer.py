@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from pulse_core.artifacts import whole_file, write_json
 from pulse_core.data.synthetic.behaviour import BLOCK, simulate_block
 from pulse_core.data.synthetic.catalogue import Catalogue, make_catalogue
-from pulse_core.data.synthetic.raw_files import metadata_lines, review_lines, user_id
+from pulse_core.data.synthetic.raw_files import metadata_lines, review_lines, user_ids
 from pulse_core.data.synthetic.vocabulary import GROUPS
 from pulse_core.data.synthetic_settings import SyntheticSettings
 from pulse_core.errors import InputError
@@ -37,9 +37,9 @@ def _gzip_lines(path: Path) -> Iterator[gzip.GzipFile]:
 
 
 def _truth(catalogue: Catalogue, domain: str, user: np.ndarray, item: np.ndarray, driver: np.ndarray) -> pa.Table:
-    names = {int(number): user_id(domain, int(number)) for number in np.unique(user)}
+    ids = user_ids(domain, user)
     columns = (
-        [names[number] for number in user.tolist()],
+        [ids[number] for number in user.tolist()],
         [catalogue.item_ids[place] for place in item.tolist()],
         [catalogue.drivers[place].name for place in driver.tolist()],
     )
