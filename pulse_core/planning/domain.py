@@ -14,7 +14,6 @@ from pulse_core.config import Config
 from pulse_core.data.examples import SPLITS, make_examples
 from pulse_core.keys import KEY
 from pulse_core.plan_settings import SizeSettings
-from pulse_core.planning.counting import filler
 from pulse_core.texts import Shop, load_shop
 
 USERS, ITEMS = 1000, 2000  # maximum size of a placeholder corpus; counts are scaled up
@@ -47,8 +46,7 @@ def make_domain(
     note: str,
     answer_tokens: Mapping[str, float],
 ) -> DomainData:
-    """A domain from the tables `users`, `items`, `interactions` and `reviews` of its corpus; counts are scaled up to
-    `size` if that has more users."""
+    """A domain from the tables of its corpus; counts are scaled up to `size` if that has more users."""
     ids = corpus["users"].sort_values("user")["user_id"].tolist()
     all_examples = make_examples(corpus["interactions"], config.split, config.seed, ids).sort_values(KEY)
     examples = all_examples[all_examples["sampled"]]
@@ -90,3 +88,9 @@ def spread(examples: pd.DataFrame, count: int) -> pd.DataFrame:
     """At most `count` rows at even distances, in order."""
     rows = np.linspace(0, len(examples) - 1, min(count, len(examples))).round().astype(int)
     return examples.iloc[rows].reset_index(drop=True)
+
+
+def filler(characters: int) -> str:
+    """Filler text of this length, in words of realistic length."""
+    words = "of a red tin and an old cup to go in it "
+    return (words * (characters // len(words) + 1))[: max(characters, 1)].strip()

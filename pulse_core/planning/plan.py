@@ -21,8 +21,7 @@ class Plan:
 
     @property
     def misfits(self) -> list[str]:
-        """One line per stage that does not fit in memory (in the domain that needs most) or whose prompts are too long:
-        how much, and what to change."""
+        """A line per stage that does not fit in memory (in its largest domain) or whose prompts are too long."""
         largest: dict[str, StagePlan] = {}
         for row in self.rows:
             if row.memory > self.capacity:
@@ -39,12 +38,10 @@ class Plan:
 
     @property
     def gpu_seconds(self) -> float:
-        """Seconds of all GPUs together."""
         return sum(row.seconds for row in self.rows if row.on_gpu)
 
     @property
     def cpu_seconds(self) -> float:
-        """Seconds of the stages on the CPU."""
         return sum(row.seconds for row in self.rows if not row.on_gpu)
 
     @property
@@ -54,7 +51,6 @@ class Plan:
 
     @property
     def disk_bytes(self) -> float:
-        """Disk of all stages."""
         return sum(row.disk_bytes for row in self.rows)
 
 
@@ -69,25 +65,23 @@ def make_plan(planner: Planner) -> Plan:
             *planner.writing(data),
             planner.thought_space(data),
             planner.selection(data, "select-thought_space"),
-            planner.ranking(data, "ranker-thought_space", *scored, with_rationale=True, trains=True),
-            planner.ranking(data, "ranker-slm_sft", *scored, trains=True),
-            planner.ranking(data, "baseline-llm_zero_shot", *scored, zero_shot=True),
+            planner.ranking(data, "ranker-thought_space", scored, rationale=True, trains=True),
+            planner.ranking(data, "ranker-slm_sft", scored, trains=True),
+            planner.ranking(data, "baseline-llm_zero_shot", scored),
         ]
         if planner.config.selection.behaviour == "history":  # the leak audit
             rows += [
                 planner.selection(data, "select-thought_space_oracle"),
-                planner.ranking(data, "oracle_predictions", "test", with_rationale=True),
+                planner.ranking(data, "oracle_predictions", ["test"], rationale=True),
             ]
     return Plan(rows, planner.capacity, planner.config.plan.hardware.gpus, _notes(planner))
 
 
 def _notes(planner: Planner) -> list[str]:
     plan, domains = planner.config.plan, planner.domains.values()
-    prompts = (
-        "counted by the model's tokenizer"
-        if planner.tokenise
-        else (f"assumed, {plan.characters_per_token:g} characters each (the model is not prepared here)")
-    )
+    prompts = "counted by the model's tokenizer"
+    if not planner.tokenise:
+        prompts = f"assumed, {plan.characters_per_token:g} characters each (the model is not prepared here)"
     finished = "the mean of finished texts, else " if any(data.answer_tokens for data in domains) else ""
     factors = ", ".join(f"{stage} x {factor:.2f}" for stage, factor in planner.corrections.items())
     return [

@@ -7,29 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pulse_core.config import Config
 from pulse_core.generation.requests import Request
-from pulse_core.keys import KEY, keys
 from pulse_core.plan_settings import ShapeSettings
 from pulse_core.planning import memory
-from pulse_core.planning.counting import Tokenise, count_prompts, filler
-from pulse_core.planning.domain import DomainData
-from pulse_core.planning.shapes import layer_parameters, parameters
+from pulse_core.planning.counting import Tokenise, behaviour_tokens, count_prompts, question_tokens, sample_requests
+from pulse_core.planning.domain import DomainData, filler
 from pulse_core.precision import arithmetic
-from pulse_core.ranking.packing import prefix_text
-from pulse_core.ranking.questions import make_questions
-from pulse_core.rationales.prompts import PromptTemplate
-from pulse_core.rationales.write import base_requests, positive_requests
-from pulse_core.texts import behaviour_texts
-from pulse_core.tree.grow import contexts_of, node_request
 
 REVIEWS_PER_SECOND = 100_000  # of the corpus stage
 # Disk: bytes per interaction, prediction and text row; copies of each text (journal, compressed shard and table); bytes
 # per trained weight in float32: the result, and two checkpoints of weight, best weight and two moments of AdamW.
 INTERACTION_BYTES, PREDICTION_BYTES, ROW_BYTES, TEXT_COPIES, TRAINED_BYTES = 50, 100, 150, 1.8, 36
-HISTORY_KEYS = {"tree": "tree.prompt_history_items"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +55,7 @@ class StagePlan:
 
 
 def planned_engine(config: Config) -> str:
-    """The engine on the target machine: `auto` is vLLM on GPUs (`make setup TORCH=cuda` installs it)."""
+    """The engine on the target machine: `auto` is vLLM on GPUs."""
     automatic = "vllm" if config.plan.hardware.gpus else "transformers"
     return automatic if config.generation.engine == "auto" else config.generation.engine
 
@@ -85,7 +74,6 @@ class Planner:
 
     @property
     def has_gpu(self) -> bool:
-        """Whether the target machine has GPUs."""
         return self.config.plan.hardware.gpus > 0
 
     @property
@@ -98,9 +86,6 @@ class Planner:
         chosen = "bfloat16" if dtype == "auto" and self.has_gpu else arithmetic(dtype)
         return 4 if chosen == "float32" else 2
 
-    def _tokens(self, characters: float) -> float:
-        return characters / self.config.plan.characters_per_token
-
     def _max_new_tokens(self, stage: str) -> int:
         return (self.config.tree if stage == "tree" else self.config.rationales).sampling.max_new_tokens
 
@@ -109,11 +94,12 @@ class Planner:
         return data.answer_tokens.get(stage, self.config.plan.answer_share * self._max_new_tokens(stage))
 
     def _answer(self, data: DomainData, stage: str) -> str:
+        """Filler text of that length."""
         return filler(round(self._answer_tokens(data, stage) * self.config.plan.characters_per_token)) + "."
 
     def _seconds(self, shape: ShapeSettings, **tokens: float) -> float:
         """Seconds for tokens by rate of plan.hardware (tokens per second for one billion parameters)."""
-        rates, billions = self.config.plan.hardware, layer_parameters(shape) / 1e9
+        rates, billions = self.config.plan.hardware, memory.layer_parameters(shape) / 1e9
         return sum(billions * count / getattr(rates, rate) for rate, count in tokens.items())
 
     def _stage(
@@ -126,7 +112,7 @@ class Planner:
     def model(self, role: str) -> StagePlan:
         """A model prepared in resources/models; the hub's cache keeps another copy."""
         settings = getattr(self.config.models, role)
-        size = parameters(getattr(self, role)) * (4 if settings.dtype == "float32" else 2)
+        size = memory.parameters(getattr(self, role)) * (4 if settings.dtype == "float32" else 2)
         return StagePlan("models", f"model-{role}", "", 0, 0.0, (2 if settings.hub else 1) * size)
 
     def corpus(self, data: DomainData) -> StagePlan:
@@ -143,59 +129,39 @@ class Planner:
         epochs = settings.epochs * plan.epochs_share * (1 + max(settings.cross_fit_folds - 1, 0))
         seconds = targets * per_target * epochs / (1e9 * plan.hardware.sasrec_gflops)
         rows = (size.items + settings.max_length) * (1 + settings.cross_fit_folds) + data.total
-        disk, on_cpu = 4 * settings.dimension * rows, {"on_gpu": False, "start_seconds": 6.0}
-        return self._stage(data, "sasrec", "users", size.users, seconds, disk, **on_cpu)
+        disk = 4 * settings.dimension * rows
+        return self._stage(data, "sasrec", "users", size.users, seconds, disk, on_gpu=False, start_seconds=6.0)
 
     def writing(self, data: DomainData) -> list[StagePlan]:
         """Positive rationales, base rationales and trees, by the prompts that the stages would send."""
-        config, shop, sampled = self.config, data.shop, len(data.sample)
-        positive, base = (PromptTemplate(self.templates[name]) for name in ("positive", "base"))
-        positives = positive_requests(data.train_sample, shop, positive, config.rationales, config.seed)
-        neighbours = dict(zip(keys(data.sample), data.sample["neighbours"], strict=True))
-        bases = base_requests(data.sample, neighbours, shop, base, config.rationales, config.seed)
-        tree = self._tree_requests(data, neighbours)
-        return [
-            self._writing(data, "positive_rationales", [positives], data.examples["train"], len(data.train_sample)),
-            self._writing(data, "base_rationales", [bases], data.total, sampled),
-            self._writing(data, "tree", tree, data.total, sampled),
-        ]
+        rationale = self._answer(data, "base_rationales")
+        requests = sample_requests(data, self.config, self.templates, rationale)
+        return [self._writing(data, stage, lists) for stage, lists in requests.items()]
 
-    def _tree_requests(self, data: DomainData, neighbours: Mapping) -> list[list[Request]]:
-        """The requests of each level; parents begin differently, as real ones do."""
-        config, template = self.config, PromptTemplate(self.templates["tree"])
-        contexts = contexts_of(data.sample, neighbours, data.shop, config.tree, config.rationales)
-        level = [{**dict(zip(KEY, key, strict=True)), "node": 0} for key in contexts]
-        text, levels = self._answer(data, "base_rationales"), []
-        for width in config.tree.branching:
-            nodes = [{**node, "rationale": f"{number} {text}"} for number, node in enumerate(level)]
-            levels.append([node_request(template, contexts, node, config.tree, config.seed, width) for node in nodes])
-            level = [node for node in level for _ in range(width)]
-        return levels
-
-    def _writing(
-        self, data: DomainData, stage: str, lists: Sequence[Sequence[Request]], examples: int, sampled: int
-    ) -> StagePlan:
-        """A stage that writes for `examples` examples, given its requests for `sampled` of them."""
+    def _writing(self, data: DomainData, stage: str, lists: Sequence[Sequence[Request]]) -> StagePlan:
+        """A stage that writes, given its requests for the sampled examples."""
+        examples, sampled = data.total, len(data.sample)
+        if stage == "positive_rationales":
+            examples, sampled = data.examples["train"], len(data.train_sample)
         plan, settings, shape = self.config.plan, self.config.generation, self.slm
         engine, width = planned_engine(self.config), self._width(settings.dtype)
         counts = [count_prompts(one, self.tokenise, plan.characters_per_token, engine) for one in lists]
-        requests, texts, tokens, computed = (
-            examples / max(sampled, 1) * sum(getattr(one, name) for one in counts)
-            for name in ("requests", "texts", "tokens", "computed")
-        )
+        scale, samples = examples / max(sampled, 1), [request.samples for one in lists for request in one]
+        requests, texts = scale * len(samples), scale * sum(samples)
+        tokens, computed = scale * sum(one.tokens for one in counts), scale * sum(one.computed for one in counts)
         longest, limit = max(counts, key=lambda one: one.longest), self._max_new_tokens(stage)
-        new_tokens, items = (
-            texts * self._answer_tokens(data, stage),
-            HISTORY_KEYS.get(stage, "rationales.history_items"),
-        )
-        needed, maximum, misfit = math.ceil(longest.longest) + limit, settings.vllm.max_model_tokens, ""
+        new_tokens = texts * self._answer_tokens(data, stage)
+        items = "tree.prompt_history_items" if stage == "tree" else "rationales.history_items"
+        lower, misfit = "generation.batch_size", ""
         if engine == "vllm":
             needs = memory.vllm_memory(shape, settings, width, self.capacity)
+            needed, maximum = math.ceil(longest.longest) + limit, settings.vllm.max_model_tokens
             if needed > maximum:
                 misfit = (
                     f"needs up to {needed:,} tokens for prompt and answer, but generation.vllm.max_model_tokens is "
                     f"{maximum:,}: raise it, or lower {items} or rationales.title_chars"
                 )
+            lower += ", generation.vllm.max_model_tokens"
         else:
             needs = memory.transformers_memory(shape, width, settings.batch_size, longest, limit)
         return self._stage(
@@ -204,23 +170,20 @@ class Planner:
             TEXT_COPIES * new_tokens * plan.characters_per_token + ROW_BYTES * texts,
             jobs=min(settings.shards, math.ceil(examples / settings.chunk_prompts)),  # shards get whole chunks
             memory_bytes=needs,
-            advice=f"lower generation.batch_size{', generation.vllm.max_model_tokens' * (engine == 'vllm')} or "
-            f"{items}, or choose a smaller models.slm",
+            advice=f"lower {lower} or {items}, or choose a smaller models.slm",
             misfit=misfit,
-            **{"texts": round(texts), "prompt_tokens": tokens, "computed_tokens": computed, "new_tokens": new_tokens},
+            texts=round(texts),
+            prompt_tokens=tokens,
+            computed_tokens=computed,
+            new_tokens=new_tokens,
         )
-
-    def _behaviour_tokens(self, data: DomainData) -> float:
-        """Mean length of a behaviour text."""
-        texts = behaviour_texts(data.sample, data.shop, self.config.rationales, with_target=False).values()
-        return float(np.mean([min(self._tokens(len(text)), self.config.thought_space.max_tokens) for text in texts]))
 
     def thought_space(self, data: DomainData) -> StagePlan:
         """Both encoders, trained on the examples of all domains that share the space."""
         settings, shape, share = self.config.thought_space, self.encoder, self.config.plan.epochs_share
         users = sum(self.domains[name].examples["train"] for name in {data.name, *settings.domains})
         validation = round(settings.validation_share * users)
-        per_user = self._answer_tokens(data, "positive_rationales") + self._behaviour_tokens(data)
+        per_user = self._answer_tokens(data, "positive_rationales") + behaviour_tokens(data, self.config)
         trained = share * settings.steps(users - validation) * min(settings.batch_size, users - validation)
         validated = (settings.epochs * share + 2) * validation
         lengths = (min(self._max_new_tokens("positive_rationales"), settings.max_tokens), settings.max_tokens)
@@ -228,7 +191,7 @@ class Planner:
         return self._stage(
             *(data, "thought_space", "users", users),
             self._seconds(shape, encoder_training_rate=trained * per_user, encoding_rate=validated * per_user),
-            2 * parameters(shape) * TRAINED_BYTES,
+            2 * memory.parameters(shape) * TRAINED_BYTES,
             processes=settings.processes if self.has_gpu else 1,
             memory_bytes=memory.encoder_training_memory(shape, settings, width, lengths, fused=self.has_gpu),
             advice="lower thought_space.max_tokens or thought_space.batch_size",
@@ -238,7 +201,8 @@ class Planner:
         """All leaves and behaviour texts through the frozen encoders."""
         settings, shape, leaves = self.config.selection, self.encoder, math.prod(self.config.tree.branching)
         answer, length = self._answer_tokens(data, "tree"), self.config.thought_space.max_tokens
-        tokens, width = data.total * (leaves * answer + self._behaviour_tokens(data)), self._width(settings.dtype)
+        tokens = data.total * (leaves * answer + behaviour_tokens(data, self.config))
+        width = self._width(settings.dtype)
         return self._stage(
             *(data, stage, "texts", (leaves + 1) * data.total),
             self._seconds(shape, encoding_rate=tokens),
@@ -247,30 +211,12 @@ class Planner:
             advice="lower selection.batch_size or thought_space.max_tokens",
         )
 
-    def _question_tokens(self, data: DomainData, *, with_rationale: bool) -> float:
-        """Mean length of a packed question."""
-        settings, text = self.config.ranker, self._answer(data, "tree")
-        rationales = dict.fromkeys(keys(data.sample), text) if with_rationale else None
-        lengths = []
-        for question in make_questions(data.sample, data.sample, rationales, data.shop, settings):
-            titles = [self._tokens(len(title) + 2) for title in question.candidates]
-            prefix = self._tokens(len(prefix_text(question.history, question.rationale)))
-            lengths.append(min(prefix, settings.max_tokens - max(titles)) + sum(titles))
-        return float(np.mean(lengths))
-
     def ranking(
-        self,
-        data: DomainData,
-        stage: str,
-        *splits: str,
-        with_rationale: bool = False,
-        trains: bool = False,
-        zero_shot: bool = False,
+        self, data: DomainData, stage: str, splits: Sequence[str], *, rationale: bool = False, trains: bool = False
     ) -> StagePlan:
-        """Scoring of the examples in `splits` by the ranker, and its training if it `trains`; `zero_shot`: by the model
-        without LoRA, whose head is always `likelihood`."""
+        """Scoring of the examples in `splits` by the ranker, and its training if it `trains`."""
         settings, shape = self.config.ranker, self.slm
-        tokens = self._question_tokens(data, with_rationale=with_rationale)
+        tokens = question_tokens(data, self.config, self._answer(data, "tree") if rationale else None)
         layers, width = settings.adapted(shape.layers), self._width(settings.dtype)
         users = sum(data.examples[split] for split in splits)
         read, trained, disk = float(users), 0.0, float(PREDICTION_BYTES * users)
@@ -283,13 +229,15 @@ class Planner:
             disk += TRAINED_BYTES * memory.lora_parameters(shape, settings)
             disk += (train + validation) * tokens * shape.hidden * width if share < 1 else 0
             users += train
-        title = math.ceil(self._tokens(settings.title_chars)) + 2
+        title = math.ceil(settings.title_chars / self.config.plan.characters_per_token) + 2
         candidates = self.config.candidates.count * title
         prefix = settings.history_items * title + self._max_new_tokens("tree") + 20  # words around them
         length = min(prefix, settings.max_tokens - title) + candidates
-        predicted = candidates if zero_shot or settings.head == "likelihood" else 0
+        likelihood = settings.head == "likelihood" or stage == "baseline-llm_zero_shot"  # which has no head of its own
+        predicted = candidates if likelihood else 0
         switches = ("gradient_checkpointing", "load_in_4bit")
         missing = " and ".join(f"ranker.{name}: true" for name in switches if not getattr(settings, name))
+        advice = "lower ranker.max_tokens, ranker.title_chars or ranker.batch_users"
         return self._stage(
             *(data, stage, "users", users),
             self._seconds(shape, prompt_rate=read * tokens, training_rate=trained * tokens),
@@ -297,6 +245,5 @@ class Planner:
             prompt_tokens=tokens * users,
             processes=settings.processes if trains and self.has_gpu else 1,
             memory_bytes=memory.ranker_memory(shape, settings, width, length, predicted, trains=trains),
-            advice="lower ranker.max_tokens, ranker.title_chars or ranker.batch_users"
-            + (f", or set {missing}" if missing else ""),
+            advice=f"{advice}, or set {missing}" if missing else advice,
         )

@@ -21,9 +21,9 @@ from pulse_core.planning.memory import (
     encoder_training_memory,
     encoding_memory,
     ranker_memory,
+    shape_of_config,
     vllm_memory,
 )
-from pulse_core.planning.shapes import shape_of_config
 from pulse_core.ranking.layout import collate
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.packing import PackedQuestion

@@ -15,8 +15,8 @@ from pulse_core.plan_settings import ShapeSettings, SizeSettings
 from pulse_core.planning import domain
 from pulse_core.planning.counting import PromptCounts, count_prompts
 from pulse_core.planning.domain import DomainData, make_domain, placeholder_corpus, spread
+from pulse_core.planning.memory import layer_parameters
 from pulse_core.planning.plan import Plan, compare, make_plan
-from pulse_core.planning.shapes import layer_parameters
 from pulse_core.planning.stages import Planner
 from pulse_core.planning.table import WIDTH, plain, render
 from tests.planning.test_shapes import paper_shape
@@ -29,8 +29,8 @@ GPUS |= {"encoding_rate": 8000.0, "encoder_training_rate": 2700.0}
 SIZE = SizeSettings(users=1000, items=300, interactions=9000)
 
 
-def request(content: str, samples: int = 1) -> Request:
-    return Request((Message("user", content),), Sampling(10, 0.5, 0.9, 50), 0, samples, "")
+def request(content: str) -> Request:
+    return Request((Message("user", content),), Sampling(10, 0.5, 0.9, 50), 0, 1, "")
 
 
 def shop(size: SizeSettings, config: Config) -> DomainData:
@@ -51,10 +51,10 @@ def row(plan: Plan, stage: str) -> Any:
 
 
 def test_a_shared_prefix_is_computed_once() -> None:
-    requests = [request("abcdWXYZ" + "1" * 8), request("abcdWXYZ" + "2" * 8, 3), request("abcdQQQQ" + "3" * 8)]
+    requests = [request("abcdWXYZ" + "1" * 8), request("abcdWXYZ" + "2" * 8), request("abcdQQQQ" + "3" * 8)]
     # "user: " and the newline add 7 characters; two characters per token.
     counts = count_prompts(requests, None, 2.0, "transformers")
-    assert (counts.requests, counts.texts, counts.tokens, counts.longest) == (3, 5, 3 * 23 / 2, 23 / 2)
+    assert (counts.tokens, counts.longest) == (3 * 23 / 2, 23 / 2)
     assert counts.shared == 10 / 2
     assert counts.computed == 3 * 23 / 2 - 2 * 10 / 2
     # vLLM also keeps what a prompt shares with the one before it.

@@ -10,8 +10,7 @@ from transformers import AutoModel, AutoModelForCausalLM, BertConfig, DistilBert
 
 from pulse_core.errors import InputError
 from pulse_core.plan_settings import PlanSettings, ShapeSettings
-from pulse_core.planning.memory import lora_parameters
-from pulse_core.planning.shapes import cache_bytes, parameters, shape_of_config
+from pulse_core.planning.memory import cache_bytes, lora_parameters, parameters, shape_of_config
 from pulse_core.ranking.settings import RankerSettings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from pulse_core.errors import InputError
 from pulse_core.model_settings import ModelSettings, config_directory, local_directory
 from pulse_core.plan_settings import PlanSettings, ShapeSettings, SizeSettings
 from pulse_core.planning.domain import DomainData, make_domain, placeholder_corpus
-from pulse_core.planning.shapes import shape_of_config
+from pulse_core.planning.memory import shape_of_config
 from workflow_scripts.wiring.layout import (
     BASE_RATIONALES,
     CATALOGUE,
