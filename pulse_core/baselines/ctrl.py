@@ -15,15 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pulse_core.baselines.domain import Domain
-from pulse_core.baselines.id_model import IDModel
+from pulse_core.baselines.sasrec import SASRecBaseline
 from pulse_core.baselines.settings.ctrl import CTRLSettings
-from pulse_core.baselines.text_tower import TextTower
+from pulse_core.baselines.text_tower import TextTower, parameter_groups
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.encoder import Encoder, Pooling
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.batches import pad
 from pulse_core.sequence.model import SASRec
-from pulse_core.sequence.training import new_optimiser, run_epoch
 from pulse_core.training_loop import Schedule, descend, fit_epochs
 
 RETRIEVAL_SAMPLES = 128  # validation samples on which alignment is measured
@@ -137,7 +136,7 @@ class Alignment(nn.Module):
         return hits / seen if seen else 0.0
 
 
-class CTRL(IDModel):
+class CTRL(SASRecBaseline):
     """CTRL with one trial's settings.
 
     Args:
@@ -148,6 +147,7 @@ class CTRL(IDModel):
 
     label = "CTRL, fine-tuning"
     settings: CTRLSettings
+    model: CollaborativeTower
 
     def __init__(
         self,
@@ -159,24 +159,16 @@ class CTRL(IDModel):
         pooling: Pooling = "mean",
         dtype: str = "auto",
     ) -> None:
-        self.settings, self.titles = settings, list(titles)
-        self._encoder = (encoder, settings.max_tokens, pooling, dtype)
-        super().__init__(domain, seed)
+        super().__init__(domain, settings, seed)
+        self.titles, self._encoder = list(titles), (encoder, settings.max_tokens, pooling, dtype)
 
-    def new_backbone(self) -> SASRec:
+    def new_backbone(self) -> CollaborativeTower:
         return CollaborativeTower(self.domain.item_count, self.settings)
 
-    def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        settings = self.settings
+    def fit(self, checkpoint: Checkpoint, *determined_by: object) -> dict[str, Any]:
         alignment = self.align(checkpoint.part("stage1"))
-        optimiser = new_optimiser(self.model, settings)
-
-        def epoch(_number: int, generator: np.random.Generator) -> float:
-            return run_epoch(self.model, self.domain.sequences, optimiser, settings, generator, "learning_rate")
-
-        schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
-        inputs = (self.titles, self._encoder[2:], settings.model_dump())
-        return {"alignment": alignment} | self.train(epoch, optimiser, schedule, checkpoint.part("stage2"), *inputs)
+        record = super().fit(checkpoint.part("stage2"), self.titles, self._encoder[2:], *determined_by)
+        return {"alignment": alignment} | record
 
     def align(self, checkpoint: Checkpoint) -> dict[str, Any]:
         """Stage 1: align `self.model` and return the record for metrics.json."""
@@ -190,14 +182,15 @@ class CTRL(IDModel):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "weights"))
             text = TextTower(encoder, texts, settings.encoder_layers)
-            assert isinstance(self.model, CollaborativeTower)
             network = Alignment(self.model, text, settings.projection, settings.subspaces)
         text.to(text.device)
-        optimiser = self._optimiser(network)
+        rest = (network.tower, network.tabular, network.textual)
+        groups = parameter_groups(rest, settings.alignment_learning_rate, text, settings.encoder_learning_rate)
+        optimiser = torch.optim.AdamW(groups, fused=True)
         batch = min(settings.alignment_batch, len(trained))
         steps = len(trained) // batch
         warmup = max(1, round(settings.warmup_share * steps * settings.alignment_epochs))
-        rates = [group["lr"] for group in optimiser.param_groups]
+        peak_rates = [group["lr"] for group in optimiser.param_groups]
 
         def epoch(number: int, generator: np.random.Generator) -> float:
             values = descend(optimiser, losses(number, generator), "CTRL's alignment", "alignment_learning_rate")
@@ -206,7 +199,7 @@ class CTRL(IDModel):
         def losses(number: int, generator: np.random.Generator) -> Iterator[Tensor]:
             order = generator.permutation(len(trained))
             for step in range(steps):
-                for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                for group, rate in zip(optimiser.param_groups, peak_rates, strict=True):
                     group["lr"] = rate * min(1.0, ((number - 1) * steps + step + 1) / warmup)
                 tabular, textual = network(samples, order[step * batch : (step + 1) * batch])
                 yield alignment_loss(tabular, textual, settings.temperature, settings.alignment_loss)
@@ -223,11 +216,3 @@ class CTRL(IDModel):
         validation = self.domain.validation
         drawn = np.random.default_rng(seed).permutation(len(validation))[:RETRIEVAL_SAMPLES]
         return [Sample(validation.histories[row], int(validation.targets[row])) for row in drawn]
-
-    def _optimiser(self, network: Alignment) -> torch.optim.AdamW:
-        settings, encoder = self.settings, [p for p in network.text.parameters() if p.requires_grad]
-        rest = [p for part in (network.tower, network.tabular, network.textual) for p in part.parameters()]
-        groups: list[dict[str, Any]] = [{"params": rest, "lr": settings.alignment_learning_rate}]
-        if encoder:
-            groups.append({"params": encoder, "lr": settings.encoder_learning_rate})
-        return torch.optim.AdamW(groups, fused=True)

@@ -16,19 +16,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pulse_core.baselines.domain import Domain, Examples
+from pulse_core.baselines.domain import Domain
+from pulse_core.baselines.sasrec import IDModel
 from pulse_core.baselines.settings.morec import MoRecSettings
-from pulse_core.baselines.system import Recommender
-from pulse_core.baselines.text_tower import TextTower
+from pulse_core.baselines.text_tower import TextTower, parameter_groups
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.encoder import Encoder, Pooling
-from pulse_core.seeding import derive_seed
 from pulse_core.sequence.batches import draw_negatives, training_batches
-from pulse_core.sequence.full_ranking import ranking_metrics
 from pulse_core.sequence.losses import binary_loss, softmax_loss
 from pulse_core.sequence.model import SASRec
-from pulse_core.sequence.states import full_ranks, score_candidates
-from pulse_core.training_loop import Figures, Schedule, finite, fit_epochs, trained_state
+from pulse_core.training_loop import finite, trained_state
 
 log = logging.getLogger("pulse")
 Parts = list[tuple[Tensor, Tensor]]
@@ -63,7 +60,7 @@ def debiased_batch_loss(
     return (torch.logsumexp(torch.cat([positive, negatives], dim=1), dim=1) - positive[:, 0]).mean()
 
 
-class MoRec(Recommender):
+class MoRec(IDModel):
     """MoRec with one trial's settings.
 
     Args:
@@ -72,6 +69,7 @@ class MoRec(Recommender):
         pooling, dtype: how token states become one vector, and the encoder's arithmetic.
     """
 
+    label = "MoRec"
     settings: MoRecSettings
 
     def __init__(
@@ -84,27 +82,27 @@ class MoRec(Recommender):
         pooling: Pooling = "mean",
         dtype: str = "auto",
     ) -> None:
-        self.domain, self.seed, self.titles = domain, seed, list(titles)
-        self.settings = settings
-        self.loss = settings.loss
+        text_encoder = Encoder(encoder, settings.title_tokens, pooling, dtype, "title_tokens")
+        self.text = TextTower(text_encoder, titles, settings.encoder_layers)
+        super().__init__(domain, settings, seed)
+        self.titles, self.loss, self.device = list(titles), settings.loss, self.text.device
         if settings.loss == "ce" and domain.item_count > settings.whole_catalogue:
             self.loss = "batch_ce"
             log.warning("MoRec: %d items exceed whole_catalogue; using the in-batch softmax", domain.item_count)
-        text_encoder = Encoder(encoder, settings.title_tokens, pooling, dtype, "title_tokens")
-        text = TextTower(text_encoder, titles, settings.encoder_layers)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(seed, "weights"))
-            width = settings.dimension
-            users = SASRec(0, width, settings.blocks, settings.heads, settings.dropout, settings.max_length, True)
-            linear = nn.Linear(text.dim, width)
-            nn.init.xavier_normal_(linear.weight)
-            nn.init.zeros_(linear.bias)
-            project = nn.Sequential(linear, nn.GELU())
-        users.items.requires_grad_(False)  # unused: `_with_items` replaces the id embeddings
-        self.device = text.device
-        self.text, self.project, self.users = text, project.to(self.device), users.to(self.device)
-        self.network = nn.ModuleDict({"encoder": self.text, "project": self.project, "users": self.users})
-        self._ready: SASRec | None = None
+        self.network = nn.ModuleDict({"encoder": self.text, "project": self.project, "users": self.model})
+        self.network.to(self.device)
+        self._with_items: SASRec | None = None
+
+    def new_backbone(self) -> SASRec:
+        """The user tower; draws the layer after the encoder, too."""
+        settings, width = self.settings, self.settings.dimension
+        users = SASRec(0, width, settings.blocks, settings.heads, settings.dropout, settings.max_length, True)
+        users.items.requires_grad_(False)  # unused: `ranking_model` has item vectors instead of id embeddings
+        linear = nn.Linear(self.text.dim, width)
+        nn.init.xavier_normal_(linear.weight)
+        nn.init.zeros_(linear.bias)
+        self.project = nn.Sequential(linear, nn.GELU())
+        return users
 
     @torch.no_grad()
     def item_vectors(self) -> Tensor:
@@ -112,46 +110,33 @@ class MoRec(Recommender):
         self.network.eval()
         return self.project(self.text(np.arange(self.domain.item_count)))
 
-    def _with_items(self) -> SASRec:
-        """A CPU copy of the user tower with item vectors instead of id embeddings, for evaluation."""
-        vectors = self.item_vectors().cpu()
-        model = copy.deepcopy(self.users).cpu()
-        model.items = nn.Embedding.from_pretrained(torch.cat([vectors.new_zeros(1, vectors.shape[1]), vectors]))
-        return model
+    def ranking_model(self) -> SASRec:
+        """A CPU copy of the user tower with item vectors instead of id embeddings."""
+        if self._with_items is None:
+            vectors = self.item_vectors().cpu()
+            model = copy.deepcopy(self.model).cpu()
+            model.items = nn.Embedding.from_pretrained(torch.cat([vectors.new_zeros(1, vectors.shape[1]), vectors]))
+            self._with_items = model
+        return self._with_items
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         settings = self.settings
-        validation = self.domain.validation
-        tower = [p for part in (self.project, self.users) for p in part.parameters() if p.requires_grad]
-        encoder = [p for p in self.text.parameters() if p.requires_grad]
-        groups: list[dict[str, Any]] = [{"params": tower, "lr": settings.learning_rate}]
-        if encoder:
-            groups.append({"params": encoder, "lr": settings.encoder_learning_rate})
+        tower = (self.project, self.model)
+        groups = parameter_groups(tower, settings.learning_rate, self.text, settings.encoder_learning_rate)
         optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
 
-        def validate() -> Figures:
-            return ranking_metrics(full_ranks(self._with_items(), validation.histories, validation.targets))
+        def epoch(_number: int, generator: np.random.Generator) -> float:
+            self._with_items = None
+            return self._epoch(optimiser, generator)
 
-        schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
-        training = fit_epochs(
-            "MoRec",
-            self.network,
-            optimiser,
-            lambda _number, generator: self._epoch(optimiser, generator),
-            validate,
-            schedule,
-            self.seed,
-            self.device,
-            checkpoint,
-            determined_by=(self.domain.fingerprint, self.titles, self.text.identity, settings.model_dump()),
-        )
-        self._ready = self._with_items()
-        return {"loss": self.loss} | training.record()
+        record = self.train(epoch, optimiser, checkpoint, self.titles, self.text.identity)
+        self._with_items = None  # the best weights are back
+        return {"loss": self.loss} | record
 
     def _epoch(self, optimiser: torch.optim.Optimizer, generator: np.random.Generator) -> float:
         settings = self.settings
-        drawn = training_batches(self.domain.sequences, settings.batch_size, settings.max_length, generator)
-        batches = list(drawn)
+        sequences = self.domain.sequences
+        batches = list(training_batches(sequences, settings.batch_size, settings.max_length, generator))
         losses: list[float] = []
         for start in range(0, len(batches), settings.encoder_every):
             group = batches[start : start + settings.encoder_every]
@@ -190,7 +175,7 @@ class MoRec(Recommender):
         for inputs, next_items in parts:
             real = next_items > 0
             embedded = functional.embedding(row_of[inputs].to(self.device), table)
-            states.append(self.users.encode(embedded)[real.to(self.device)])
+            states.append(self.model.encode(embedded)[real.to(self.device)])
             targets.append(row_of[next_items[real]] - 1)
             users.append(real.nonzero()[:, 0] + user_count)
             user_count += len(inputs)
@@ -213,17 +198,6 @@ class MoRec(Recommender):
             occurrences[start : start + len(inputs)].scatter_add_(1, row_of[sequence], torch.ones(sequence.shape))
             start += len(inputs)
         return occurrences[:, 1:] > 0, occurrences[:, 1:].sum(dim=0)
-
-    @property
-    def _model(self) -> SASRec:
-        self._ready = self._ready or self._with_items()
-        return self._ready
-
-    def scores(self, examples: Examples) -> np.ndarray:
-        return score_candidates(self._model, examples.histories, examples.candidates)
-
-    def full_ranks(self, examples: Examples) -> np.ndarray:
-        return full_ranks(self._model, examples.histories, examples.targets)
 
     def tensors(self) -> dict[str, Tensor]:
         """The trained parameters, without the encoder's frozen layers."""

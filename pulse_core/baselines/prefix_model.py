@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from pulse_core.baselines.domain import Domain, Examples
-from pulse_core.baselines.id_model import IDModel
 from pulse_core.baselines.prefixes import Prefixes
+from pulse_core.baselines.sasrec import IDModel
 from pulse_core.baselines.settings.post_norm import PostNormSettings
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.states import states
 from pulse_core.thought_space.metrics import alignment, uniformity
-from pulse_core.training_loop import Schedule, descend
+from pulse_core.training_loop import descend
 
 UNIFORMITY_SAMPLE = 2000  # maximum states for uniformity, whose cost is quadratic
 
@@ -42,12 +42,10 @@ class PrefixModel(IDModel):
     """A post-norm backbone trained on all prefixes; subclasses define the contrastive loss."""
 
     settings: PostNormSettings
-    first_validation = 1  # first epoch with the full loss
 
     def __init__(self, domain: Domain, settings: Any, seed: int) -> None:
-        self.settings = settings
+        super().__init__(domain, settings, seed)
         self.prefixes = Prefixes(domain.sequences, settings.max_length)
-        super().__init__(domain, seed)
 
     def new_backbone(self) -> SASRec:
         s = self.settings
@@ -75,8 +73,7 @@ class PrefixModel(IDModel):
                 contrast = self.contrast(rows, generator)
                 yield loss if contrast is None else loss + contrast
 
-        schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience, self.first_validation)
-        return self.train(epoch, optimiser, schedule, checkpoint, settings.model_dump(exclude={"search"}))
+        return self.train(epoch, optimiser, checkpoint)
 
     def further_figures(self, examples: Examples) -> dict[str, float]:
         return representation_figures(self.model, examples)

@@ -16,7 +16,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pulse_core.baselines.packed import packed_states
-from pulse_core.errors import InputError
 from pulse_core.sequence.batches import pad
 from pulse_core.sequence.model import SASRec
 
@@ -30,7 +29,6 @@ class Prefixes:
     """
 
     def __init__(self, sequences: Sequence[np.ndarray], max_length: int) -> None:
-        """Raises InputError if no sequence has two items."""
         windows, counted, after = [], [], []
         for sequence in sequences:
             for stop in range(min(len(sequence) - 1, max_length), len(sequence)) if len(sequence) > 1 else ():
@@ -38,8 +36,6 @@ class Prefixes:
                 windows.append(np.asarray(sequence[first:stop], dtype=np.int64))
                 counted.append(stop if first == 0 else 1)
                 after.append(np.asarray(sequence[stop - counted[-1] + 1 : stop + 1], dtype=np.int64))
-        if not windows:
-            raise InputError("no training sequence has two items, so nothing can be learned: lower corpus.k_core")
         self.windows, self._counted = windows, np.array(counted)
         sizes = np.array([len(window) for window in windows])
         self.items = np.concatenate(windows)

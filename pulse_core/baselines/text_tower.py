@@ -118,6 +118,16 @@ class TextTower(nn.Module):
         return pool_tokens(self._states(model, mask, **inputs), mask, self.pooling)
 
 
+def parameter_groups(
+    modules: Sequence[nn.Module], rate: float, tower: TextTower, tower_rate: float
+) -> list[dict[str, Any]]:
+    """Trained parameters for an optimiser; those of the tower, if any, have a learning rate of their own."""
+    rest = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
+    layers = [parameter for parameter in tower.parameters() if parameter.requires_grad]
+    groups = [{"params": rest, "lr": rate}, {"params": layers, "lr": tower_rate}]
+    return groups if layers else groups[:1]
+
+
 def split(model: nn.Module, layers: int) -> tuple[nn.Module, nn.Module | None]:
     """Split off the top `layers`: (model below, model of the top layers that takes token states, or None)."""
     stack = layer_stack(model)

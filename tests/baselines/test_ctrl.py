@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pulse_core import checkpoints
-from pulse_core.baselines import ctrl
+from pulse_core.baselines import ctrl, sasrec
 from pulse_core.baselines.ctrl import CTRL, Sample, alignment_loss, late_interaction, prompts, training_samples
 from pulse_core.baselines.domain import Domain
 from pulse_core.baselines.settings.ctrl import CTRLSettings
@@ -118,7 +118,7 @@ def test_a_resume_in_the_second_stage_does_not_repeat_the_first(
 
     uninterrupted = new()
     record = uninterrupted.fit(Checkpoint())
-    run_epoch, calls, steps = ctrl.run_epoch, [], []
+    run_epoch, calls, steps = sasrec.run_epoch, [], []
 
     def until_killed(*given: Any) -> float:
         calls.append(len(calls))
@@ -126,7 +126,7 @@ def test_a_resume_in_the_second_stage_does_not_repeat_the_first(
             raise KeyboardInterrupt
         return run_epoch(*given)
 
-    monkeypatch.setattr(ctrl, "run_epoch", until_killed)
+    monkeypatch.setattr(sasrec, "run_epoch", until_killed)
     with pytest.raises(KeyboardInterrupt):
         new().fit(Checkpoint(tmp_path, "code"))
     resumed, loss = new(), ctrl.alignment_loss

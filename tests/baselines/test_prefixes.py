@@ -7,7 +7,6 @@ from torch.nn import functional as F
 
 from pulse_core.baselines.packed import dropped, packed_states
 from pulse_core.baselines.prefixes import Prefixes
-from pulse_core.errors import InputError
 from pulse_core.sequence.batches import pad
 from pulse_core.sequence.model import SASRec
 
@@ -106,8 +105,3 @@ def test_same_target(sequences: list[np.ndarray]) -> None:
     assert (drawn[:, [1, 3]] == [1, 3]).all()
     assert (np.bincount(drawn[:, 2], minlength=6)[[0, 4, 5]] > 150).all()
     assert (drawn[:, [0, 2, 4, 5]] != [0, 2, 4, 5]).all()
-
-
-def test_sequences_with_nothing_to_learn_are_refused() -> None:
-    with pytest.raises(InputError, match="k_core"):
-        Prefixes([np.array([1]), np.array([2])], MAX_LENGTH)

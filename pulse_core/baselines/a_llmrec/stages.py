@@ -18,7 +18,7 @@ from pulse_core.baselines.a_llmrec.soft_tokens import FrozenLanguageModel
 from pulse_core.baselines.domain import Domain
 from pulse_core.baselines.sasrec import SASRecBaseline
 from pulse_core.baselines.settings.a_llmrec import AlignmentSettings, ALLMRecSettings
-from pulse_core.baselines.text_tower import TextTower
+from pulse_core.baselines.text_tower import TextTower, parameter_groups
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.encoder import Encoder, Pooling
 from pulse_core.errors import InputError
@@ -164,9 +164,7 @@ class _Alignment(nn.Module):
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         settings = self.settings
-        groups = [{"params": list(self.aligner.parameters()), "lr": settings.learning_rate}]
-        if trained := [parameter for parameter in self.texts.parameters() if parameter.requires_grad]:
-            groups.append({"params": trained, "lr": settings.text_learning_rate})
+        groups = parameter_groups([self.aligner], settings.learning_rate, self.texts, settings.text_learning_rate)
         optimiser = torch.optim.Adam(groups, betas=(0.9, 0.98))
 
         def epoch(_number: int, generator: np.random.Generator) -> float:

@@ -6,8 +6,6 @@
 Importance is computed at the start of each explaining epoch; before the first, the loss is cross-entropy alone.
 """
 
-from typing import cast
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -65,25 +63,25 @@ class EC4SRec(PrefixModel):
 
     label = "EC4SRec"
     settings: EC4SRecSettings
+    model: ExplainedSASRec
 
     def __init__(self, domain: Domain, settings: EC4SRecSettings, seed: int) -> None:
         super().__init__(domain, settings, seed)
-        self.first_validation = settings.explaining_epochs[0]
+        self.first_validation = settings.explaining_epochs[0]  # before it, the loss lacks the contrast
         self._explained_at = 0
         self._importance = np.zeros(0, dtype=np.float32)
         self._retrieval: Retrieval | None = None
         self._retrieved = np.zeros(0, dtype=np.int64)
 
-    def new_backbone(self) -> SASRec:
+    def new_backbone(self) -> ExplainedSASRec:
         return ExplainedSASRec(self.domain.item_count, self.settings)
 
     def prepare(self, number: int) -> None:
         due = max((epoch for epoch in self.settings.explaining_epochs if epoch <= number), default=0)
         if due and due != self._explained_at:
-            model = cast(ExplainedSASRec, self.model)
             if due == number:
-                model.remember()
-            self._importance = importance(model.explained, self.prefixes, self.settings.importance)
+                self.model.remember()
+            self._importance = importance(self.model.explained, self.prefixes, self.settings.importance)
             generator = np.random.default_rng(derive_seed(self.seed, "retrieval", due))
             self._retrieval = Retrieval(self.prefixes, self._importance, self.domain.item_count, generator)
             self._explained_at = due
@@ -96,7 +94,7 @@ class EC4SRec(PrefixModel):
         prefixes, settings = self.prefixes, self.settings
         batch = Batch(prefixes.padded(rows), prefixes.lengths[rows])
         ranks = importance_ranks(prefixes.ragged(self._importance, rows), batch.lengths)
-        mask = cast(ExplainedSASRec, self.model).mask
+        mask = self.model.mask
         one, other = positive_views(batch, ranks, settings.positive_ratio, mask, generator)
         negatives = negative_view(batch, ranks, settings.negative_ratio, mask, generator)
         retrieved = self._retrieved[rows]
