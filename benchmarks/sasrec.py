@@ -22,8 +22,8 @@ def luxury_like(seed: int) -> list[np.ndarray]:
 def measure_sasrec() -> dict[str, float]:
     """Train with default settings except the number of epochs, without evaluation."""
     settings = SASRecSettings(epochs=EPOCHS)
-    trained = train(luxury_like(0), None, ITEMS, settings, 0)
-    return {"sasrec_epoch_seconds": trained.epoch_seconds}
+    _, training = train(luxury_like(0), None, ITEMS, settings, 0)
+    return {"sasrec_epoch_seconds": training.epoch_seconds}
 
 
 if __name__ == "__main__":

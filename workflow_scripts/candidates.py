@@ -11,14 +11,14 @@ def main(job: Any) -> None:
         import pandas as pd
 
         from pulse_core.artifacts import write_table
-        from pulse_core.sequence.candidate_stage import run_candidates
-        from pulse_core.sequence.sasrec_stage import load_fold_models
+        from pulse_core.sequence.candidates import run_candidates
+        from pulse_core.sequence.cross_fit import ALL_USERS, load_models
         from pulse_core.sequence.settings import CandidateSettings, SASRecSettings
 
         settings = CandidateSettings.model_validate(job.params.settings)
         model = None
         if job.input.model:
-            model = load_fold_models(job.input.model, SASRecSettings.model_validate(job.params.sasrec))[-1]
+            model = load_models(job.input.model, SASRecSettings.model_validate(job.params.sasrec))[ALL_USERS]
         candidates = run_candidates(
             interactions=pd.read_parquet(job.input.interactions),
             examples=pd.read_parquet(job.input.examples),

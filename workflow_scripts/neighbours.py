@@ -11,8 +11,8 @@ def main(job: Any) -> None:
         import pandas as pd
 
         from pulse_core.artifacts import write_json, write_table
+        from pulse_core.sequence.cross_fit import load_models
         from pulse_core.sequence.neighbour_stage import run_neighbours
-        from pulse_core.sequence.sasrec_stage import load_fold_models
         from pulse_core.sequence.settings import NeighbourSettings, SASRecSettings
 
         sasrec = SASRecSettings.model_validate(job.params.sasrec)
@@ -20,7 +20,7 @@ def main(job: Any) -> None:
             interactions=pd.read_parquet(job.input.interactions),
             examples=pd.read_parquet(job.input.examples),
             user_ids=pd.read_parquet(job.input.users).sort_values("user")["user_id"].tolist(),
-            models=load_fold_models(job.input.model, sasrec),
+            models=load_models(job.input.model, sasrec),
             sasrec=sasrec,
             settings=NeighbourSettings.model_validate(job.params.settings),
             seed=job.params.seed,

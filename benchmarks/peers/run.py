@@ -101,8 +101,8 @@ def recbole_config(peers: Peers, settings: SASRecSettings, seed: int, folder: Pa
 
 def ours(peers: Peers, settings: SASRecSettings, seed: int) -> Side:
     """Our training, with the weights of the best validation."""
-    trained = train(peers.training(), peers.validation(), peers.item_count, settings, seed)
-    return Side(full_ranks(trained.model, *peers.test()), trained.epoch_seconds, trained.best_epoch)
+    model, training = train(peers.training(), peers.validation(), peers.item_count, settings, seed)
+    return Side(full_ranks(model, *peers.test()), training.epoch_seconds, training.best_epoch)
 
 
 def recbole(peers: Peers, settings: SASRecSettings, seed: int, threads: int) -> Side:

@@ -23,8 +23,7 @@ from pulse_core.baselines.text_tower import TextTower, parameter_groups
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.encoder import Encoder, Pooling
 from pulse_core.sequence.batches import draw_negatives, training_batches
-from pulse_core.sequence.losses import binary_loss, softmax_loss
-from pulse_core.sequence.model import SASRec
+from pulse_core.sequence.model import SASRec, binary_loss, softmax_loss
 from pulse_core.training_loop import finite, trained_state
 
 log = logging.getLogger("pulse")

@@ -7,9 +7,16 @@ users or examples changes no other set, and all examples are drawn at once in nu
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
+from pulse_core.data.examples import sequences_by_user
 from pulse_core.errors import InputError
+from pulse_core.keys import key_columns, keys
 from pulse_core.seeding import derive_seed
+from pulse_core.sequence.model import SASRec
+from pulse_core.sequence.settings import CandidateSettings
+from pulse_core.sequence.states import states
 
 PROPOSALS = 64  # random items proposed per example; enough unless few items of the catalogue are allowed
 MASK_BYTES = 64_000_000  # maximum size of the item mask of a block of examples
@@ -24,21 +31,49 @@ def stream(seeds: np.ndarray, count: int) -> np.ndarray:
     return z ^ (z >> np.uint64(31))
 
 
-def example_seeds(
-    seed: int, user_ids: Sequence[str], splits: Sequence[str], positions: Sequence[int], purpose: str
-) -> np.ndarray:
-    """One seed per example, (n,) uint64. Only train examples use the position, since a user may have several."""
-    seeds = [
-        derive_seed(seed, purpose, user_id, split, *([position] if split == "train" else []))
-        for user_id, split, position in zip(user_ids, splits, positions, strict=True)
-    ]
-    return np.array(seeds, dtype=np.uint64)
-
-
 def title_groups(titles: Sequence[str]) -> np.ndarray:
     """Group number of each item: items whose titles agree but for case and whitespace share one."""
     groups: dict[str, int] = {}
     return np.array([groups.setdefault(" ".join(title.casefold().split()), len(groups)) for title in titles])
+
+
+def run_candidates(
+    interactions: pd.DataFrame,
+    examples: pd.DataFrame,
+    user_ids: Sequence[str],
+    titles: Sequence[str],
+    settings: CandidateSettings,
+    seed: int,
+    model: SASRec | None = None,
+) -> pa.Table:
+    """The candidates table of all examples; titles by item code, `model` for `sasrec_hard` only.
+
+    Raises InputError if too few items are left for a user.
+    """
+    bought = sequences_by_user(interactions)
+    # Only train examples use the position, since a user may have several.
+    seeds = [
+        derive_seed(seed, "candidates", user_ids[user], split, *([position] if split == "train" else []))
+        for user, split, position in keys(examples)
+    ]
+    drawn = draw_candidates(
+        examples["target"].to_numpy(),
+        [bought[user] for user in examples["user"]],
+        np.array(seeds, dtype=np.uint64),
+        title_groups(titles),
+        settings.count,
+        None if model is None else _top_items(model, examples["history"].tolist(), settings.hard_depth),
+    )
+    return pa.table({**key_columns(examples), "candidates": pa.array(list(drawn), pa.list_(pa.int32()))})
+
+
+def _top_items(model: SASRec, histories: Sequence[np.ndarray], depth: int) -> np.ndarray:
+    vectors, user_states = model.item_vectors().detach().numpy(), states(model, histories)
+    parts = []
+    for start in range(0, len(user_states), 2048):
+        scores = user_states[start : start + 2048] @ vectors.T
+        parts.append(np.argsort(-scores, axis=1, kind="stable")[:, :depth])
+    return np.concatenate(parts)
 
 
 def draw_candidates(
@@ -51,18 +86,17 @@ def draw_candidates(
 ) -> np.ndarray:
     """The target and count-1 other items in a random order: (n, count) int32 item codes.
 
-    targets (n,); touched: per example, all items of its user in any split; seeds (n,) from `example_seeds`; groups
-    (items,) from `title_groups`. No two candidates share a title and none but the target was touched. The others are
-    drawn uniformly from the catalogue or, with `ranking` (n, depth) item codes, from the example's row of it
-    (`sasrec_hard`). Raises InputError if an example has too few items to draw from.
+    targets (n,); touched: per example, all items of its user in any split; seeds (n,) uint64; groups (items,) from
+    `title_groups`. No two candidates share a title and none but the target was touched. The others are drawn uniformly
+    from the catalogue or, with `ranking` (n, depth) item codes, from the example's row of it (`sasrec_hard`). Raises
+    InputError if an example has too few items to draw from.
     """
     block = max(1, MASK_BYTES // len(groups))
     parts = [np.zeros((0, count), dtype=np.int32)]
     for start in range(0, len(targets), block):
         rows = slice(start, start + block)
-        mask = _allowed(targets[rows], touched[rows], groups)
-        top = None if ranking is None else ranking[rows]
-        others = _draw(mask, seeds[rows], groups, count - 1, top)
+        allowed = _allowed(targets[rows], touched[rows], groups)
+        others = _draw(allowed, seeds[rows], groups, count - 1, None if ranking is None else ranking[rows])
         parts.append(np.concatenate([targets[rows, None], others], axis=1).astype(np.int32))
     drawn = np.concatenate(parts)
     order = np.argsort(stream(~seeds, count), axis=1, kind="stable")  # a different stream from the draw's
@@ -71,18 +105,9 @@ def draw_candidates(
 
 def _allowed(targets: np.ndarray, touched: Sequence[np.ndarray], groups: np.ndarray) -> np.ndarray:
     """(n, items) bool: items that are neither touched nor share the target's title."""
-    mask = np.ones((len(targets), len(groups)), dtype=bool)
+    mask = groups != groups[targets, None]
     rows = np.repeat(np.arange(len(targets)), [len(items) for items in touched])
     mask[rows, np.concatenate(touched)] = False
-    by_group = np.argsort(groups, kind="stable")
-    sizes = np.bincount(groups)
-    ends = np.cumsum(sizes)
-    target_groups = groups[targets]
-    shared = np.flatnonzero(sizes[target_groups] > 1)
-    for row in shared:
-        group = target_groups[row]
-        mask[row, by_group[ends[group] - sizes[group] : ends[group]]] = False
-    mask[np.arange(len(targets)), targets] = False
     return mask
 
 
@@ -128,7 +153,7 @@ def _draw_exactly(
         where = "in the catalogue" if ranking is None else "among SASRec's top ranks"
         titles = len(np.unique(groups))
         shared = f" ({len(groups)} items with {titles} distinct titles)" if titles < len(groups) else ""
-        remedies = ["give a corpus with more items" if not shared else "give a corpus with more distinct titles"]
+        remedies = [f"give a corpus with more {'distinct titles' if shared else 'items'}"]
         if ranking is not None:
             remedies.insert(0, "raise candidates.hard_depth")
         if len(first):  # a set has at least two candidates

@@ -1,4 +1,4 @@
-"""SASRec: self-attentive sequential recommendation (Kang & McAuley 2018), in its pre-norm form.
+"""SASRec: self-attentive sequential recommendation (Kang & McAuley 2018), in its pre-norm form, and its losses.
 
 `post_norm` gives BERT's form: layer norm after each residual sum, GELU, a feed-forward layer four times as wide,
 weights from N(0, 0.02). DuoRec, EC4SRec and MoRec build on it.
@@ -73,17 +73,13 @@ class SASRec(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(Block(dimension, heads, dropout, post_norm) for _ in range(blocks))
         self.norm = nn.LayerNorm(dimension, eps=1e-8)
-        self._initialise()
-
-    def _initialise(self) -> None:
         for parameter in self.parameters():
-            if parameter.dim() > 1:
-                if self.post_norm:
-                    nn.init.normal_(parameter, std=0.02)
-                else:
-                    nn.init.xavier_normal_(parameter)
+            if parameter.dim() > 1 and post_norm:
+                nn.init.normal_(parameter, std=0.02)
+            elif parameter.dim() > 1:
+                nn.init.xavier_normal_(parameter)
         for module in self.modules():
-            if self.post_norm and isinstance(module, nn.Linear):
+            if post_norm and isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
         with torch.no_grad():
             self.items.weight[0].zero_()  # both initialisations also fill the padding row
@@ -106,3 +102,21 @@ class SASRec(nn.Module):
     def item_vectors(self) -> Tensor:
         """Embeddings by item code: (item_count, dim)."""
         return self.items.weight[1:]
+
+
+def softmax_loss(states: Tensor, item_vectors: Tensor, targets: Tensor) -> Tensor:
+    """-log softmax(state . items)[target], mean over positions: all other items are negatives.
+
+    states (positions, dim), item_vectors (items, dim), targets (positions,) item codes.
+    """
+    return F.cross_entropy(states @ item_vectors.T, targets)
+
+
+def binary_loss(states: Tensor, item_vectors: Tensor, targets: Tensor, negatives: Tensor) -> Tensor:
+    """-log s(state . target) - log(1 - s(state . negative)), mean over positions: Eq. 8 of the SASRec paper.
+
+    states (positions, dim), item_vectors (items, dim), targets and negatives (positions,) item codes.
+    """
+    positive = (states * item_vectors[targets]).sum(-1)
+    negative = (states * item_vectors[negatives]).sum(-1)
+    return (F.softplus(-positive) + F.softplus(negative)).mean()

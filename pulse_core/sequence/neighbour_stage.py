@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 
 from pulse_core.data.examples import sequences_by_user, training_sequences
+from pulse_core.keys import key_columns
 from pulse_core.progress import Progress, progress
 from pulse_core.sequence.cross_fit import ALL_USERS, fold_of_examples, fold_of_users
-from pulse_core.sequence.keyed_table import keyed_table
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.neighbours import Neighbours, build_pool, find_neighbours
 from pulse_core.sequence.settings import NeighbourSettings, SASRecSettings
@@ -35,7 +35,7 @@ def run_neighbours(
     number. seed: SASRec's, which gives the same folds.
     """
     folds = fold_of_users(user_ids, sasrec.cross_fit_folds, seed)
-    example_folds = fold_of_examples(examples["user"].to_numpy(), examples["split"].to_numpy(), folds)
+    example_folds = fold_of_examples(examples, folds)
     training = sequences_by_user(training_sequences(interactions, examples))
     full_sequences = sequences_by_user(interactions)
     splits = examples["split"].to_numpy()
@@ -61,18 +61,25 @@ def run_neighbours(
         "cross_fit_folds": sasrec.cross_fit_folds,
         "settings": settings.model_dump(),
     }
-    return _table(examples, example_folds, neighbours), leak
+    table = {
+        **key_columns(examples),
+        "fold": pa.array(example_folds, pa.int32()),
+        "neighbours": pa.array([n.users.astype(np.int32) for n in neighbours], pa.list_(pa.int32())),
+        "similarities": pa.array([n.similarities for n in neighbours], pa.list_(pa.float32())),
+        "items": pa.array([n.items for n in neighbours], pa.list_(pa.int32())),
+        "item_weights": pa.array([n.item_weights for n in neighbours], pa.list_(pa.float32())),
+    }
+    return pa.table(table), leak
 
 
 def target_share(neighbours: Iterable[Neighbours], examples: pd.DataFrame) -> dict[str, float]:
     """Share of examples whose target is among the first 1, 3, 5, 10 and all of the neighbours' items."""
-    places = np.full(len(examples), np.iinfo(np.int64).max)
-    for row, (of_example, target) in enumerate(zip(neighbours, examples["target"].to_numpy(), strict=True)):
-        hit = np.flatnonzero(of_example.items == target)
-        if len(hit):
-            places[row] = hit[0]
+    places = np.full(len(examples), np.inf)
+    for row, (of_example, target) in enumerate(zip(neighbours, examples["target"], strict=True)):
+        if target in of_example.items:
+            places[row] = of_example.items.tolist().index(target)
     shares = {f"top{depth}": float((places < depth).mean()) for depth in DEPTHS}
-    return {**shares, "all": float((places < np.iinfo(np.int64).max).mean()), "examples": float(len(examples))}
+    return {**shares, "all": float((places < np.inf).mean()), "examples": float(len(examples))}
 
 
 def _neighbours_of(
@@ -82,27 +89,15 @@ def _neighbours_of(
     full_sequences: dict[int, np.ndarray],
     settings: NeighbourSettings,
     meter: Progress,
-) -> np.ndarray:
+) -> list[Neighbours]:
     pool_users = np.array(list(pool_sequences), dtype=np.int64)
     pool = build_pool(model, list(pool_sequences.values()), pool_users, settings)
     users, positions = examples["user"].to_numpy(), examples["position"].to_numpy()
     purchases = [full_sequences[int(user)][:position] for user, position in zip(users, positions, strict=True)]
     example_states = states(model, examples["history"].tolist())
-    neighbours = np.empty(len(examples), dtype=object)
+    neighbours: list[Neighbours] = []
     for start in range(0, len(examples), ROWS):
         rows = slice(start, start + ROWS)
-        block = find_neighbours(example_states[rows], users[rows], purchases[rows], pool, settings)
-        neighbours[start : start + len(block)] = block
-        meter.advance(len(block))
+        neighbours += find_neighbours(example_states[rows], users[rows], purchases[rows], pool, settings)
+        meter.advance(len(users[rows]))
     return neighbours
-
-
-def _table(examples: pd.DataFrame, folds: np.ndarray, neighbours: Iterable[Neighbours]) -> pa.Table:
-    columns = {
-        "fold": pa.array(folds, pa.int32()),
-        "neighbours": pa.array([n.users.astype(np.int32) for n in neighbours], pa.list_(pa.int32())),
-        "similarities": pa.array([n.similarities for n in neighbours], pa.list_(pa.float32())),
-        "items": pa.array([n.items for n in neighbours], pa.list_(pa.int32())),
-        "item_weights": pa.array([n.item_weights for n in neighbours], pa.list_(pa.float32())),
-    }
-    return keyed_table(examples, columns)

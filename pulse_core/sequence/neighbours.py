@@ -21,17 +21,13 @@ BLOCK_CELLS = 40_000_000  # similarities (examples x moments) in memory at once
 
 @dataclass(frozen=True)
 class Pool:
-    """Moments of pool users: unit states (m, dim), owners (m,) ascending, weights of the purchases around each:
-    bought (m, items).
+    """The m moments of the pool's users."""
 
-    popularity (items,) counts training purchases; item_vectors (items, dim) are SASRec's.
-    """
-
-    states: np.ndarray
-    owners: np.ndarray
-    bought: sparse.csr_matrix
-    popularity: np.ndarray
-    item_vectors: np.ndarray
+    states: np.ndarray  # (m, dim), unit norm
+    owners: np.ndarray  # (m,) the user, ascending
+    bought: sparse.csr_matrix  # (m, items) weights of the purchases around each moment
+    popularity: np.ndarray  # (items,) training purchases
+    item_vectors: np.ndarray  # (items, dim), SASRec's
 
 
 @dataclass(frozen=True)
@@ -55,11 +51,10 @@ def build_pool(model: SASRec, sequences: Sequence[np.ndarray], users: np.ndarray
     The state after a user's last training item is left out, since the next purchase is not training data.
     """
     states, owner, position = prefix_states(model, sequences)
-    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
-    followed = position < lengths[owner]
+    followed = position < np.array([len(sequence) for sequence in sequences])[owner]
     states, owner, position = states[followed], owner[followed], position[followed]
     popularity = np.bincount(np.concatenate(sequences), minlength=model.item_count)
-    bought = _bought_around(sequences, owner, position, lengths, settings, model.item_count)
+    bought = _bought_around(sequences, owner, position, settings, model.item_count)
     return Pool(unit(states), users[owner], bought, popularity, model.item_vectors().detach().numpy())
 
 
@@ -67,12 +62,12 @@ def _bought_around(
     sequences: Sequence[np.ndarray],
     owner: np.ndarray,
     position: np.ndarray,
-    lengths: np.ndarray,
     settings: NeighbourSettings,
     item_count: int,
 ) -> sparse.csr_matrix:
     """(moments, items): decay ** steps for what was bought `steps` after the next purchase; for what was bought before
     the moment, before_weight * decay ** steps, counted back from its last item."""
+    lengths = np.array([len(sequence) for sequence in sequences])
     flat, starts = np.concatenate(sequences), np.cumsum(lengths) - lengths
     rows, columns, values = [], [], []
     for direction, first_weight in ((1, 1.0), (-1, settings.before_weight)):
@@ -86,9 +81,8 @@ def _bought_around(
             columns.append(flat[starts[owner[valid]] + index[valid]])
             values.append(np.full(len(valid), weight))
             step, weight = step + 1, weight * settings.after_decay
-    shape = (len(owner), item_count)
     triplet = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    return sparse.csr_matrix(triplet, shape=shape)
+    return sparse.csr_matrix(triplet, shape=(len(owner), item_count))
 
 
 def find_neighbours(
@@ -99,42 +93,24 @@ def find_neighbours(
     An example's own user is never its neighbour, and no item of its history is among the items. Similarities are
     cosines; item weights sum to at most 1 and are comparable between examples.
     """
-    neighbours: list[Neighbours] = []
+    neighbours = []
     block = max(1, BLOCK_CELLS // max(len(pool.owners), 1))
     firsts = np.flatnonzero(np.diff(pool.owners, prepend=-1))
+    ends = np.append(firsts[1:], len(pool.owners))
     for start in range(0, len(states), block):
         rows = slice(start, start + block)
         similarity = unit(states[rows]) @ pool.states.T
         similarity[users[rows, None] == pool.owners[None, :]] = -np.inf
         logits = states[rows] @ pool.item_vectors.T
         log_probabilities = logits - logsumexp(logits, axis=1, keepdims=True)
-        neighbours += _block_neighbours(similarity, log_probabilities, histories[rows], pool, firsts, settings)
-    return neighbours
-
-
-def _block_neighbours(
-    similarity: np.ndarray,
-    log_probabilities: np.ndarray,
-    histories: Sequence[np.ndarray],
-    pool: Pool,
-    firsts: np.ndarray,
-    settings: NeighbourSettings,
-) -> list[Neighbours]:
-    best = np.maximum.reduceat(similarity, firsts, axis=1)  # (examples, pool users)
-    ends = np.append(firsts[1:], len(pool.owners))
-    neighbours = []
-    for row, history in enumerate(histories):
-        users = _nearest(best[row], settings.users)
-        cosines = best[row, users]
-        spans = zip(firsts[users], ends[users], strict=True)
-        moments = [first + int(similarity[row, first:end].argmax()) for first, end in spans]
-        weights = np.exp((cosines - cosines.max(initial=-1.0)) / settings.temperature)
-        weights /= max(weights.sum(), 1e-12)
-        items, shares = _shares(weights, pool.bought[moments], history, pool.popularity, settings.popularity_exponent)
-        scores = shares ** (1 - settings.sasrec_share) * np.exp(log_probabilities[row, items]) ** settings.sasrec_share
-        order = np.argsort(-scores, kind="stable")[: settings.items]
-        items, item_weights = items[order].astype(np.int32), scores[order].astype(np.float32)
-        neighbours.append(Neighbours(pool.owners[firsts[users]], cosines.astype(np.float32), items, item_weights))
+        best = np.maximum.reduceat(similarity, firsts, axis=1)  # (examples, pool users)
+        for row, history in enumerate(histories[rows]):
+            nearest = _nearest(best[row], settings.users)
+            cosines = best[row, nearest]
+            spans = zip(firsts[nearest], ends[nearest], strict=True)
+            moments = [first + int(similarity[row, first:end].argmax()) for first, end in spans]
+            items, weights = _items(cosines, pool.bought[moments], history, pool, log_probabilities[row], settings)
+            neighbours.append(Neighbours(pool.owners[firsts[nearest]], cosines.astype(np.float32), items, weights))
     return neighbours
 
 
@@ -143,6 +119,23 @@ def _nearest(cosines: np.ndarray, wanted: int) -> np.ndarray:
     chosen = np.argpartition(-cosines, wanted)[:wanted] if wanted < len(cosines) else np.arange(len(cosines))
     chosen = np.sort(chosen[np.isfinite(cosines[chosen])])
     return chosen[np.argsort(-cosines[chosen], kind="stable")]
+
+
+def _items(
+    cosines: np.ndarray,
+    bought: sparse.csr_matrix,
+    history: np.ndarray,
+    pool: Pool,
+    log_probabilities: np.ndarray,
+    settings: NeighbourSettings,
+) -> tuple[np.ndarray, np.ndarray]:
+    """One example's best items and their weights, heaviest first."""
+    weights = np.exp((cosines - cosines.max(initial=-1.0)) / settings.temperature)
+    weights /= max(weights.sum(), 1e-12)
+    items, shares = _shares(weights, bought, history, pool.popularity, settings.popularity_exponent)
+    scores = shares ** (1 - settings.sasrec_share) * np.exp(log_probabilities[items]) ** settings.sasrec_share
+    order = np.argsort(-scores, kind="stable")[: settings.items]
+    return items[order].astype(np.int32), scores[order].astype(np.float32)
 
 
 def _shares(

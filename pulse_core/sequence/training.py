@@ -1,31 +1,19 @@
-"""Training of the sequence model with early stopping on validation targets; saving and loading."""
+"""Training of the sequence model with early stopping on validation targets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
 from torch import Tensor
 
-from pulse_core.artifacts import whole_file
 from pulse_core.checkpoints import Checkpoint, digest_of_arrays
 from pulse_core.errors import InputError
 from pulse_core.sequence.batches import draw_negatives, training_batches
 from pulse_core.sequence.full_ranking import ranking_metrics
-from pulse_core.sequence.losses import binary_loss, softmax_loss
-from pulse_core.sequence.model import SASRec
+from pulse_core.sequence.model import SASRec, binary_loss, softmax_loss
 from pulse_core.sequence.settings import SASRecTrainingSettings
 from pulse_core.sequence.states import full_ranks
-from pulse_core.training_loop import Figures, Schedule, Training, descend, fit
-
-
-@dataclass
-class TrainedSASRec(Training):
-    """A model and how its training went."""
-
-    model: SASRec = field(kw_only=True)
+from pulse_core.training_loop import Schedule, Training, descend, fit
 
 
 def new_model(item_count: int, settings: SASRecTrainingSettings) -> SASRec:
@@ -48,7 +36,7 @@ def train(
     seed: int,
     checkpoint: Checkpoint | None = None,
     label: str = "SASRec",
-) -> TrainedSASRec:
+) -> tuple[SASRec, Training]:
     """Fit SASRec on training sequences.
 
     Equal inputs and seed give equal weights; torch's global generator is left as it was.
@@ -72,23 +60,19 @@ def train(
         torch.manual_seed(seed)  # initial weights and dropout draw from torch's generator
         model = new_model(item_count, settings)
         optimiser = new_optimiser(model, settings)
-
-        def validate() -> Figures:
-            return ranking_metrics(full_ranks(model, histories, targets))
-
-        done = fit(
+        training = fit(
             label,
             model,
             optimiser,
             lambda epoch: [epoch],
             lambda _step, _epoch: [run_epoch(model, sequences, optimiser, settings, generator)],
-            validate if validation else None,
+            (lambda: ranking_metrics(full_ranks(model, histories, targets))) if validation else None,
             Schedule(settings.epochs, settings.evaluate_every, settings.patience),
             generator=generator,
             checkpoint=checkpoint,
             determined_by=(data, item_count, settings.model_dump(), seed),
         )
-    return TrainedSASRec(**vars(done), model=model)
+    return model, training
 
 
 def run_epoch(
@@ -114,32 +98,3 @@ def _loss(
         return softmax_loss(states, model.item_vectors(), codes)
     negatives = torch.from_numpy(draw_negatives(parts, model.item_count, generator))
     return binary_loss(states, model.item_vectors(), codes, negatives)
-
-
-def save_models(path: str | Path, models: dict[str, SASRec]) -> None:
-    """Write models of one shape into one safetensors file; tensors are named `<model>/<parameter>`."""
-    tensors = {
-        f"{name}/{parameter}": tensor.contiguous()
-        for name, model in models.items()
-        for parameter, tensor in model.state_dict().items()
-    }
-    with whole_file(path) as partial:
-        safetensors.torch.save_file(tensors, partial)
-
-
-def load_models(path: str | Path, settings: SASRecTrainingSettings) -> dict[str, SASRec]:
-    """Read what `save_models` wrote. Raises InputError if the file was made with other settings."""
-    groups: dict[str, dict[str, Tensor]] = {}
-    for key, tensor in safetensors.torch.load_file(path).items():
-        name, parameter = key.split("/", 1)
-        groups.setdefault(name, {})[parameter] = tensor
-    models = {}
-    for name, tensors in groups.items():
-        with torch.random.fork_rng(devices=[]):
-            model = new_model(tensors["items.weight"].shape[0] - 1, settings)
-        try:
-            model.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise InputError(f"{path}: made with other `sasrec` settings; delete it and run again") from error
-        models[name] = model.eval()
-    return models

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from pulse_core.baselines.domain import Domain, make_domain
-from pulse_core.sequence.candidate_stage import run_candidates
+from pulse_core.sequence.candidates import run_candidates
 from pulse_core.sequence.settings import CandidateSettings
 from tests.planted_cycle import ITEMS, examples, interactions, user_ids
 

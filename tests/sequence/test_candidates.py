@@ -5,15 +5,14 @@ import pandas as pd
 import pytest
 
 from pulse_core.errors import InputError
-from pulse_core.sequence.candidate_stage import run_candidates
-from pulse_core.sequence.candidates import draw_candidates, example_seeds, title_groups
+from pulse_core.sequence.candidates import draw_candidates, run_candidates, title_groups
 from pulse_core.sequence.settings import CandidateSettings
 
 TITLES = [f"Item {number}" for number in range(60)]
 
 
 def draw(count: int, items: int, touched: list[int], examples: int, titles: list[str] | None = None) -> np.ndarray:
-    seeds = example_seeds(1, [f"u{row}" for row in range(examples)], ["test"] * examples, [0] * examples, "candidates")
+    seeds = np.arange(examples, dtype=np.uint64) << np.uint64(32)
     groups = title_groups(titles or [str(item) for item in range(items)])
     return draw_candidates(np.full(examples, touched[0]), [np.array(touched)] * examples, seeds, groups, count)
 
@@ -67,7 +66,7 @@ def test_too_few_items_names_the_key() -> None:
 
 def test_advice_that_cannot_help_is_not_given() -> None:
     """Two candidates are the minimum, and items with the same title count once."""
-    seeds = example_seeds(1, ["a"], ["test"], [0], "candidates")
+    seeds = np.array([1], dtype=np.uint64)
     for titles, count, message in [
         (
             ["Same"] * 30,
@@ -82,7 +81,7 @@ def test_advice_that_cannot_help_is_not_given() -> None:
 
 
 def test_hard_candidates_come_from_the_ranking() -> None:
-    seeds = example_seeds(1, ["a", "b"], ["test"] * 2, [5, 5], "candidates")
+    seeds = np.array([1, 2], dtype=np.uint64)
     ranking = np.array([np.arange(20), np.arange(20, 40)])
     targets, touched = np.array([3, 50]), [np.array([3, 4]), np.array([50, 20])]
     drawn = draw_candidates(targets, touched, seeds, np.arange(60), 10, ranking)

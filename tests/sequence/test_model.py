@@ -8,12 +8,12 @@ import torch
 from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.errors import InputError
 from pulse_core.sequence.batches import draw_negatives, pad, training_batches
+from pulse_core.sequence.cross_fit import load_models, save_models
 from pulse_core.sequence.full_ranking import ranking_metrics, ranks_of_targets
-from pulse_core.sequence.losses import binary_loss, softmax_loss
-from pulse_core.sequence.model import SASRec
+from pulse_core.sequence.model import SASRec, binary_loss, softmax_loss
 from pulse_core.sequence.settings import SASRecSettings
 from pulse_core.sequence.states import full_ranks, prefix_states, score_candidates, states
-from pulse_core.sequence.training import load_models, new_model, save_models, train
+from pulse_core.sequence.training import new_model, train
 
 
 @pytest.fixture(scope="module")
@@ -136,23 +136,23 @@ def test_training_finds_planted_order_and_repeats_itself(
     chosen = examples[examples["split"] == "validation"]
     validation = (chosen["history"].tolist(), chosen["target"].to_numpy())
     before = torch.get_rng_state()
-    first, second = (train(sequences, validation, 60, settings, 11) for _ in range(2))
+    first, second = (train(sequences, validation, 60, settings, 11)[0] for _ in range(2))
     assert torch.equal(before, torch.get_rng_state())
-    for a, b in zip(first.model.state_dict().values(), second.model.state_dict().values(), strict=True):
+    for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
         assert torch.equal(a, b)
     test = examples[examples["split"] == "test"]
-    ranks = full_ranks(first.model, test["history"].tolist(), test["target"].to_numpy())
+    ranks = full_ranks(first, test["history"].tolist(), test["target"].to_numpy())
     assert ranking_metrics(ranks)["hr10"] > 0.5  # chance is about 0.17
-    assert not first.model.items.weight[0].any()
+    assert not first.items.weight[0].any()
 
 
 def test_saved_models_load_unchanged(tmp_path: object, small: SASRecSettings) -> None:
-    models = {"full": new_model(9, small), "fold0": new_model(9, small)}
+    models = {-1: new_model(9, small), 0: new_model(9, small)}
     save_models(f"{tmp_path}/model.safetensors", models)
     loaded = load_models(f"{tmp_path}/model.safetensors", small)
-    assert sorted(loaded) == ["fold0", "full"]
-    for name, model in models.items():
-        for a, b in zip(model.state_dict().values(), loaded[name].state_dict().values(), strict=True):
+    assert sorted(loaded) == [-1, 0]
+    for fold, model in models.items():
+        for a, b in zip(model.state_dict().values(), loaded[fold].state_dict().values(), strict=True):
             assert torch.equal(a, b)
     with pytest.raises(InputError, match="other `sasrec` settings"):
         load_models(f"{tmp_path}/model.safetensors", small.model_copy(update={"dimension": 8}))

@@ -9,10 +9,10 @@ import torch
 
 from pulse_core.artifacts import read_json
 from pulse_core.data.examples import sequences_by_user, training_sequences
-from pulse_core.sequence.cross_fit import fold_of_users
+from pulse_core.sequence.cross_fit import fold_of_users, load_models
 from pulse_core.sequence.neighbour_stage import run_neighbours
 from pulse_core.sequence.neighbours import _bought_around, _shares, build_pool, find_neighbours, unit
-from pulse_core.sequence.sasrec_stage import load_fold_models, run_sasrec
+from pulse_core.sequence.sasrec_stage import run_sasrec
 from pulse_core.sequence.settings import NeighbourSettings, SASRecSettings
 from pulse_core.sequence.states import states
 from pulse_core.sequence.training import new_model
@@ -36,7 +36,7 @@ def folder(
 def result(
     folder: Path, interactions: pd.DataFrame, examples: pd.DataFrame, user_ids: list[str], small: SASRecSettings
 ) -> tuple[pd.DataFrame, dict]:
-    models = load_fold_models(folder / "model.safetensors", small)
+    models = load_models(folder / "model.safetensors", small)
     table, leak = run_neighbours(interactions, examples, user_ids, models, small, NeighbourSettings(users=5), 9)
     return table.to_pandas(), leak
 
@@ -93,7 +93,7 @@ def test_no_validation_or_test_target_reaches_a_neighbour_list(
     assert learned["item"].max() < ITEMS
     settings = small.model_copy(update={"epochs": 2})
     run_sasrec(marked, marked_examples, user_ids, ITEMS + len(rows), settings, 9, tmp_path)
-    models = load_fold_models(tmp_path / "model.safetensors", settings)
+    models = load_models(tmp_path / "model.safetensors", settings)
     table, leak = run_neighbours(marked, marked_examples, user_ids, models, settings, NeighbourSettings(), 9)
     assert max(items.max(initial=0) for items in table.to_pandas()["items"]) < ITEMS
     assert leak["target_in_items"]["test"]["all"] == 0
@@ -104,7 +104,7 @@ def test_shares_by_hand() -> None:
     sequences = [np.array([0, 1, 2]), np.array([0, 3, 1])]
     settings = NeighbourSettings(after_decay=0.5, before_weight=0.2)
     owner, position = np.array([0, 0, 1, 1]), np.array([1, 2, 1, 2])
-    bought = _bought_around(sequences, owner, position, np.array([3, 3]), settings, 4)
+    bought = _bought_around(sequences, owner, position, settings, 4)
     expected = [[0.2, 1, 0.5, 0], [0.1, 0.2, 1, 0], [0.2, 0.5, 0, 1], [0.1, 1, 0, 0.2]]
     np.testing.assert_allclose(bought.toarray(), expected)
     items, shares = _shares(np.array([0.75, 0.25]), bought[[0, 2]], np.array([2]), np.ones(4), 0.0)

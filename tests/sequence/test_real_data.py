@@ -10,7 +10,7 @@ import pytest
 from pulse_core.data.corpus import build_corpus
 from pulse_core.data.examples import make_examples, sequences_by_user, training_sequences
 from pulse_core.data.settings import CorpusSettings, SplitSettings
-from pulse_core.sequence.candidate_stage import run_candidates
+from pulse_core.sequence.candidates import run_candidates
 from pulse_core.sequence.settings import CandidateSettings, SASRecSettings
 from pulse_core.sequence.states import score_candidates
 from pulse_core.sequence.training import train
@@ -26,7 +26,7 @@ def test_hit_rate_on_luxury_beauty(tmp_path: Path) -> None:
     titles = pd.read_parquet(tmp_path / "items.parquet")["title"].tolist()
     examples = make_examples(interactions, SplitSettings(), 1, user_ids)
     sequences = list(sequences_by_user(training_sequences(interactions, examples)).values())
-    model = train(sequences, None, len(titles), SASRecSettings(epochs=30), 1).model
+    model, _ = train(sequences, None, len(titles), SASRecSettings(epochs=30), 1)
     test = examples[examples["split"] == "test"]
     drawn = run_candidates(interactions, test, user_ids, titles, CandidateSettings(), 1)["candidates"].to_pylist()
     candidates = np.array(drawn)
