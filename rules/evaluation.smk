@@ -29,6 +29,7 @@ rule hr1:
         code=wiring.code("hr1"),
         settings=wiring.plain("evaluation"),
         protocol=wiring.evaluation.protocol(),
+        recorded=wiring.evaluation.recorded(),
         seed=settings.seed,
         systems=list(wiring.evaluation.predictions),
         benchmarks=lambda wildcards: wiring.evaluation.benchmarks(

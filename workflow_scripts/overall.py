@@ -32,7 +32,7 @@ def read_domains(job: Any) -> list[Any]:
     import pandas as pd
 
     from pulse_core.artifacts import read_json
-    from pulse_core.report.overall import DomainResults
+    from pulse_core.evaluation.domain_results import DomainResults
     from workflow_scripts.shared.measuring import rationale_engine
 
     systems, domains = job.params.systems, []

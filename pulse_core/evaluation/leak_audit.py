@@ -4,11 +4,11 @@ import pandas as pd
 
 from pulse_core.errors import InputError
 from pulse_core.evaluation.compare import compare_hits, estimates
-from pulse_core.evaluation.metrics import hit_at_1
-from pulse_core.evaluation.predictions import aligned_ranks, require_columns
+from pulse_core.evaluation.predictions import aligned_ranks
 from pulse_core.evaluation.schema import LeakAudit, OracleGap
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.keys import KEY
+from pulse_core.rank_metrics import hit_at_1
 from pulse_core.seeding import derive_seed
 
 
@@ -32,26 +32,25 @@ def leak_audit(
     Raises:
         InputError: the two have different test examples, or the predictions are for other users or candidates.
     """
-    selected_nodes = []
-    for frame, name in ((history, "selection by history"), (oracle, "selection by oracle")):
-        require_columns(frame, [*KEY, "node"], name)
-        selected_nodes.append(frame[frame["split"] == "test"].set_index(KEY)["node"].sort_index())
-    if not selected_nodes[0].index.equals(selected_nodes[1].index) or selected_nodes[0].empty:
+    by_history, by_oracle = (
+        frame[frame["split"] == "test"].set_index(KEY)["node"].sort_index() for frame in (history, oracle)
+    )
+    if not by_history.index.equals(by_oracle.index) or by_history.empty:
         raise InputError(
-            f"leak audit: selection by history has {len(selected_nodes[0])} test examples and by oracle "
-            f"{len(selected_nodes[1])}; they should be the same, at least one"
+            f"leak audit: selection by history has {len(by_history)} test examples and by oracle "
+            f"{len(by_oracle)}; they should be the same, at least one"
         )
     sampled = examples[examples["sampled"].astype(bool)]
-    by_history, by_oracle = (
+    history_hits, oracle_hits = (
         hit_at_1(aligned_ranks(predictions, sampled, candidates, "test", name).to_numpy())
         for predictions, name in ((history_predictions, "pulse"), (oracle_predictions, "oracle"))
     )
     bootstrap_seed = derive_seed(seed, "leak_audit")
-    gap, oracle_only, history_only = compare_hits(by_oracle, by_history, settings, bootstrap_seed)
+    gap, oracle_only, history_only = compare_hits(oracle_hits, history_hits, settings, bootstrap_seed)
     return LeakAudit(
-        examples=len(selected_nodes[0]),
-        changed_selections=float((selected_nodes[0].to_numpy() != selected_nodes[1].to_numpy()).mean()),
-        hr1_history=estimates(by_history[:, None], settings, bootstrap_seed)[0],
-        hr1_oracle=estimates(by_oracle[:, None], settings, bootstrap_seed)[0],
-        gap=OracleGap(**gap.model_dump(), oracle_only=oracle_only, history_only=history_only),
+        examples=len(by_history),
+        changed_selections=float((by_history != by_oracle).mean()),
+        hr1_history=estimates(history_hits[:, None], settings, bootstrap_seed)[0],
+        hr1_oracle=estimates(oracle_hits[:, None], settings, bootstrap_seed)[0],
+        gap=OracleGap(**dict(gap), oracle_only=oracle_only, history_only=history_only),
     )

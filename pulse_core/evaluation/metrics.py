@@ -8,10 +8,8 @@ from pulse_core.rank_metrics import Floats, hit_at_1, ndcg_at_10, reciprocal_ran
 
 METRICS = ("hr1", "mrr", "ndcg10")
 
-Integers = NDArray[np.int64]
 
-
-def target_ranks(candidates: np.ndarray, scores: np.ndarray, targets: np.ndarray) -> Integers:
+def target_ranks(candidates: np.ndarray, scores: np.ndarray, targets: np.ndarray) -> NDArray[np.int64]:
     """Rank of each user's target, 1 = best: 1 + the number of other candidates that score at least as high.
 
     Ties therefore count against the model: the target gets the worst rank of the tied group.
@@ -52,6 +50,4 @@ def metric_values(ranks: np.ndarray) -> Floats:
 
 def chance_values(candidate_count: int) -> Floats:
     """Expected METRICS of random scores, shape (3,): means over ranks 1..n."""
-    if candidate_count < 1:
-        raise InputError(f"chance needs at least one candidate, got {candidate_count}")
     return metric_values(np.arange(1, candidate_count + 1)).mean(axis=0)

@@ -4,17 +4,12 @@ import numpy as np
 import pandas as pd
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.metrics import Integers, target_ranks
+from pulse_core.evaluation.metrics import target_ranks
 from pulse_core.evaluation.tables import PREDICTION_SCHEMA, require_columns
-from pulse_core.rank_metrics import Floats
 
 
 def one_row_a_user(frame: pd.DataFrame, split: str, file: str) -> pd.DataFrame:
-    """Rows of `split`, indexed and sorted by user.
-
-    Raises:
-        InputError: a user has more than one row.
-    """
+    """Rows of `split`, indexed and sorted by user; InputError if a user has more than one."""
     rows = frame[frame["split"] == split].sort_values("user").set_index("user")
     repeated = rows.index[rows.index.duplicated()]
     if len(repeated):
@@ -35,16 +30,13 @@ def rectangle(lists: pd.Series, what: str, file: str) -> np.ndarray:
 def aligned_ranks(
     predictions: pd.DataFrame, examples: pd.DataFrame, candidates: pd.DataFrame, split: str, file: str
 ) -> pd.Series:
-    """Rank of the target for each user with an example in `split`, by these predictions.
+    """Rank of the target for each user with an example in `split`, indexed and sorted by user.
 
     Args:
         predictions: in the common schema; users without an example are ignored.
         examples: (user, split, target, ...): the users to evaluate.
         candidates: (user, split, candidates): the sets to rank, in any order within a set.
         file: of the predictions, for messages.
-
-    Returns:
-        Ranks indexed by user, sorted by user.
 
     Raises:
         InputError: a user has no prediction, or its candidates are not those of `candidates`.
@@ -60,31 +52,20 @@ def aligned_ranks(
                 f"{source}: {len(missing)} of the {len(wanted)} {split} users have no row, the first is user "
                 f"{missing[0]}; every system ranks the same users, so make this file again"
             )
-    predicted, official = predicted.loc[wanted.index], official.loc[wanted.index]
-    predicted_sets: Integers = rectangle(predicted["candidates"], "candidates", file)
-    official_sets: Integers = rectangle(official["candidates"], "candidates", "candidates")
-    scores: Floats = rectangle(predicted["scores"], "scores", file)
-    same = (
-        (np.sort(predicted_sets, axis=1) == np.sort(official_sets, axis=1)).all(axis=1)
-        if predicted_sets.shape == official_sets.shape
-        else np.zeros(len(wanted), dtype=bool)
-    )
-    if not same.all():
-        user = wanted.index[int(np.flatnonzero(~same)[0])]
+    predicted = predicted.loc[wanted.index]
+    predicted_sets = rectangle(predicted["candidates"], "candidates", file)
+    official_sets = rectangle(official.loc[wanted.index, "candidates"], "candidates", "candidates")
+    scores = rectangle(predicted["scores"], "scores", file)
+    differs = np.ones(len(wanted), dtype=bool)
+    if predicted_sets.shape == official_sets.shape:
+        differs = (np.sort(predicted_sets, axis=1) != np.sort(official_sets, axis=1)).any(axis=1)
+    if differs.any():
         raise InputError(
-            f"{file}: the {split} candidates of user {user} ({(~same).sum()} users in all) are not those of the "
-            "candidates table; every system ranks the same sets, so make this file again"
+            f"{file}: the {split} candidates of user {wanted.index[differs][0]} ({differs.sum()} users in all) are not "
+            "those of the candidates table; every system ranks the same sets, so make this file again"
         )
     try:
         ranks = target_ranks(predicted_sets, scores, wanted["target"].to_numpy())
     except InputError as error:
         raise InputError(f"{file}, split {split} (rows are users in sorted order): {error}") from error
     return pd.Series(ranks, index=wanted.index, name="rank")
-
-
-def candidate_count(candidates: pd.DataFrame) -> int:
-    """The size of the candidate sets; InputError if sizes differ."""
-    counts = sorted(set(candidates["candidates"].map(len)))
-    if len(counts) != 1:
-        raise InputError(f"candidates: all sets should have one size, they have {counts}; make the candidates again")
-    return int(counts[0])

@@ -1,6 +1,5 @@
 """What figures were made with: library versions, the machine, and the wall time of each stage."""
 
-import csv
 import logging
 import os
 import platform
@@ -8,6 +7,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+
+import pandas as pd
 
 from pulse_core.errors import InputError
 from pulse_core.evaluation.schema import StageTime
@@ -19,12 +20,11 @@ PACKAGES = (
 log = logging.getLogger("pulse")
 
 
-def versions(repository: Path | None = None) -> dict[str, str]:
+def versions(repository: Path) -> dict[str, str]:
     """Versions of Python and of the libraries that figures depend on, the machine, and the git commit.
 
-    Args:
-        repository: a git work tree, whose commit is added, with `+changes` if there are uncommitted ones. Left out
-            if there is no work tree or no git.
+    The commit is that of the work tree `repository`, with `+changes` if there are uncommitted ones; left out if there
+    is no work tree or no git.
     """
     info = {
         "python": platform.python_version(),
@@ -35,20 +35,17 @@ def versions(repository: Path | None = None) -> dict[str, str]:
             info[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    commit = _git(repository, "rev-parse", "HEAD") if repository else None
-    if commit:
+    if commit := _git(repository, "rev-parse", "HEAD"):
         info["commit"] = commit + ("+changes" if _git(repository, "status", "--porcelain") else "")
     return info
 
 
-def _git(repository: Path | None, *arguments: str) -> str | None:
+def _git(repository: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(repository), *arguments]
     try:
-        completed = subprocess.run(
-            ["git", "-C", str(repository), *arguments], capture_output=True, text=True, check=True, timeout=20
-        )
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
-    return completed.stdout.strip()
 
 
 def stage_seconds(benchmarks: Mapping[str, Sequence[Path | str]]) -> dict[str, StageTime]:
@@ -64,27 +61,25 @@ def stage_seconds(benchmarks: Mapping[str, Sequence[Path | str]]) -> dict[str, S
 
 
 def _stage(stage: str, files: Sequence[Path]) -> StageTime:
-    rows: list[dict[str, str]] = []
+    seconds: list[float] = []
+    memory: list[float] = []
     for file in files:
         if not file.exists():
             log.warning("benchmark of stage %s not found: %s", stage, file)
             continue
         try:
-            with file.open(newline="", encoding="utf-8") as lines:
-                table = list(csv.DictReader(lines, delimiter="\t"))
-            timed = bool(table) and _number(table[0].get("s")) is not None
-        except (OSError, ValueError, csv.Error):  # a folder, not text, not numbers
-            timed = False
-        if not timed:
-            raise InputError(f"{file}: not a Snakemake benchmark table (a column `s` with seconds); run {stage} again")
-        rows += table
-    seconds = [value for row in rows if (value := _number(row.get("s"))) is not None]
-    memory = [value for row in rows if (value := _number(row.get("max_rss"))) is not None]
+            # Snakemake writes - or NA for the memory of a job that was too short to measure.
+            table = pd.read_csv(
+                file, sep="\t", usecols=["s", "max_rss"], dtype=float, na_values="-", float_precision="round_trip"
+            )
+            if table.empty or table["s"].isna().any():
+                raise ValueError("seconds are missing")
+        except (OSError, ValueError) as error:  # a folder, not text, not numbers
+            raise InputError(
+                f"{file}: not a Snakemake benchmark table (a column `s` with seconds); run {stage} again"
+            ) from error
+        seconds += table["s"].tolist()
+        memory += table["max_rss"].dropna().tolist()
     return StageTime(
-        seconds=sum(seconds) if seconds else None, jobs=len(rows), max_rss_mb=max(memory) if memory else None
+        seconds=sum(seconds) if seconds else None, jobs=len(seconds), max_rss_mb=max(memory) if memory else None
     )
-
-
-def _number(text: str | None) -> float | None:
-    """A cell of a benchmark file; Snakemake writes - or NA for a job that was too short to measure."""
-    return None if text in (None, "", "-", "NA") else float(str(text))

@@ -1,45 +1,68 @@
-"""Paired tests of two systems on the same users: McNemar's exact test and the paired bootstrap."""
+"""Percentile bootstrap over users (Efron 1979), and paired tests of two systems on the same users.
 
-from dataclasses import dataclass
+How often each distinct row of values occurs in a resample of n users is one multinomial draw over the distinct rows.
+Ten ranks give ten distinct rows, so 10,000 resamples of 50,000 users take milliseconds. Distinct rows are sorted, so
+the result does not depend on the order of the users.
+"""
 
 import numpy as np
 from scipy.stats import binom, binomtest
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.intervals import bootstrap_means, percentile_interval
+from pulse_core.evaluation.schema import MeanComparison, Verdict
+from pulse_core.evaluation.settings import EvaluationSettings
+from pulse_core.rank_metrics import Floats
+
+CHUNK_CELLS = 4_000_000  # resamples x distinct rows per chunk: 32 MB of counts
 
 
-@dataclass(frozen=True)
-class Discordance:
-    """Numbers of users on whom exactly one of two systems hit, and the p-value of their difference."""
+def bootstrap_means(values: np.ndarray, samples: int, seed: int) -> Floats:
+    """Means over the users of each resample, shape (samples, columns).
 
-    first_only: int
-    second_only: int
-    p_value: float
+    Args:
+        values: shape (users, columns); columns are resampled together, so differences stay paired.
+
+    Raises:
+        InputError: no users, or a value that is not finite.
+    """
+    if values.ndim != 2 or len(values) == 0:
+        raise InputError(f"a bootstrap needs values of shape (users, columns) with at least one user: {values.shape}")
+    if not np.isfinite(values).all():
+        raise InputError("the values of a bootstrap should be finite")
+    distinct, counts = np.unique(values.astype(np.float64), axis=0, return_counts=True)
+    users = int(counts.sum())
+    generator = np.random.default_rng(seed)
+    means = np.empty((samples, values.shape[1]))
+    chunk = max(1, CHUNK_CELLS // len(distinct))
+    for start in range(0, samples, chunk):
+        size = min(chunk, samples - start)
+        drawn = generator.multinomial(users, counts / users, size=size)  # (size, distinct)
+        for column in range(values.shape[1]):
+            # A plain sum, not a BLAS product, whose rounding depends on the number of threads.
+            means[start : start + size, column] = (drawn * distinct[:, column]).sum(axis=1) / users
+    return means
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A paired difference of means (first - second) with its interval and two-sided p-value."""
-
-    difference: float
-    low: float
-    high: float
-    p_value: float
+def percentile_interval(means: np.ndarray, confidence: float) -> tuple[Floats, Floats]:
+    """Ends of the central `confidence` share of the resampled means of each column, shapes (columns,)."""
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(means, [tail, 1.0 - tail], axis=0)
+    return low, high
 
 
-def mcnemar_exact(first: np.ndarray, second: np.ndarray) -> Discordance:
+def mcnemar_exact(first: np.ndarray, second: np.ndarray) -> tuple[float, int, int]:
     """McNemar's exact two-sided test on hits, shape (users,), values 0 or 1.
 
-    p = min(1, 2 P(X <= min(b, c))) with X ~ Binomial(b + c, 1/2) for discordant counts b and c; 1 if both are 0.
+    p = min(1, 2 P(X <= min(b, c))) with X ~ Binomial(b + c, 1/2); 1 if b = c = 0.
+
+    Returns:
+        p, and the numbers of users on whom only the first (b) and only the second (c) hit.
     """
-    if first.shape != second.shape:
-        raise InputError(f"a paired test needs the same users twice: {first.shape} and {second.shape}")
     a, b = first.astype(bool), second.astype(bool)
     first_only, second_only = int((a & ~b).sum()), int((~a & b).sum())
     total = first_only + second_only
     p_value = min(1.0, 2.0 * float(binom.cdf(min(first_only, second_only), total, 0.5))) if total else 1.0
-    return Discordance(first_only, second_only, p_value)
+    return p_value, first_only, second_only
 
 
 def binomial_against(hits: np.ndarray, probability: float) -> float:
@@ -47,11 +70,8 @@ def binomial_against(hits: np.ndarray, probability: float) -> float:
     return float(binomtest(int(hits.sum()), len(hits), probability).pvalue)
 
 
-def paired_bootstrap(first: np.ndarray, second: np.ndarray, samples: int, confidence: float, seed: int) -> Difference:
-    """Mean of first - second over users, its percentile interval, and the bootstrap's two-sided p-value.
-
-    Args:
-        first, second: values of the same users in the same order, shape (users,).
+def paired_bootstrap(first: np.ndarray, second: np.ndarray, settings: EvaluationSettings, seed: int) -> MeanComparison:
+    """Mean of first - second over the same users in the same order, shape (users,), with interval and p-value.
 
     The p-value is twice the smaller share of resamples on either side of zero, with one added to the count so that it
     is never 0 (Davison & Hinkley 1997, 4.2): at least 0.0002 with 10,000 resamples.
@@ -60,12 +80,21 @@ def paired_bootstrap(first: np.ndarray, second: np.ndarray, samples: int, confid
         raise InputError(f"a paired test needs the same users twice: {first.shape} and {second.shape}")
     # Rounded, so that a difference of zero does not become -1e-17.
     gaps = np.round(first.astype(np.float64) - second.astype(np.float64), 12)
-    means = bootstrap_means(gaps[:, None], samples, seed)
-    low, high = percentile_interval(means, confidence)
+    means = bootstrap_means(gaps[:, None], settings.bootstrap_samples, seed)
+    low, high = percentile_interval(means, settings.confidence)
     means = np.round(means[:, 0], 12)
     at_most, at_least = int((means <= 0).sum()), int((means >= 0).sum())
-    p_value = min(1.0, 2.0 * (min(at_most, at_least) + 1) / (samples + 1))
-    return Difference(float(gaps.mean()), float(low[0]), float(high[0]), p_value)
+    p_value = min(1.0, 2.0 * (min(at_most, at_least) + 1) / (settings.bootstrap_samples + 1))
+    difference = float(gaps.mean())
+    verdict = verdict_of(difference, p_value, settings.confidence)
+    return MeanComparison(difference=difference, low=low[0], high=high[0], p_value=p_value, verdict=verdict)
+
+
+def verdict_of(difference: float, p_value: float, confidence: float) -> Verdict:
+    """Whether a difference is significant at this confidence, in words."""
+    if p_value >= 1.0 - confidence or difference == 0.0:
+        return "not distinguishable"
+    return "better" if difference > 0 else "worse"
 
 
 def holm(p_values: dict[str, float]) -> dict[str, float]:

@@ -4,21 +4,27 @@ Only synthetic corpora have planted drivers, and only the evaluation may read th
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.compare import compare_means, estimates
+from pulse_core.evaluation.compare import estimates
 from pulse_core.evaluation.schema import WhyRecall
 from pulse_core.evaluation.settings import EvaluationSettings
+from pulse_core.evaluation.significance import paired_bootstrap
 from pulse_core.evaluation.tables import require_columns
 from pulse_core.keys import KEY
 from pulse_core.rank_metrics import Floats
 from pulse_core.seeding import derive_seed
 
 SPACES = re.compile(r"[\s\-\u2010-\u2015]+")
+
+
+def normalise(text: str) -> str:
+    """Case, hyphens and white space unified: `Fragrance-Free` becomes `fragrance free`."""
+    return SPACES.sub(" ", text.casefold().replace("\u2019", "'")).strip()
 
 
 def driver_patterns(phrases: Mapping[str, Sequence[str]]) -> dict[str, re.Pattern[str]]:
@@ -34,11 +40,6 @@ def driver_patterns(phrases: Mapping[str, Sequence[str]]) -> dict[str, re.Patter
             raise InputError(f"truth-drivers.json: driver {driver!r} has no phrase that names it")
         patterns[driver] = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, texts)) + r")(?!\w)")
     return patterns
-
-
-def normalise(text: str) -> str:
-    """Case, hyphens and white space unified: `Fragrance-Free` becomes `fragrance free`."""
-    return SPACES.sub(" ", text.casefold().replace("\u2019", "'")).strip()
 
 
 def why_recall(
@@ -68,51 +69,41 @@ def why_recall(
     """
     require_columns(truth, ("user_id", "item_id", "driver"), "truth.parquet")
     patterns = driver_patterns(phrases)
-    tested = examples[(examples["split"] == "test") & examples["sampled"].astype(bool)].sort_values(KEY)
+    tested = examples[(examples["split"] == "test") & examples["sampled"].astype(bool)]
     drivers = _drivers(tested, truth, users, items, patterns)
     if drivers.empty:
         raise InputError("truth.parquet: no sampled test purchase has a driver; is it of another corpus?")
     keys = drivers.index
-    columns = list(patterns)
-    named = {
-        "selected": _named(selected, keys, patterns, "selected"),
-        "base": _named(tree[tree["parent"] == -1], keys, patterns, "tree (base rationale)"),
-    }
+    chosen = _named(selected, keys, patterns, "selected")
+    base = _named(tree[tree["parent"] == -1], keys, patterns, "tree (base rationale)")
     leaves = _named(tree[tree["is_leaf"].astype(bool)], keys, patterns, "tree (leaves)", single=False)
-    true_column = np.array([columns.index(driver) for driver in drivers])
+    own = np.array([list(patterns).index(driver) for driver in drivers])  # column of each example's driver
 
-    def share(frame: pd.DataFrame, how: str) -> Floats:
-        grouped = frame.groupby(level=KEY)
-        values = (grouped.max() if how == "max" else grouped.mean()).loc[keys].to_numpy(dtype=np.float64)
-        return values[np.arange(len(keys)), true_column]
+    def share_of_own(named: pd.DataFrame) -> Floats:
+        return named.to_numpy()[np.arange(len(keys)), own]
 
-    frequency = np.bincount(true_column, minlength=len(columns)).astype(np.float64)
-    others = (frequency[None, :] - np.eye(len(columns))[true_column]) / max(len(keys) - 1, 1)  # (examples, drivers)
-    chosen = named["selected"].groupby(level=KEY).mean().loc[keys].to_numpy(dtype=np.float64)
+    frequency = np.bincount(own, minlength=len(patterns)).astype(np.float64)
+    others = (frequency[None, :] - np.eye(len(patterns))[own]) / max(len(keys) - 1, 1)  # (examples, drivers)
     values = {
-        "selected": share(named["selected"], "mean"),
-        "random_leaf": share(leaves, "mean"),
-        "base": share(named["base"], "mean"),
-        "best_leaf": share(leaves, "max"),
-        "selected_other_driver": (chosen * others).sum(axis=1),
+        "selected": share_of_own(chosen),
+        "random_leaf": share_of_own(leaves.groupby(level=KEY).mean()),
+        "base": share_of_own(base),
+        "best_leaf": share_of_own(leaves.groupby(level=KEY).max()),
+        "selected_other_driver": (chosen.to_numpy() * others).sum(axis=1),
     }
     figures = estimates(np.stack(list(values.values()), axis=1), settings, derive_seed(seed, "why_recall"))
     bootstrap_seed = derive_seed(seed, "why_recall", "paired")
     return WhyRecall(
         examples=len(keys),
         without_driver=len(tested) - len(keys),
-        selected_less_random_leaf=compare_means(values["selected"], values["random_leaf"], settings, bootstrap_seed),
-        selected_less_base=compare_means(values["selected"], values["base"], settings, bootstrap_seed),
+        selected_less_random_leaf=paired_bootstrap(values["selected"], values["random_leaf"], settings, bootstrap_seed),
+        selected_less_base=paired_bootstrap(values["selected"], values["base"], settings, bootstrap_seed),
         **dict(zip(values, figures, strict=True)),
     )
 
 
 def _drivers(
-    tested: pd.DataFrame,
-    truth: pd.DataFrame,
-    users: pd.DataFrame,
-    items: pd.DataFrame,
-    patterns: Mapping[str, re.Pattern[str]],
+    tested: pd.DataFrame, truth: pd.DataFrame, users: pd.DataFrame, items: pd.DataFrame, named: Collection[str]
 ) -> pd.Series:
     """The driver of each test purchase that has one, indexed and sorted by KEY."""
     known = truth[truth["driver"].notna() & (truth["driver"] != "")]
@@ -121,7 +112,7 @@ def _drivers(
     coded = known.merge(users[["user", "user_id"]], on="user_id").merge(items[["item", "item_id"]], on="item_id")
     coded = coded.rename(columns={"item": "target"})[["user", "target", "driver"]]
     drivers = tested[[*KEY, "target"]].merge(coded, on=["user", "target"]).set_index(KEY)["driver"].sort_index()
-    unnamed = sorted(set(drivers) - set(patterns))
+    unnamed = sorted(set(drivers) - set(named))
     if unnamed:
         raise InputError(f"truth-drivers.json: no driver {unnamed[0]!r}, which truth.parquet has; generate both again")
     return drivers
@@ -130,12 +121,11 @@ def _drivers(
 def _named(
     texts: pd.DataFrame, keys: pd.MultiIndex, patterns: Mapping[str, re.Pattern[str]], file: str, single: bool = True
 ) -> pd.DataFrame:
-    """Which drivers each rationale of `keys` names: 0/1, one column per driver, rows indexed by KEY.
+    """Which drivers each rationale of `keys` names: 0/1, one column per driver, rows indexed and sorted by KEY.
 
     With `single`, an example may have only one row.
     """
-    require_columns(texts, [*KEY, "rationale"], file)
-    indexed = texts.set_index(KEY)["rationale"]
+    indexed = texts.set_index(KEY)["rationale"].sort_index()
     missing = keys.difference(indexed.index)
     if len(missing):
         raise InputError(

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pulse_core.evaluation.predictions import aligned_ranks, one_row_a_user, rectangle
-from pulse_core.report.overall import DomainResults
+from pulse_core.evaluation.domain_results import DomainResults
+from pulse_core.evaluation.predictions import one_row_a_user, rectangle
 from pulse_core.systems import System
 
 COLUMNS = ("domain", "corpus", "system", "label", "place", "users", "hr1", "chosen", "oracle", "note")
@@ -27,32 +27,28 @@ def by_place_table(domains: Sequence[DomainResults], systems: Sequence[System]) 
 
 
 def _rows(results: DomainResults, system: System) -> list[dict[str, object]]:
-    sampled = results.examples[results.examples["sampled"].astype(bool)]
-    file = results.files.get(system.name, system.name)
-    predictions = results.predictions[system.name]
-    hit = aligned_ranks(predictions, sampled, results.candidates, "test", file) == 1
-    offered = rectangle(one_row_a_user(results.candidates, "test", "candidates").loc[hit.index, "candidates"], "", "")
-    users = one_row_a_user(predictions, "test", file).loc[hit.index]
-    ranked, scores = rectangle(users["candidates"], "candidates", file), rectangle(users["scores"], "scores", file)
-    targets = one_row_a_user(sampled, "test", "examples").loc[hit.index, "target"].to_numpy()
-    target_at = (offered == targets[:, None]).argmax(axis=1)
+    name = system.name
+    hit = results.ranks([name])[name] == 1
+    targets = one_row_a_user(results.examples[results.examples["sampled"].astype(bool)], "test", "examples")["target"]
+    official = one_row_a_user(results.candidates, "test", "candidates").loc[targets.index]
+    predicted = one_row_a_user(results.predictions[name], "test", name).loc[targets.index]
+    offered = rectangle(official["candidates"], "candidates", "candidates")
+    ranked, scores = (rectangle(predicted[column], column, name) for column in ("candidates", "scores"))
+    target_at = (offered == targets.to_numpy()[:, None]).argmax(axis=1)
     best = scores == scores.max(axis=1, keepdims=True)
     share = best / best.sum(axis=1, keepdims=True)  # (users, candidates)
-    shared = {
-        "domain": results.domain,
-        "corpus": results.corpus,
-        "system": system.name,
-        "label": system.label,
-        "oracle": system.name in results.oracle([system]),
-        "note": results.note,
-    }
     return [
         {
-            **shared,
+            "domain": results.domain,
+            "corpus": results.corpus,
+            "system": name,
+            "label": system.label,
             "place": place + 1,
             "users": int((target_at == place).sum()),
             "hr1": float(hit[target_at == place].mean()),
             "chosen": float(share[ranked == offered[:, place, None]].mean()),
+            "oracle": name in results.oracle,
+            "note": results.notice,
         }
         for place in range(offered.shape[1])
     ]

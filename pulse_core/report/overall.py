@@ -2,19 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from pulse_core.errors import InputError
 from pulse_core.evaluation.compare import all_results, compare_all
+from pulse_core.evaluation.domain_results import DomainResults
 from pulse_core.evaluation.metrics import METRICS
-from pulse_core.evaluation.notices import corpus_name, notices
-from pulse_core.evaluation.predictions import aligned_ranks, candidate_count
 from pulse_core.evaluation.schema import Comparison, SystemResult
 from pulse_core.evaluation.settings import EvaluationSettings
-from pulse_core.report.paper_figures import PAPER_FIGURES, PaperFigure
+from pulse_core.report.paper_figures import PAPER_FIGURES
 from pulse_core.systems import CHANCE, System
 
 COLUMNS = (
@@ -26,45 +23,8 @@ COLUMNS = (
 FULL_RANKING_METRICS = ("hr1", "hr10", "ndcg10", "mrr")
 
 
-@dataclass(frozen=True)
-class DomainResults:
-    """Inputs of one domain's figures."""
-
-    domain: str
-    predictions: Mapping[str, pd.DataFrame]
-    """system -> predictions in the common schema."""
-    metrics: Mapping[str, Mapping[str, Any]]
-    """system -> metrics.json; a system without one has no trials."""
-    files: Mapping[str, str]
-    """system -> file of its predictions, for messages."""
-    examples: pd.DataFrame
-    candidates: pd.DataFrame
-    statistics: Mapping[str, Any]
-    """corpus/statistics.json."""
-    behaviour: str = "history"
-    engine: str = "transformers"
-
-    @property
-    def corpus(self) -> str:
-        """`synthetic`, or the source of the raw files."""
-        return corpus_name(self.statistics)
-
-    @property
-    def note(self) -> str:
-        """The warnings for every row of the domain."""
-        return notices(self.corpus, self.behaviour, self.engine)
-
-    def oracle(self, systems: Sequence[System]) -> set[str]:
-        """The systems that read rationales whose selection saw the target."""
-        return {system.name for system in systems if system.rationales} if self.behaviour == "oracle" else set()
-
-
 def overall_table(
-    domains: Sequence[DomainResults],
-    systems: Sequence[System],
-    settings: EvaluationSettings,
-    seed: int,
-    paper: Sequence[PaperFigure] = PAPER_FIGURES,
+    domains: Sequence[DomainResults], systems: Sequence[System], settings: EvaluationSettings, seed: int
 ) -> pd.DataFrame:
     """One row per (domain, system) of ours, in the order of `systems`, then one per figure of the papers (COLUMNS).
 
@@ -73,9 +33,20 @@ def overall_table(
     Raises:
         InputError: a system's predictions are missing, or are not of the domain's users and candidates.
     """
-    rows = [row for domain in domains for row in _domain_rows(domain, systems, settings, seed)]
+    rows = [row for results in domains for row in _domain_rows(results, systems, settings, seed)]
     known = {system.name: system for system in (*systems, CHANCE)}
-    rows += [_paper_row(figure, known[figure.system]) for figure in paper if figure.system in known]
+    rows += [
+        {
+            **_named(known[figure.system]),
+            "domain": figure.domain,
+            "corpus": figure.paper,
+            "hr1": figure.value,
+            "source": "paper",
+            "note": f"{figure.paper}: {figure.protocol}",
+        }
+        for figure in PAPER_FIGURES
+        if figure.system in known
+    ]
     integer_columns = dict.fromkeys(("users", "candidates", "trials"), "Int64")  # the papers' rows have none
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(integer_columns)
 
@@ -83,27 +54,21 @@ def overall_table(
 def _domain_rows(
     results: DomainResults, systems: Sequence[System], settings: EvaluationSettings, seed: int
 ) -> list[dict[str, Any]]:
-    domain, examples = results.domain, results.examples
-    sampled = examples[examples["sampled"].astype(bool)]
-    if not (sampled["split"] == "test").any():
-        raise InputError(f"{domain}: no sampled user has a test example; sample more users or relax the filter")
-    ranks: dict[str, Any] = {}
-    for name in (system.name for system in systems):
-        if name not in results.predictions:
-            raise InputError(f"{domain}: the overall table needs the predictions of {name!r}")
-        file = results.files.get(name, name)
-        ranks[name] = aligned_ranks(results.predictions[name], sampled, results.candidates, "test", file).to_numpy()
-    count, oracle = candidate_count(results.candidates), results.oracle(systems)
+    ranks = results.ranks(system.name for system in systems)
+    count, oracle = results.candidate_count, results.oracle
     figures = all_results(ranks, count, settings, seed, oracle)
     comparisons = compare_all(ranks, count, settings, seed, oracle)
-    shared = {"domain": domain, "corpus": results.corpus, "candidates": count, "source": "ours", "note": results.note}
     return [
         {
-            **shared,
             **_named(system),
+            "domain": results.domain,
+            "corpus": results.corpus,
+            "candidates": count,
             **_figures(figures[system.name]),
             **_compared(comparisons.get(system.name)),
             **_tuning(results.metrics.get(system.name, {})),
+            "source": "ours",
+            "note": results.notice,
         }
         for system in (*systems, CHANCE)
     ]
@@ -131,21 +96,8 @@ def _compared(comparison: Comparison | None) -> dict[str, Any]:
 
 def _tuning(metrics: Mapping[str, Any]) -> dict[str, Any]:
     trials = metrics.get("trials") or []
-    return {
-        "trials": len(trials),
-        "chosen": json.dumps(trials[metrics["chosen"]]["changed"], sort_keys=True) if trials else "",
-    }
-
-
-def _paper_row(figure: PaperFigure, system: System) -> dict[str, Any]:
-    return {
-        **_named(system),
-        "domain": figure.domain,
-        "corpus": figure.paper,
-        "hr1": figure.value,
-        "source": "paper",
-        "note": f"{figure.paper}: {figure.protocol}",
-    }
+    chosen = json.dumps(trials[metrics["chosen"]]["changed"], sort_keys=True) if trials else ""
+    return {"trials": len(trials), "chosen": chosen}
 
 
 def full_ranking_table(domains: Sequence[DomainResults], systems: Sequence[System]) -> pd.DataFrame:

@@ -1,12 +1,10 @@
 """The overall table as Markdown and LaTeX (booktabs), from the long table of `overall.py`."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
-from pulse_core.report.paper_figures import ALLMREC, ONE_OF_TWENTY, PAPER_FIGURES, PaperFigure
+from pulse_core.report.paper_figures import ALLMREC, ONE_OF_TWENTY, PAPER_FIGURES
 
 PAPER_NOTE = (
     f"† The paper's own figures, not ours: {ALLMREC}, {ONE_OF_TWENTY}, its own users (chance .050). Never marked best; "
@@ -18,82 +16,66 @@ ESCAPES |= {"†": "$^\\dagger$", "‡": "$^\\ddagger$", "<": "$<$", "~": "\\tex
 ESCAPES |= {"\\": "\\textbackslash{}", "{": "\\{", "}": "\\}"}
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One cell: its text, and whether it is the best or second of our figures in its domain."""
-
-    text: str
-    place: Literal["best", "second"] | None = None
-    after: str = ""
-
-
 def share(value: float) -> str:
     """A share with three decimals and no leading zero: .447, 1.000."""
     text = f"{value:.3f}"
     return text[1:] if text.startswith("0") else text
 
 
-def places(values: pd.Series) -> dict[str, Literal["best", "second"]]:
-    """system -> its place; tied systems share it."""
-    distinct = sorted(set(values.round(12)), reverse=True)[:2]
-    names: tuple[Literal["best", "second"], ...] = ("best", "second")
-    marks = dict(zip(distinct, names, strict=False))
-    return {str(system): marks[value] for system, value in values.round(12).items() if value in marks}
+def _grid(
+    table: pd.DataFrame, confidence: float, best: str, second: str, escape: Callable[[str], str]
+) -> tuple[list[str], list[list[str]]]:
+    """Headings, and each system's group, label and cells; a paper's column follows the domain it is comparable to.
 
-
-def cells(
-    table: pd.DataFrame, confidence: float, paper: Sequence[PaperFigure] = PAPER_FIGURES
-) -> tuple[list[str], list[tuple[str, str, list[Cell]]]]:
-    """Headings, and (group, label, cells) of each system; a paper's column follows the domain it is comparable to."""
+    Args:
+        best, second: %-formats of the best and the second figure of ours in each domain; tied systems share them.
+    """
     ours = table[table["source"] == "ours"]
-    headings: list[str] = []
-    columns: list[dict[str, Cell]] = []
+    columns: dict[str, dict[str, str]] = {}
     for domain, rows in ours.groupby("domain", sort=False):
-        corpus = rows["corpus"].iloc[0]
-        indexed = rows.set_index("system")
+        corpus, indexed = rows["corpus"].iloc[0], rows.set_index("system")
         # Never mark chance or a system that read rationales selected by the oracle.
-        marks = places(indexed.loc[~indexed["oracle"].astype(bool) & (indexed.index != "chance"), "hr1"])
-        headings.append(f"{domain} ({corpus})")
+        ranked = indexed.loc[~indexed["oracle"].astype(bool) & (indexed.index != "chance"), "hr1"].round(12)
+        styles = dict(zip(sorted(set(ranked), reverse=True), (best, second), strict=False))
         compared = not indexed.loc["pulse", "oracle"]
-        columns.append(
-            {str(name): _cell(row, marks.get(str(name)), confidence, compared) for name, row in indexed.iterrows()}
-        )
-        figures = {figure.system: Cell(share(figure.value)) for figure in paper if figure.beside == (domain, corpus)}
+        columns[f"{domain} ({corpus})"] = {
+            str(name): styles.get(ranked.get(name), "%s") % share(row["hr1"])
+            + escape(_marks(row, confidence, compared) + _interval(row))
+            for name, row in indexed.iterrows()
+        }
+        figures = {figure.system: share(figure.value) for figure in PAPER_FIGURES if figure.beside == (domain, corpus)}
         if figures:
-            headings.append(f"{domain}: A-LLMRec paper, 1 of 20†")
-            columns.append(figures)
-    systems = ours.drop_duplicates("system")
-    rows_of = [
-        (str(row.group), str(row.label), [column.get(str(row.system), Cell("")) for column in columns])
-        for row in systems.itertuples()
+            columns[f"{domain}: A-LLMRec paper, 1 of 20†"] = figures
+    systems = ours.drop_duplicates("system")[["system", "group", "label"]].itertuples(index=False)
+    return [escape(heading) for heading in columns], [
+        [escape(group), escape(label), *(column.get(name, "") for column in columns.values())]
+        for name, group, label in systems
     ]
-    return headings, rows_of
 
 
-def _cell(row: pd.Series, place: Literal["best", "second"] | None, confidence: float, compared: bool) -> Cell:
-    mark = ""
+def _marks(row: pd.Series, confidence: float, compared: bool) -> str:
+    mark = "‡" if row["oracle"] else ""
     # PULSE's own p_holm is NaN, which compares false.
     if compared and row["p_holm"] < 1.0 - confidence and row["difference"] != 0.0:
-        mark = "▼" if row["difference"] > 0 else "▲"
-    interval = "" if row["hr1_low"] == row["hr1_high"] == row["hr1"] else f" [{share(row['hr1_low'])}, "
-    interval += f"{share(row['hr1_high'])}]" if interval else ""
-    return Cell(share(row["hr1"]), place, mark + ("‡" if row["oracle"] else "") + interval)
+        mark = ("▼" if row["difference"] > 0 else "▲") + mark
+    return mark
 
 
-def notes(table: pd.DataFrame, confidence: float, paper_shown: bool) -> list[str]:
+def _interval(row: pd.Series) -> str:
+    exact = row["hr1_low"] == row["hr1_high"] == row["hr1"]
+    return "" if exact else f" [{share(row['hr1_low'])}, {share(row['hr1_high'])}]"
+
+
+def notes(table: pd.DataFrame, confidence: float) -> list[str]:
     """What a reader needs to know before quoting a figure: corpora, protocol, marks, trials."""
     ours = table[table["source"] == "ours"]
-    lines = [
-        f"{domain}: {note}"
-        for domain, note in ours.drop_duplicates("domain")[["domain", "note"]].itertuples(index=False)
-        if note
+    domains = ours.drop_duplicates("domain")
+    lines = [f"{row.domain}: {row.note}" for row in domains.itertuples() if row.note]
+    lines += [
+        f"{row.domain}: {row.users:.0f} sampled test users, {row.candidates:.0f} candidates (chance "
+        f"{share(1 / row.candidates)}), the same for every system; ties count against the system."
+        for row in domains.itertuples()
     ]
-    for domain, rows in ours.groupby("domain", sort=False):
-        first = rows.iloc[0]
-        lines.append(
-            f"{domain}: {first['users']:.0f} sampled test users, {first['candidates']:.0f} candidates (chance "
-            f"{share(1 / first['candidates'])}), the same for every system; ties count against the system."
-        )
     lines.append(
         f"HR@1 with its {confidence:.0%} bootstrap interval over users. Best bold, second underlined, in each domain. "
         f"▼ worse, ▲ better than PULSE (McNemar exact; exact binomial for chance; Holm within the domain, "
@@ -106,25 +88,23 @@ def notes(table: pd.DataFrame, confidence: float, paper_shown: bool) -> list[str
         lines.append(
             "‡ read rationales whose selection saw the target: not comparable, never marked, not compared with."
         )
-    return [*lines, PAPER_NOTE] if paper_shown else lines
+    shown = set(zip(ours["domain"], ours["corpus"], strict=True))
+    return [*lines, PAPER_NOTE] if any(figure.beside in shown for figure in PAPER_FIGURES) else lines
 
 
-def markdown(table: pd.DataFrame, confidence: float, paper: Sequence[PaperFigure] = PAPER_FIGURES) -> str:
+def markdown(table: pd.DataFrame, confidence: float) -> str:
     """One row per system, one column per domain."""
-    styles = {"best": "**{}**", "second": "<u>{}</u>", None: "{}"}
-    headings, rows = cells(table, confidence, paper)
+    headings, rows = _grid(table, confidence, "**%s**", "<u>%s</u>", lambda text: text.replace("|", "\\|"))
     lines = [_pipes(["group", "system", *headings]), _pipes(["---"] * (2 + len(headings)))]
     last = None
-    for group, label, row in rows:
-        shown = [styles[cell.place].format(cell.text) + cell.after for cell in row]
-        lines.append(_pipes([group if group != last else "", label, *shown]))
+    for group, *row in rows:
+        lines.append(_pipes([group if group != last else "", *row]))
         last = group
-    footnotes = notes(table, confidence, any("†" in heading for heading in headings))
-    return "\n".join(lines) + "\n\n" + "\n".join(f"- {note}" for note in footnotes) + "\n"
+    return "\n".join(lines) + "\n\n" + "\n".join(f"- {note}" for note in notes(table, confidence)) + "\n"
 
 
-def _pipes(row: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+def _pipes(row: Iterable[str]) -> str:
+    return "| " + " | ".join(row) + " |"
 
 
 def tex_text(text: str) -> str:
@@ -132,27 +112,20 @@ def tex_text(text: str) -> str:
     return "".join(ESCAPES.get(character, character) for character in text)
 
 
-def latex(table: pd.DataFrame, confidence: float, paper: Sequence[PaperFigure] = PAPER_FIGURES) -> str:
+def latex(table: pd.DataFrame, confidence: float) -> str:
     r"""A `table*` for a document with \usepackage{booktabs,amssymb}; the notes follow the tabular."""
-    styles: dict[str | None, Callable[[str], str]] = {
-        "best": "\\textbf{{{}}}".format,
-        "second": "\\underline{{{}}}".format,
-        None: "{}".format,
-    }
-    headings, rows = cells(table, confidence, paper)
+    headings, rows = _grid(table, confidence, "\\textbf{%s}", "\\underline{%s}", tex_text)
     lines = ["% needs \\usepackage{booktabs,amssymb}", "\\begin{table*}", "\\centering", "\\small"]
     lines += [f"\\begin{{tabular}}{{l{'l' * len(headings)}}}", "\\toprule"]
-    lines += [" & ".join(map(tex_text, ["system", *headings])) + r" \\", "\\midrule"]
-    last = rows[0][0] if rows else None
-    for group, label, row in rows:
+    lines += [" & ".join(["system", *headings]) + r" \\"]
+    last = None
+    for group, *row in rows:
         if group != last:
             lines.append("\\midrule")
-        shown = [styles[cell.place](tex_text(cell.text)) + tex_text(cell.after) for cell in row]
-        lines.append(" & ".join([tex_text(label), *shown]) + r" \\")
+        lines.append(" & ".join(row) + r" \\")
         last = group
     lines += ["\\bottomrule", "\\end{tabular}", ""]
-    footnotes = notes(table, confidence, any("†" in heading for heading in headings))
-    lines += [f"\\par\\footnotesize {tex_text(note)}" for note in footnotes]
+    lines += [f"\\par\\footnotesize {tex_text(note)}" for note in notes(table, confidence)]
     return "\n".join([*lines, "\\end{table*}"]) + "\n"
 
 
@@ -161,7 +134,7 @@ def full_ranking_markdown(table: pd.DataFrame) -> str:
     lines = [_pipes(["domain", "corpus", "system", "split", "HR@1", "HR@10", "NDCG@10", "MRR"]), _pipes(["---"] * 8)]
     for row in table.itertuples():
         figures = [f"{value:.4f}" for value in (row.hr1, row.hr10, row.ndcg10, row.mrr)]
-        lines.append(_pipes([str(row.domain), str(row.corpus), str(row.label), str(row.split), *figures]))
+        lines.append(_pipes([row.domain, row.corpus, row.label, row.split, *figures]))
     note = "Ranks of the target in the whole catalogue except the user's history, over all users of the split."
     if (table["corpus"] == "synthetic").any():
         note += " SYNTHETIC CORPUS where it says so: these figures say nothing about Amazon's customers."

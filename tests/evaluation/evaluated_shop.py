@@ -1,11 +1,12 @@
 """A tiny run for tests of the evaluation and the report: tables as the stages write them, with chosen ranks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from pulse_core.evaluation.hr1 import Context
+from pulse_core.evaluation.domain_results import DomainResults
 from pulse_core.evaluation.schema import StageTime
 
 USERS = 24
@@ -53,18 +54,23 @@ def systems() -> dict[str, pd.DataFrame]:
     }
 
 
-def context(**changes: object) -> Context:
-    values: dict = {
-        "domain": "luxury",
-        "statistics": {"source": "synthetic", "corpus": "synthetic", "source_hash": "ab12", "users": USERS},
-        "split": "leave_one_out",
-        "candidate_strategy": "uniform",
-        "behaviour": "history",
-        "engine": "transformers",
-        "models": {"slm": "tiny"},
-        "seeds": {"run": 1},
-        "versions": {"python": "3.11"},
-        "stages": {"corpus": StageTime(seconds=1.5, jobs=1), "tree": StageTime(seconds=None, jobs=0)},
-        "files": {"sasrec": "results/luxury/baselines/sasrec/predictions.parquet"},
-    }
-    return Context(**{**values, **changes})
+RECORDED = {
+    "models": {"slm": "tiny"},
+    "settings": {},
+    "prompts": {},
+    "seeds": {"run": 1},
+    "versions": {"python": "3.11"},
+    "stages": {"corpus": StageTime(seconds=1.5, jobs=1), "tree": StageTime(seconds=None, jobs=0)},
+}
+
+
+def results(**changes: object) -> DomainResults:
+    given = DomainResults(
+        domain="luxury",
+        predictions=systems(),
+        files={"sasrec": "results/luxury/baselines/sasrec/predictions.parquet"},
+        examples=examples(),
+        candidates=candidates(),
+        statistics={"source": "synthetic", "corpus": "synthetic", "source_hash": "ab12", "users": USERS},
+    )
+    return replace(given, **changes)

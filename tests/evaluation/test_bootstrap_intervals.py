@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation import intervals
-from pulse_core.evaluation.intervals import bootstrap_means, percentile_interval
+from pulse_core.evaluation import significance
 from pulse_core.evaluation.metrics import metric_values
+from pulse_core.evaluation.significance import bootstrap_means, percentile_interval
 
 
 def test_fast_equals_plain_resampling_in_distribution() -> None:
@@ -34,7 +34,7 @@ def test_seeded_and_independent_of_order_and_chunks(monkeypatch: pytest.MonkeyPa
     first = bootstrap_means(values, 500, seed=9)
     assert np.array_equal(first, bootstrap_means(values[::-1], 500, seed=9))
     assert not np.array_equal(first, bootstrap_means(values, 500, seed=10))
-    monkeypatch.setattr(intervals, "CHUNK_CELLS", 90)
+    monkeypatch.setattr(significance, "CHUNK_CELLS", 90)
     assert np.array_equal(first, bootstrap_means(values, 500, seed=9))
 
 

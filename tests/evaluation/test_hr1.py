@@ -11,21 +11,22 @@ from pulse_core.errors import InputError
 from pulse_core.evaluation.hr1 import assemble
 from pulse_core.evaluation.schema import Hr1, hr1_schema
 from pulse_core.evaluation.settings import EvaluationSettings
-from tests.evaluation.evaluated_shop import SAMPLED, USERS, candidates, context, examples, predictions, systems
+from tests.evaluation.evaluated_shop import (
+    RECORDED,
+    SAMPLED,
+    USERS,
+    candidates,
+    examples,
+    predictions,
+    results,
+    systems,
+)
 
 SETTINGS = EvaluationSettings(bootstrap_samples=500)
 
 
-def assembled(**changes: object) -> dict:
-    arguments: dict = {
-        "predictions": systems(),
-        "examples": examples(),
-        "candidates": candidates(),
-        "context": context(),
-        "settings": SETTINGS,
-        "seed": 1,
-    }
-    return assemble(**{**arguments, **changes})
+def assembled(seed: int = 1, recorded: dict = RECORDED, **changes: object) -> dict:
+    return assemble(results(**changes), "leave_one_out", "uniform", recorded, SETTINGS, seed)
 
 
 def test_figures_by_hand() -> None:
@@ -92,12 +93,12 @@ def test_row_order_and_further_systems_change_nothing() -> None:
 
 
 def test_the_notice_names_synthetic_data_fake_rationales_and_the_oracle() -> None:
-    report = assembled(context=context(behaviour="oracle", engine="fake"))
+    report = assembled(behaviour="oracle", engine="fake")
     assert report["corpus"] == "synthetic" and report["notice"].startswith("SYNTHETIC") and "ORACLE" in report["notice"]
     assert "FAKE RATIONALES" in report["notice"] and report["protocol"]["engine"] == "fake"
     assert report["protocol"]["oracle"] and report["systems"]["pulse"]["oracle"]
     assert not report["systems"]["slm_sft"]["oracle"]
-    real = assembled(context=context(statistics={"source": "amazon-2018", "source_hash": "cd"}))
+    real = assembled(statistics={"source": "amazon-2018", "source_hash": "cd"})
     assert (real["corpus"], real["notice"], real["protocol"]["oracle"]) == ("amazon-2018", None, False)
 
 
@@ -120,10 +121,9 @@ def test_mismatched_candidates_are_refused_naming_the_file() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"predictions": {"pulse": predictions([1])}}, r"predictions of \['slm_sft', 'sasrec'"),
+        ({"predictions": {"pulse": predictions([1])}}, "predictions of 'slm_sft' are missing"),
         ({"examples": examples().assign(sampled=False)}, "no sampled user"),
-        ({"context": context(statistics={"source": "x"})}, "source_hash"),
-        ({"context": context(behaviour="both")}, "behaviour should be"),
+        ({"statistics": {"source": "x"}}, "source_hash"),
         ({"candidates": candidates().assign(candidates=[range(1 + row % 2) for row in range(72)])}, "one size"),
         ({"predictions": {**systems(), "pulse": predictions([1]).drop(columns="scores")}}, "pulse: columns"),
         ({"predictions": {**systems(), "pulse": pd.concat([predictions([1])] * 2)}}, "more than one validation row"),

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.compare import compare_systems, system_result
+from pulse_core.evaluation.compare import compare_all, system_result
+from pulse_core.evaluation.domain_results import DomainResults
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.report.by_place import by_place_table
-from pulse_core.report.overall import DomainResults, full_ranking_table, overall_table
+from pulse_core.report.overall import full_ranking_table, overall_table
 from pulse_core.report.overall_formats import full_ranking_markdown, latex, markdown, tex_text
 from pulse_core.systems import FLOOR, OURS, SEQUENTIAL, System
 from tests.evaluation.evaluated_shop import SAMPLED, USERS, candidates, examples, predictions
@@ -62,7 +63,7 @@ def test_figures_and_p_values_match_the_evaluation() -> None:
         {"sasrec": 0.5, "duorec": 0.5, "pulse": 1.0, "popularity": 0.0, "chance": 0.1}
     )
     ranks = {name: np.array([cycle[user % len(cycle)] for user in range(SAMPLED)]) for name, cycle in RANKS.items()}
-    expected = compare_systems("sasrec", ranks["pulse"], ranks["sasrec"], 10, SETTINGS, 1).hr1
+    expected = compare_all(ranks, 10, SETTINGS, 1)["sasrec"].hr1
     row = ours.loc["sasrec"]
     assert (row["p_value"], row["difference_low"]) == (expected.p_value, expected.low)
     assert row["p_value"] == pytest.approx(2 / 2**10) and row["difference"] == 0.5 and row["verdict"] == "better"

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.compare import chance_result, compare_systems, system_result
+from pulse_core.evaluation.compare import all_results, compare_all
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.report.shown_example import ShownExample, shown_example
 from pulse_core.report.summary import render
@@ -17,10 +17,8 @@ RANKS = {"popularity": [10, 9], "sasrec": [1, 2], "pulse": [1, 1], "slm_sft": [1
 
 def result(notice: str | None) -> dict:
     ranks = {name: np.array(pair * 10) for name, pair in RANKS.items()}
-    systems = {name: system_result(rank, SETTINGS, 1, oracle=name == "sbert") for name, rank in ranks.items()}
-    systems["chance"] = chance_result(20, 10)
-    others = {name: rank for name, rank in {**ranks, "chance": None}.items() if name != "pulse"}
-    comparisons = {name: compare_systems(name, ranks["pulse"], rank, 10, SETTINGS, 1) for name, rank in others.items()}
+    systems = all_results(ranks, 10, SETTINGS, 1, oracle=["sbert"])
+    comparisons = compare_all(ranks, 10, SETTINGS, 1)
     return {
         "domain": "luxury",
         "corpus": "synthetic" if notice else "amazon-2018",

@@ -5,7 +5,8 @@ from typing import Any
 import pandas as pd
 
 from pulse_core.artifacts import read_json, write_json
-from pulse_core.evaluation.hr1 import Context, assemble
+from pulse_core.evaluation.domain_results import DomainResults
+from pulse_core.evaluation.hr1 import assemble
 from pulse_core.evaluation.leak_audit import leak_audit
 from pulse_core.evaluation.provenance import stage_seconds, versions
 from pulse_core.evaluation.schema import LeakAudit, WhyRecall
@@ -25,28 +26,28 @@ def measure(job: Any) -> None:
         name: pd.read_parquet(job.input[name]) for name in ("examples", "candidates", "selected", "users", "catalogue")
     }
     predictions = {name: pd.read_parquet(file) for name, file in files.items()}
-    context = Context(
+    results = DomainResults(
         domain=job.wildcards.domain,
-        statistics=read_json(job.input.statistics),
-        seeds={"run": job.params.seed},
-        versions=versions(REPOSITORY),
-        stages=stage_seconds(job.params.benchmarks),
+        predictions=predictions,
         files=files,
+        examples=tables["examples"],
+        candidates=tables["candidates"],
+        statistics=read_json(job.input.statistics),
+        behaviour=job.params.protocol["behaviour"],
         engine=rationale_engine(job.input.base),
-        **job.params.protocol,
     )
-    result = assemble(
-        predictions,
-        tables["examples"],
-        tables["candidates"],
-        context,
-        settings,
-        job.params.seed,
-        why_recall=_why_recall(job, tables, settings),
-        leak_audit=_leak_audit(job, tables, predictions["pulse"], settings),
-        neighbour_leak=read_json(job.input.leak),
-    )
-    write_json(job.output[0], result)
+    recorded = {
+        **job.params.recorded,
+        "seeds": {"run": job.params.seed},
+        "versions": versions(REPOSITORY),
+        "stages": stage_seconds(job.params.benchmarks),
+        "why_recall": _why_recall(job, tables, settings),
+        "leak_audit": _leak_audit(job, tables, predictions["pulse"], settings),
+        "neighbour_leak": read_json(job.input.leak),
+    }
+    protocol = job.params.protocol
+    hr1 = assemble(results, protocol["split"], protocol["candidate_strategy"], recorded, settings, job.params.seed)
+    write_json(job.output[0], hr1)
 
 
 def rationale_engine(base: Any) -> str:

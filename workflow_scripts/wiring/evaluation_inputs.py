@@ -56,13 +56,19 @@ class EvaluationInputs:
         models = [Path(self._models.weights(role)).parent.name for role in ("slm", "encoder")]
         return {**files, **{f"model-{model}": [f"logs/models/{model}.tsv"] for model in models}}
 
-    def protocol(self) -> dict[str, Any]:
-        """What hr1.json records of the configuration."""
+    def protocol(self) -> dict[str, str]:
+        """How the systems are measured."""
         settings = self._params.settings
         return {
             "split": settings.split.kind,
             "candidate_strategy": settings.candidates.kind,
             "behaviour": settings.selection.behaviour,
+        }
+
+    def recorded(self) -> dict[str, Any]:
+        """What hr1.json records of the configuration besides."""
+        settings = self._params.settings
+        return {
             "models": {role: self._models.roles[role].name for role in ("slm", "encoder")},
             "settings": {section: self._params.plain(section) for section in SETTINGS}
             | {"baselines": self._params.part("baselines", "trials", "sasrec")},
