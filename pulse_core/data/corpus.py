@@ -18,7 +18,7 @@ from pulse_core.artifacts import of_corpus, read_json, write_json, write_table
 from pulse_core.data.item_table import read_items
 from pulse_core.data.kcore import earliest_of_pairs, k_core, rank_codes, sequence_order, tied_share
 from pulse_core.data.recorded import check_recorded
-from pulse_core.data.review_columns import ReviewColumns, in_use, read_review_columns
+from pulse_core.data.review_columns import ReviewColumns, read_review_columns
 from pulse_core.data.review_texts import write_reviews
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.data.sources import missing_files_message, raw_candidates
@@ -78,8 +78,8 @@ def _build(reviews: Path, metadata: Path | None, settings: CorpusSettings, out: 
     del raw, deduplicated, chosen  # frees most of the memory
     log.info("%s: %d of %d rows survive the %d-core filter", reviews, len(kept), kept.lines, settings.k_core)
 
-    users, user_ids = rank_codes(*in_use(kept.users, kept.user_names))
-    items, item_ids = rank_codes(*in_use(kept.items, kept.item_names))
+    users, user_ids = rank_codes(kept.users, kept.user_names)
+    items, item_ids = rank_codes(kept.items, kept.item_names)
     item_table, item_figures = read_items(metadata, item_ids, settings)
     if metadata is not None:
         check_recorded(metadata, str(item_figures["metadata_sha256"]))
@@ -121,15 +121,14 @@ def _nothing_left(path: Path, single: ReviewColumns, k: int) -> str:
 
 def _interaction_table(kept: ReviewColumns, users: NDArray[Any], items: NDArray[Any], order: NDArray[Any]) -> pa.Table:
     ratings = kept.ratings[order]
-    seconds = kept.times
-    times = pa.nulls(len(order), pa.int64()) if seconds is None else pa.array(seconds[order], pa.int64())
+    milliseconds = kept.milliseconds
     return pa.table(
         {
-            "user": pa.array(users[order], pa.int32()),
-            "item": pa.array(items[order], pa.int32()),
+            "user": users[order],
+            "item": items[order],
             "rating": pa.array(ratings, pa.float32(), mask=np.isnan(ratings)),
-            "timestamp": times,
-            "row": pa.array(kept.rows[order], pa.int64()),
+            "timestamp": pa.nulls(len(order), pa.int64()) if milliseconds is None else milliseconds[order] // 1000,
+            "row": kept.rows[order],
         }
     )
 

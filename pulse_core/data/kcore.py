@@ -41,16 +41,16 @@ def k_core(users: NDArray[Any], items: NDArray[Any], k: int) -> NDArray[np.bool_
     return kept
 
 
-def rank_codes(codes: NDArray[Any], ids: list[str]) -> tuple[NDArray[np.int32], list[str]]:
+def rank_codes(codes: NDArray[Any], names: pa.Array) -> tuple[NDArray[np.int32], list[str]]:
     """Codes replaced by the ranks of their ids in sorted order, and the ids in use in that order.
 
-    Unlike codes by first appearance, ranks do not depend on the order of lines in the raw file.
+    names: ids by code. Unlike codes by first appearance, ranks do not depend on the order of lines in the raw file.
     """
-    used = np.unique(codes)
-    in_order = sorted(used.tolist(), key=ids.__getitem__)
-    new = np.full(len(ids), -1, dtype=np.int32)
-    new[in_order] = np.arange(len(in_order), dtype=np.int32)
-    return new[codes], [ids[code] for code in in_order]
+    used = np.flatnonzero(np.bincount(codes, minlength=len(names)))
+    used = used[pc.sort_indices(names.take(pa.array(used))).to_numpy()]
+    ranks = np.full(len(names), -1, dtype=np.int32)
+    ranks[used] = np.arange(len(used), dtype=np.int32)
+    return ranks[codes], names.take(pa.array(used)).to_pylist()  # ids not in use never become Python objects
 
 
 def sequence_order(users: NDArray[Any], times: NDArray[Any] | None, rows: NDArray[Any]) -> NDArray[np.int64]:

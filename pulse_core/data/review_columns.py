@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import logging
 import math
-from array import array
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,21 +53,6 @@ class ReviewColumns:
     def __len__(self) -> int:
         return len(self.users)
 
-    @property
-    def times(self) -> NDArray[np.int64] | None:
-        """Seconds since 1970."""
-        return None if self.milliseconds is None else self.milliseconds // 1000
-
-    @property
-    def user_ids(self) -> list[str]:
-        """The users' ids by code."""
-        return self.user_names.to_pylist()
-
-    @property
-    def item_ids(self) -> list[str]:
-        """The items' ids by code."""
-        return self.item_names.to_pylist()
-
     def take(self, chosen: NDArray[Any]) -> "ReviewColumns":
         """The chosen rows (positions or mask); ids and counts stay."""
         names = ("users", "items", "ratings", "milliseconds", "rows")
@@ -91,10 +75,10 @@ class _Columns:
     """Collects the columns, one block of lines at a time."""
 
     def __init__(self, malformed: Malformed, fields: tuple[Field, ...]) -> None:
-        self.fields = fields
+        self.malformed, self.fields = malformed, fields
         self.users, self.items = _Codes(), _Codes()
-        self.ratings, self.times, self.rows = array("f"), array("q"), array("q")
-        self.malformed = malformed
+        self.ratings = [np.empty(0, np.float32)]
+        self.milliseconds, self.rows = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         self.out_of_range = 0
         self.timeless: list[tuple[int, bytes]] = []  # the first rows without a time, quoted if others have one
         self.unread_time = ""
@@ -112,9 +96,9 @@ class _Columns:
         self.items.add(rows.items)
         in_range = (rows.stars >= LOWEST_RATING) & (rows.stars <= HIGHEST_RATING)
         self.out_of_range += int((~in_range & ~np.isnan(rows.stars)).sum())
-        self.ratings.frombytes(np.where(in_range, rows.stars, np.nan).astype(np.float32).tobytes())
-        self.times.frombytes(rows.milliseconds.tobytes())
-        self.rows.frombytes((rows.positions + self._lines_before).tobytes())
+        self.ratings.append(np.where(in_range, rows.stars, np.nan).astype(np.float32))
+        self.milliseconds.append(rows.milliseconds)
+        self.rows.append(rows.positions + self._lines_before)
         self.malformed.lines += len(rows.positions) + len(parsed.faults)
         if (missing := self.malformed.quoted_lines - len(self.timeless)) > 0:
             for position in rows.positions[rows.milliseconds == NO_TIME][:missing].tolist():
@@ -170,13 +154,6 @@ def _usual_rows(parsed: ParsedLines) -> _Rows | None:
     return _Rows(*ids, ratings.fill_null(np.nan).to_numpy(), milliseconds, parsed.positions)
 
 
-def _encoded(arrays: list[pa.Array]) -> pa.Array:
-    encoded = pa.concat_arrays(arrays).dictionary_encode()
-    arrays.clear()
-    pa.default_memory_pool().release_unused()  # else the pool keeps the freed small arrays
-    return encoded
-
-
 class _Codes:
     """Codes of ids in order of first appearance, encoded in batches of ROWS_PER_DICTIONARY."""
 
@@ -194,22 +171,22 @@ class _Codes:
             self._encode()
 
     def _encode(self) -> None:
-        if self._rows:
-            self._encoded.append(self._thread.submit(_encoded, self._waiting))
-            self._waiting, self._rows = [], 0
+        self._encoded.append(self._thread.submit(_dictionary, self._waiting))
+        self._waiting, self._rows = [], 0
 
     def finish(self) -> tuple[NDArray[np.int32], pa.Array]:
         """The code of every row so far, and the ids by code."""
         self._encode()
-        parts, self._encoded = [part.result() for part in self._encoded], []
+        encoded = pa.concat_arrays([part.result() for part in self._encoded])
         self._thread.shutdown()
-        if not parts:
-            return np.empty(0, np.int32), pa.array([], pa.string())
-        names = pa.chunked_array([part.dictionary for part in parts], pa.string()).dictionary_encode()
-        codes = [
-            known.indices.to_numpy()[part.indices.to_numpy()] for known, part in zip(names.chunks, parts, strict=True)
-        ]
-        return np.concatenate(codes), names.chunk(0).dictionary
+        return encoded.indices.to_numpy(), encoded.dictionary
+
+
+def _dictionary(arrays: list[pa.Array]) -> pa.Array:
+    encoded = pa.concat_arrays([pa.array([], pa.string()), *arrays]).dictionary_encode()
+    arrays.clear()
+    pa.default_memory_pool().release_unused()  # else the pool keeps the freed small arrays
+    return encoded
 
 
 def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
@@ -225,19 +202,10 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
         collected.add(block)
     users, user_names = collected.users.finish()
     items, item_names = collected.items.finish()
-    columns = ReviewColumns(
-        users,
-        items,
-        np.asarray(collected.ratings),
-        np.asarray(collected.times),
-        np.asarray(collected.rows),
-        user_names,
-        item_names,
-        malformed.lines,
-        malformed.count,
-        collected.out_of_range,
-        digest.hexdigest(),
-    )
+    ratings, rows = np.concatenate(collected.ratings), np.concatenate(collected.rows)
+    times = np.concatenate(collected.milliseconds)
+    counts = malformed.lines, malformed.count, collected.out_of_range
+    columns = ReviewColumns(users, items, ratings, times, rows, user_names, item_names, *counts, digest.hexdigest())
     columns = _settle_times(columns, collected, malformed)
     malformed.check(settings.max_malformed_share)
     if not len(columns):
@@ -248,14 +216,6 @@ def read_review_columns(path: Path, settings: CorpusSettings) -> ReviewColumns:
     if collected.out_of_range:
         log.warning("%s: %d ratings outside 1 to 5 are taken as missing", path, collected.out_of_range)
     return columns
-
-
-def in_use(codes: NDArray[np.int32], names: pa.Array) -> tuple[NDArray[np.int32], list[str]]:
-    """Codes renumbered over the ids in use, in their order, and those ids; other ids never become Python objects."""
-    used = np.flatnonzero(np.bincount(codes, minlength=len(names)))
-    new = np.full(len(names), -1, dtype=np.int32)
-    new[used] = np.arange(len(used), dtype=np.int32)
-    return new[codes], names.take(pa.array(used)).to_pylist()
 
 
 def _settle_times(columns: ReviewColumns, collected: _Columns, malformed: Malformed) -> ReviewColumns:

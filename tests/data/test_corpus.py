@@ -6,8 +6,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from pulse_core.artifacts import sha256_of
 from pulse_core.data.corpus import build_corpus
-from pulse_core.data.recorded import fingerprint, write_record
+from pulse_core.data.recorded import write_record
 from pulse_core.data.settings import CorpusSettings
 from pulse_core.errors import InputError
 from tests.data.raw_files import grid, real_domain, review, write_domain
@@ -151,7 +152,7 @@ def test_source_json_without_a_corpus_name_is_refused(tmp_path, declared):
 
 def test_a_raw_file_that_changed_is_refused(tmp_path):
     reviews, metadata = write_domain(tmp_path, grid(5, 5), [])
-    write_record(reviews, fingerprint(reviews), "test")
+    write_record(reviews, sha256_of(reviews), reviews.stat().st_size, "test")
     build_corpus(reviews, metadata, CorpusSettings(), tmp_path / "corpus", "x")
     write_domain(tmp_path, grid(6, 6), [])
     with pytest.raises(InputError, match=r"reviews\.jsonl\.gz does not match its record"):

@@ -71,9 +71,10 @@ def parquet_bytes(table=None):
 
 def records_of(path):
     columns = read_review_columns(path, SETTINGS)
-    assert columns.malformed == 0 and columns.times is not None
-    users, items = columns.user_ids, columns.item_ids
-    rows = zip(columns.users, columns.items, columns.ratings.tolist(), columns.times.tolist(), strict=True)
+    assert columns.malformed == 0 and columns.milliseconds is not None
+    users, items = columns.user_names.to_pylist(), columns.item_names.to_pylist()
+    times = (columns.milliseconds // 1000).tolist()
+    rows = zip(columns.users, columns.items, columns.ratings.tolist(), times, strict=True)
     return [(users[user], items[item], rating, time) for user, item, rating, time in rows]
 
 
@@ -214,7 +215,7 @@ def test_configured_field_names_are_read(tmp_path):
     names = {"user": "customer", "item": "sku", "rating": "stars", "time": "bought at", "text": "body", "title": "name"}
     settings = CorpusSettings(k_core=1, fields=names)
     columns = read_review_columns(tmp_path / "reviews.csv", settings)
-    assert columns.times is not None and columns.times.tolist() == [record[3] for record in RECORDS]
+    assert (columns.milliseconds // 1000).tolist() == [record[3] for record in RECORDS]
     build_corpus(tmp_path / "reviews.csv", tmp_path / "metadata.csv", settings, tmp_path / "corpus", "files")
     assert pd.read_parquet(tmp_path / "corpus" / "items.parquet")["title"].tolist()[:3] == ["First", "Second", "0002"]
     assert pd.read_parquet(tmp_path / "corpus" / "reviews.parquet")["text"][0] == 'Some "text", 0 more é'

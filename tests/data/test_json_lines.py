@@ -114,11 +114,12 @@ def read_and_write(path, out, caplog):
         columns = read_review_columns(path, SETTINGS)
     users, items = columns.users, columns.items
     with_text = write_reviews(out, path, columns.rows, users, items, SETTINGS)
-    times = None if columns.times is None else columns.times.tolist()
-    ids = [columns.user_ids[code] for code in users], [columns.item_ids[code] for code in items]
+    times = None if columns.milliseconds is None else (columns.milliseconds // 1000).tolist()
+    names = columns.user_names.to_pylist(), columns.item_names.to_pylist()
+    ids = [names[0][code] for code in users], [names[1][code] for code in items]
     ratings = np.nan_to_num(columns.ratings, nan=-1).tolist()
     warnings = [record.getMessage().partition(" is malformed (")[0] for record in caplog.records]
-    parsed = (ids, ratings, times, columns.rows.tolist(), columns.user_ids, columns.item_ids, columns.lines)
+    parsed = (ids, ratings, times, columns.rows.tolist(), *names, columns.lines)
     return *parsed, columns.malformed, warnings, with_text, out.read_bytes()
 
 
@@ -225,7 +226,7 @@ def test_lone_surrogates_and_huge_numbers_drop_no_line(tmp_path, caplog):
 def test_nesting_too_deep_to_parse_is_malformed(tmp_path):
     lines = [review("U1", "I1", 5), '{"reviewerID": "U2", "asin": "I1", "x": ' + "[" * 100_000 + "]" * 100_000 + "}"]
     columns = read_review_columns(write_lines(tmp_path / "reviews.jsonl", lines, packed=False), SETTINGS)
-    assert columns.user_ids == ["U1"] and columns.malformed == 1
+    assert columns.user_names.to_pylist() == ["U1"] and columns.malformed == 1
 
 
 def test_a_file_that_changed_between_the_two_passes_is_named(tmp_path):
@@ -244,6 +245,7 @@ def test_codes_follow_first_appearance_whatever_the_dictionary_size(tmp_path, mo
     for size in (1, 10, 1 << 19):
         monkeypatch.setattr(review_columns, "ROWS_PER_DICTIONARY", size)
         columns = read_review_columns(path, SETTINGS)
-        assert columns.user_ids == list(dict.fromkeys(row["reviewerID"] for row in rows))
-        assert [columns.user_ids[code] for code in columns.users] == [row["reviewerID"] for row in rows]
-        assert [columns.item_ids[code] for code in columns.items] == [row["asin"] for row in rows]
+        names = columns.user_names.to_pylist()
+        assert names == list(dict.fromkeys(row["reviewerID"] for row in rows))
+        assert [names[code] for code in columns.users] == [row["reviewerID"] for row in rows]
+        assert columns.item_names.take(columns.items).to_pylist() == [row["asin"] for row in rows]

@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pulse_core.data.kcore import earliest_of_pairs, k_core, rank_codes, sequence_order, tied_share
@@ -55,7 +56,7 @@ def test_the_earliest_of_each_pair_is_kept(seed):
 
 
 def test_codes_follow_the_order_of_ids():
-    codes, ids = rank_codes(np.array([2, 0, 2, 3]), ["b", "unused", "a", "c"])
+    codes, ids = rank_codes(np.array([2, 0, 2, 3]), pa.array(["b", "unused", "a", "c"]))
     assert ids == ["a", "b", "c"] and codes.tolist() == [0, 1, 0, 2] and codes.dtype == np.int32
 
 

@@ -116,7 +116,7 @@ def test_a_row_without_time_in_a_dump_with_times_is_quoted(tmp_path, caplog):
 def test_a_dump_without_times_keeps_its_order_and_says_so(tmp_path, caplog):
     path = write_lines(tmp_path / "reviews.jsonl", [review("U1", "I2"), review("U1", "I1")], packed=False)
     columns = read_review_columns(path, SETTINGS)
-    assert columns.times is None and columns.malformed == 0 and columns.rows.tolist() == [0, 1]
+    assert columns.milliseconds is None and columns.malformed == 0 and columns.rows.tolist() == [0, 1]
     assert "no row has a time" in caplog.text
 
 
@@ -124,8 +124,8 @@ def test_field_names_of_the_2023_release(tmp_path):
     record = {"user_id": "U", "parent_asin": "P", "asin": "child", "rating": 4, "timestamp": 1_600_000_000_123}
     path = write_lines(tmp_path / "reviews.jsonl", [record, {**record, "parent_asin": "Q", "rating": None}])
     columns = read_review_columns(path, SETTINGS)
-    assert columns.item_ids == ["P", "Q"] and columns.user_ids == ["U"]
-    assert columns.times is not None and columns.times.tolist() == [1_600_000_000, 1_600_000_000]
+    assert columns.item_names.to_pylist() == ["P", "Q"] and columns.user_names.to_pylist() == ["U"]
+    assert (columns.milliseconds // 1000).tolist() == [1_600_000_000, 1_600_000_000]
     assert columns.ratings[0] == 4 and np.isnan(columns.ratings[1])
 
 
@@ -166,7 +166,8 @@ def test_a_time_is_read_under_each_of_its_keys(tmp_path, time, milliseconds):
 def test_a_null_field_falls_back_to_the_other_release(tmp_path):
     both = {"reviewerID": None, "user_id": "U", "parent_asin": None, "asin": "I", "overall": None, "rating": 5}
     columns = read(tmp_path, {**both, "timestamp": 5}, {**both, "parent_asin": "", "overall": "", "timestamp": 6})
-    assert (columns.user_ids, columns.item_ids, columns.ratings.tolist()) == (["U"], ["I"], [5, 5])
+    assert columns.user_names.to_pylist() == ["U"] and columns.item_names.to_pylist() == ["I"]
+    assert columns.ratings.tolist() == [5, 5]
 
 
 @pytest.mark.parametrize(
