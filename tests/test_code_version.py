@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pulse_core import code_version as module
-from pulse_core.generation.engine_identity import engine_identity
+from pulse_core.generation.requests import engine_identity
 from pulse_core.systems import SYSTEMS, System
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,10 +1,12 @@
 """The leak audit: what selection would gain from the literal Eq. (2), b_u = (s_u, i_{t+1}), which shows the target."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from pulse_core.errors import InputError
 from pulse_core.evaluation.compare import compare_hits, estimates
-from pulse_core.evaluation.predictions import aligned_ranks
+from pulse_core.evaluation.domain_results import DomainResults
 from pulse_core.evaluation.schema import LeakAudit, OracleGap
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.keys import KEY
@@ -15,19 +17,16 @@ from pulse_core.seeding import derive_seed
 def leak_audit(
     history: pd.DataFrame,
     oracle: pd.DataFrame,
-    history_predictions: pd.DataFrame,
+    results: DomainResults,
     oracle_predictions: pd.DataFrame,
-    examples: pd.DataFrame,
-    candidates: pd.DataFrame,
     settings: EvaluationSettings,
     seed: int,
 ) -> LeakAudit:
-    """Compare selection by history alone with selection that saw the target, on the test examples.
+    """Compare selection by history alone with selection that saw the target, on the sampled test examples.
 
     Args:
         history, oracle: selected rationales (user, split, position, node, ...) with each behaviour text.
-        history_predictions, oracle_predictions: the ranker's predictions with those rationales.
-        examples, candidates: HR@1 is measured on the sampled test examples.
+        results, oracle_predictions: PULSE's predictions with those rationales.
 
     Raises:
         InputError: the two have different test examples, or the predictions are for other users or candidates.
@@ -37,14 +36,11 @@ def leak_audit(
     )
     if not by_history.index.equals(by_oracle.index) or by_history.empty:
         raise InputError(
-            f"leak audit: selection by history has {len(by_history)} test examples and by oracle "
-            f"{len(by_oracle)}; they should be the same, at least one"
+            f"leak audit: selection by history has {len(by_history)} test examples and by oracle {len(by_oracle)}; "
+            "they should be the same, at least one"
         )
-    sampled = examples[examples["sampled"].astype(bool)]
-    history_hits, oracle_hits = (
-        hit_at_1(aligned_ranks(predictions, sampled, candidates, "test", name).to_numpy())
-        for predictions, name in ((history_predictions, "pulse"), (oracle_predictions, "oracle"))
-    )
+    both = replace(results, predictions={**results.predictions, "oracle": oracle_predictions})
+    history_hits, oracle_hits = (hit_at_1(ranks) for ranks in both.ranks(["pulse", "oracle"]).values())
     bootstrap_seed = derive_seed(seed, "leak_audit")
     gap, oracle_only, history_only = compare_hits(oracle_hits, history_hits, settings, bootstrap_seed)
     return LeakAudit(

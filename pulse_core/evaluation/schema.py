@@ -15,7 +15,7 @@ class Result(BaseModel):
 
 
 class Estimate(Result):
-    """A mean over users with its percentile bootstrap interval; for chance, which is exact, the ends are the value."""
+    """A mean over users with its percentile bootstrap interval; of chance, which is exact, the ends are the value."""
 
     value: Share
     low: Share
@@ -126,8 +126,7 @@ class WhyRecall(Result):
     best_leaf: Estimate
     """Share of trees in which any leaf names it: the upper bound of selection."""
     selected_other_driver: Estimate
-    """How often the selected rationale names the driver of another test purchase (expected over all of them): the
-    baseline of naming common drivers regardless of the user."""
+    """How often it names the driver of another test purchase (mean over all): what naming common drivers gives."""
     selected_less_random_leaf: MeanComparison
     selected_less_base: MeanComparison
 
@@ -146,9 +145,7 @@ class LeakAudit(Result):
 class Hr1(Result):
     """The whole of results/<domain>/hr1.json.
 
-    PULSE and SLM + SFT are the rankers as configured here (`rankers/thought_space`, `rankers/slm_sft`); the overall
-    table has the best of their tuning trials (`baselines/pulse`, `baselines/slm_sft`). Other systems are the same in
-    both.
+    PULSE and SLM + SFT are the rankers as configured here; the overall table has the best of their tuning trials.
     """
 
     schema_version: Literal[2] = 2

@@ -1,6 +1,7 @@
 """Requests to token ids and token ids to texts, the same for every engine."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,14 @@ class ChatTokens:
 
     def prompts(self, requests: Sequence[Request]) -> list[list[int]]:
         """Token ids of the prompts in the model's chat format, each followed by the start of its answer."""
-        texts = [self._text(request) for request in requests]
-        return self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
-
-    def _text(self, request: Request) -> str:
-        turns = [{"role": message.role, "content": message.content} for message in request.messages]
         # Only Qwen 3's template reads `enable_thinking`; the thoughts would fill a rationale.
         options = {"tokenize": False, "add_generation_prompt": True, "enable_thinking": False}
-        text = str(self.tokenizer.apply_chat_template(turns, **options))
-        return text + request.answer_start
+        texts = [
+            self.tokenizer.apply_chat_template([asdict(message) for message in request.messages], **options)
+            + request.answer_start
+            for request in requests
+        ]
+        return self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
 
     def stops(self) -> list[int]:
         """Token ids that end a text: end-of-turn tokens and all with a line break (a rationale is one line)."""

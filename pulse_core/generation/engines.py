@@ -24,15 +24,13 @@ def chosen_engine(settings: GenerationSettings) -> str:
         return settings.engine
     if not accelerated():
         log.info("generation.engine: auto is transformers here: there is no GPU")
-        return "transformers"
-    if importlib.util.find_spec("vllm") is None:
-        log.warning(
-            "generation.engine: auto is transformers here, on a GPU: vLLM, which is faster, is not installed (%s)",
-            INSTALL,
-        )
-        return "transformers"
-    log.info("generation.engine: auto is vllm here: it is installed and there is a GPU")
-    return "vllm"
+    elif importlib.util.find_spec("vllm"):
+        log.info("generation.engine: auto is vllm here: it is installed and there is a GPU")
+        return "vllm"
+    else:
+        reason = f"vLLM, which is faster, is not installed ({INSTALL})"
+        log.warning("generation.engine: auto is transformers here, on a GPU: %s", reason)
+    return "transformers"
 
 
 def make_generator(settings: GenerationSettings, model: Path) -> TextGenerator:
@@ -46,18 +44,18 @@ def make_generator(settings: GenerationSettings, model: Path) -> TextGenerator:
         from pulse_core.generation.fake_engine import FakeGenerator
 
         return FakeGenerator()
-    if engine == "vllm":
-        if importlib.util.find_spec("vllm") is None:
-            raise InputError(f"generation.engine: vllm is not installed: {INSTALL}, or name another engine")
-        model_type = read_json(model / "config.json")["model_type"]
-        if model_type not in VLLM_MODELS:
-            raise InputError(
-                f"generation.engine: vllm is tested with the model types {' and '.join(VLLM_MODELS)}, "
-                f"but models.slm is {model_type}: set generation.engine: transformers"
-            )
-        from pulse_core.generation.vllm_engine import VLLMGenerator
+    if engine == "transformers":
+        from pulse_core.generation.transformers_engine import TransformersGenerator
 
-        return VLLMGenerator(model, settings)
-    from pulse_core.generation.transformers_engine import TransformersGenerator
+        return TransformersGenerator(model, settings.dtype, settings.batch_size)
+    if importlib.util.find_spec("vllm") is None:
+        raise InputError(f"generation.engine: vllm is not installed: {INSTALL}, or name another engine")
+    model_type = read_json(model / "config.json")["model_type"]
+    if model_type not in VLLM_MODELS:
+        raise InputError(
+            f"generation.engine: vllm is tested with the model types {' and '.join(VLLM_MODELS)}, "
+            f"but models.slm is {model_type}: set generation.engine: transformers"
+        )
+    from pulse_core.generation.vllm_engine import VLLMGenerator
 
-    return TransformersGenerator(model, settings.dtype, settings.batch_size)
+    return VLLMGenerator(model, settings)

@@ -18,6 +18,9 @@ class FakeGenerator:
 
     identity = "fake"
 
+    def prepare(self, requests: Sequence[Request]) -> None:
+        """See `TextGenerator`."""
+
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
         """See `TextGenerator`."""
         return [[self._completion(request, sample) for sample in range(request.samples)] for request in requests]

@@ -37,7 +37,7 @@ def grouped_attention(
     folded = query.reshape(batch, kv_heads, group * new, dim)
     mask = attention_mask
     if mask is None and new > 1:
-        mask = torch.ones(new, tokens, dtype=torch.bool, device=query.device).tril(tokens - new)[None, None]
+        mask = torch.ones(1, 1, new, tokens, dtype=torch.bool, device=query.device).tril(tokens - new)
     if mask is not None:
         mask = mask.repeat(1, 1, group, 1)
     if shared_prefix is None:
@@ -71,7 +71,7 @@ def _with_prefix(
 
 
 def register() -> str:
-    """Register the attention with transformers; returns its name for `attn_implementation`."""
+    """Register the attention with transformers; returns its name."""
     AttentionInterface.register(NAME, grouped_attention)
     ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
     return NAME

@@ -16,10 +16,10 @@ RESERVE = 64  # tokens allocated ahead: about the length of a rationale, so one 
 
 
 class GrowingLayer(DynamicLayer):
-    """One layer's keys and values, (batch, kv_heads, tokens, head_dim), as views of a larger block."""
+    """One layer's keys and values, (batch, kv_heads, tokens, head_dim), as views of larger blocks."""
 
-    _key_block: torch.Tensor | None = None
-    _value_block: torch.Tensor | None = None
+    blocks: tuple[torch.Tensor, torch.Tensor] | None = None
+    """None when the views were replaced and the blocks no longer match them."""
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> tuple:
         """Append tokens; returns all keys and values."""
@@ -28,29 +28,21 @@ class GrowingLayer(DynamicLayer):
         assert self.keys is not None and self.values is not None
         used = self.get_seq_length()
         total = used + key_states.shape[-2]
-        if (
-            self._key_block is None
-            or self._key_block.shape[0] != key_states.shape[0]
-            or self._key_block.shape[2] < total
-        ):
-            self._key_block = self._reserved(self.keys, key_states, used, total)
-            self._value_block = self._reserved(self.values, value_states, used, total)
-        assert self._value_block is not None
-        self._key_block[:, :, used:total] = key_states
-        self._value_block[:, :, used:total] = value_states
-        self.keys, self.values = self._key_block[:, :, :total], self._value_block[:, :, :total]
+        if self.blocks is None or self.blocks[0].shape[2] < total:
+            self.blocks = (_reserved(self.keys, key_states, used), _reserved(self.values, value_states, used))
+        for block, states in zip(self.blocks, (key_states, value_states), strict=True):
+            block[:, :, used:total] = states
+        self.keys, self.values = (block[:, :, :total] for block in self.blocks)
         return self.keys, self.values
 
-    @staticmethod
-    def _reserved(old: torch.Tensor, new: torch.Tensor, used: int, total: int) -> torch.Tensor:
-        block = new.new_empty(new.shape[0], new.shape[1], total + RESERVE, new.shape[3])
-        if used:
-            block[:, :, :used] = old
-        return block
 
-    def forget_block(self) -> None:
-        """Call after replacing the views: the block no longer matches them."""
-        self._key_block = self._value_block = None
+def _reserved(old: torch.Tensor, new: torch.Tensor, used: int) -> torch.Tensor:
+    """A block that begins with the `used` tokens of `old` and has room for `new` and RESERVE more."""
+    batch, heads, tokens, dim = new.shape
+    block = new.new_empty(batch, heads, used + tokens + RESERVE, dim)
+    if used:
+        block[:, :, :used] = old
+    return block
 
 
 class GrowingCache(DynamicCache):
@@ -70,8 +62,7 @@ class GrowingCache(DynamicCache):
     def take_rows(self, rows: torch.Tensor) -> None:
         """Select the sequences `rows` (repeats allowed), in that order."""
         for layer, (keys, values) in zip(self.growing, self.layer_states(), strict=True):
-            layer.keys, layer.values = keys[rows], values[rows]
-            layer.forget_block()
+            layer.keys, layer.values, layer.blocks = keys[rows], values[rows], None
 
     @classmethod
     def joined(cls, config: PretrainedConfig, caches: Sequence["GrowingCache"]) -> "GrowingCache":

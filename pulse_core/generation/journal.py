@@ -5,18 +5,14 @@ chunk's requests. With another prompt, model, seed or chunk size the names diffe
 """
 
 import hashlib
-import logging
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import orjson
 
 from pulse_core.artifacts import whole_file
-from pulse_core.generation.requests import Completion, PreparedGenerator, Request, TextGenerator
+from pulse_core.generation.requests import Completion, Request, TextGenerator
 from pulse_core.progress import progress
-
-log = logging.getLogger("pulse")
 
 
 class Journal:
@@ -25,21 +21,22 @@ class Journal:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
-    def read(self, name: str) -> list[list[Completion]] | None:
-        """The completions of a chunk, or None if it is not finished."""
-        if not self.holds(name):
-            return None
-        content = (self.directory / f"{name}.json").read_bytes()
-        return [[Completion(**completion) for completion in answers] for answers in orjson.loads(content)]
+    def _file(self, name: str) -> Path:
+        return self.directory / f"{name}.json"
 
     def holds(self, name: str) -> bool:
         """Whether a chunk is finished."""
-        return (self.directory / f"{name}.json").exists()
+        return self._file(name).exists()
+
+    def read(self, name: str) -> list[list[Completion]]:
+        """The completions of a finished chunk."""
+        answers = orjson.loads(self._file(name).read_bytes())
+        return [[Completion(**completion) for completion in answer] for answer in answers]
 
     def write(self, name: str, answers: Sequence[Sequence[Completion]]) -> None:
         """Write a chunk, atomically and durably."""
-        with whole_file(self.directory / f"{name}.json") as partial:
-            partial.write_bytes(orjson.dumps([[asdict(completion) for completion in answer] for answer in answers]))
+        with whole_file(self._file(name)) as partial:
+            partial.write_bytes(orjson.dumps(answers))
 
 
 def run_requests(
@@ -54,27 +51,22 @@ def run_requests(
         InputError: the engine refuses one of the prompts; nothing is generated then.
     """
     chunks = [requests[start : start + chunk_prompts] for start in range(0, len(requests), chunk_prompts)]
-    names = [_name(generator.identity, chunk) for chunk in chunks]
-    missing = [
-        request for name, chunk in zip(names, chunks, strict=True) if not journal.holds(name) for request in chunk
-    ]
-    if missing and isinstance(generator, PreparedGenerator):
+    named = [(_name(generator.identity, chunk), chunk) for chunk in chunks]
+    if missing := [request for name, chunk in named if not journal.holds(name) for request in chunk]:
         generator.prepare(missing)
     answers: list[list[Completion]] = []
-    total = sum(request.samples for request in requests)
-    with progress(what, total, "texts") as meter:
-        for name, chunk in zip(names, chunks, strict=True):
-            finished = journal.read(name)
-            if new := finished is None:
-                finished = generator.generate(chunk)
-                journal.write(name, finished)
-            answers += finished
-            meter.advance(sum(request.samples for request in chunk), skipped=not new)
+    with progress(what, sum(request.samples for request in requests), "texts") as meter:
+        for name, chunk in named:
+            if finished := journal.holds(name):
+                answers += journal.read(name)
+            else:
+                new = generator.generate(chunk)
+                journal.write(name, new)
+                answers += new
+            meter.advance(sum(request.samples for request in chunk), skipped=finished)
     return answers
 
 
 def _name(identity: str, chunk: Sequence[Request]) -> str:
-    digest = hashlib.sha256()
-    for request in chunk:
-        digest.update(request.key(identity).encode())
-    return digest.hexdigest()[:40]
+    keys = "".join(request.key(identity) for request in chunk)
+    return hashlib.sha256(keys.encode()).hexdigest()[:40]

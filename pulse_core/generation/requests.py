@@ -1,11 +1,14 @@
-"""The interface between stages and engines: requests and completions."""
+"""The interface between stages and engines: requests, completions, and the identity of an engine."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Protocol
 
 import orjson
+
+from pulse_core.code_version import code_files, files_version
 
 
 @dataclass(frozen=True)
@@ -62,17 +65,32 @@ class TextGenerator(Protocol):
     def identity(self) -> str:
         """Everything a completion depends on besides the request, see `engine_identity`."""
 
-    def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
-        """`requests[i].samples` completions for each request i."""
-
-
-@runtime_checkable
-class PreparedGenerator(TextGenerator, Protocol):
-    """An engine that checks requests and loads weights before the first call."""
-
     def prepare(self, requests: Sequence[Request]) -> None:
-        """Check all requests to come, then load the weights.
+        """Check all requests to come, then load the weights; called before the first `generate`.
 
         Raises:
             InputError: a prompt is longer than the engine takes.
         """
+
+    def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
+        """`requests[i].samples` completions for each request i."""
+
+
+def engine_identity(module: str, library: str, origin: Mapping[str, Any], *settings: str | int) -> str:
+    """The identity of an engine: library, this package's code that it uses, weights, and settings that change texts.
+
+    Args:
+        module: `__file__` of the engine.
+        library: name and version of the library.
+        origin: `origin.json` of the prepared model, with the weights' SHA-256.
+        settings: precision, batch size, device type and others that change rounding.
+    """
+    file = Path(module).resolve()
+    root = file.parents[2]
+    code = files_version((code for code in code_files(file, root) if code.parent == file.parent), root)
+    return ":".join([f"{library}-{code}", origin["name"], *origin["sha256"], *map(str, settings)])
+
+
+def engine_of(identity: str) -> str:
+    """The engine named in an identity: `transformers`, `vllm` or `fake`."""
+    return identity.partition("-")[0]

@@ -31,15 +31,11 @@ def repeating(tokens: Sequence[int], length: int) -> list[int]:
 
 
 def draw(logits: torch.Tensor, uniform: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    """The next token of each row.
+    """The next token of each row, (batch,).
 
     Args:
         logits: (batch, vocabulary), float32.
         uniform: (batch,) in [0, 1).
-        sampling: temperature, top-k and top-p.
-
-    Returns:
-        (batch,) token ids.
     """
     if sampling.temperature == 0:
         return logits.argmax(-1)
@@ -50,5 +46,4 @@ def draw(logits: torch.Tensor, uniform: torch.Tensor, sampling: Sampling) -> tor
     weights = weights.masked_fill(before >= sampling.top_p, 0.0)
     cumulative = weights.cumsum(-1)
     chosen = (cumulative <= uniform[:, None] * cumulative[:, -1:]).sum(-1, keepdim=True)
-    chosen = chosen.clamp_(max=int(tokens.shape[-1]) - 1)
-    return tokens.gather(-1, chosen).squeeze(-1)
+    return tokens.gather(-1, chosen.clamp_(max=tokens.shape[-1] - 1)).squeeze(-1)

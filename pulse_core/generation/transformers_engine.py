@@ -5,7 +5,7 @@ the rest of a prompt once for all its samples.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,9 @@ from transformers import AutoModelForCausalLM
 from pulse_core.artifacts import read_json
 from pulse_core.generation import grouped_attention
 from pulse_core.generation.chat_tokens import ChatTokens
-from pulse_core.generation.engine_identity import engine_identity
 from pulse_core.generation.grouped_attention import KeysValues
 from pulse_core.generation.growing_cache import GrowingCache
-from pulse_core.generation.requests import Completion, Request, Sampling
+from pulse_core.generation.requests import Completion, Request, Sampling, engine_identity
 from pulse_core.generation.sampling import draw, repeating, uniforms
 from pulse_core.models import device
 from pulse_core.precision import arithmetic
@@ -34,8 +33,8 @@ class _Sequence:
     """A text in progress."""
 
     request: int
-    sample: int
-    tokens: list[int]
+    uniforms: torch.Tensor  # (max_new_tokens,)
+    tokens: list[int] = field(default_factory=list)
     logprob: float = 0.0
     finished: bool = False
 
@@ -65,7 +64,7 @@ class TransformersGenerator:
         return stops.to(self.model.device)
 
     def prepare(self, requests: Sequence[Request]) -> None:
-        """See `PreparedGenerator`."""
+        """See `TextGenerator`."""
         _ = self.model
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
@@ -76,22 +75,19 @@ class TransformersGenerator:
             raise ValueError("the requests of one call must share their sampling settings")
         prompts = self.chat.prompts(requests)
         answers: list[list[Completion]] = [[] for _ in requests]
-        shared = self._shareable(prompts, requests[0].sampling)
+        # A sliding window that hides part of the prefix from a text's end rules out sharing it.
+        window = getattr(self.model.config, "sliding_window", None)
+        hidden = window and max(map(len, prompts)) + requests[0].sampling.max_new_tokens > window
+        shared = 0 if hidden else _common_prefix(prompts)
         # By length, so padding is small.
         order = sorted(range(len(requests)), key=lambda i: (-len(prompts[i]), i))
         with torch.inference_mode():
             prefix = self._prefill_shared(prompts[0][:shared])
             while order:
                 batch = _take(order, [request.samples for request in requests], self.batch_size)
-                for written in self._run_batch(requests, prompts, batch, prefix, shared):
+                for written in self._run_batch(requests, prompts, batch, shared, prefix):
                     answers[written.request].append(self._completion(written))
         return answers
-
-    def _shareable(self, prompts: list[list[int]], sampling: Sampling) -> int:
-        """Length of the prefix to share: none if a sliding window hides part of it from a text's end."""
-        window = getattr(self.model.config, "sliding_window", None)
-        hidden = window and max(map(len, prompts)) + sampling.max_new_tokens > window
-        return 0 if hidden else _common_prefix(prompts)
 
     def _prefill_shared(self, tokens: list[int]) -> list[KeysValues] | None:
         """Keys and values of the common prefix by layer; None without a prefix."""
@@ -128,32 +124,37 @@ class TransformersGenerator:
         requests: Sequence[Request],
         prompts: list[list[int]],
         batch: list[int],
-        prefix: list[KeysValues] | None,
         shared: int,
+        prefix: list[KeysValues] | None,
     ) -> list[_Sequence]:
+        """The texts of the requests `batch`; `prefix` has the keys and values of the first `shared` tokens."""
+        sampling, place = requests[0].sampling, self.model.device
+        own = [prompts[i][shared:] for i in batch]
         caches, logits = [], []
         for start in range(0, len(batch), PREFILL_PROMPTS):
-            own = [prompts[i][shared:] for i in batch[start : start + PREFILL_PROMPTS]]
-            tokens, mask = _left_padded(own)
+            tokens, mask = _left_padded(own[start : start + PREFILL_PROMPTS])
             positions = (shared + mask.cumsum(1) - 1).clamp(min=0)
             caches.append(GrowingCache(self.model.config))
             logits.append(self._forward(tokens, caches[-1], mask, positions, prefix))
         cache = GrowingCache.joined(self.model.config, caches)
-        _, mask = _left_padded([prompts[i][shared:] for i in batch])
-        sequences = [_Sequence(i, j, []) for i in batch for j in range(requests[i].samples)]
+        # From one row per request to one per sample.
+        sequences = [
+            _Sequence(i, uniforms(requests[i].seed, sample, sampling.max_new_tokens))
+            for i in batch
+            for sample in range(requests[i].samples)
+        ]
         rows = torch.tensor([row for row, i in enumerate(batch) for _ in range(requests[i].samples)])
         if len(rows) != len(batch):
-            cache.take_rows(rows.to(self.model.device))
-        place = torch.tensor([len(prompts[i]) - 1 for i in batch])[rows]
-        self._decode(
-            requests, sequences, cache, torch.cat(logits)[rows.to(self.model.device)], mask[rows], place, prefix
-        )
+            cache.take_rows(rows.to(place))
+        mask = _left_padded(own)[1][rows]
+        position = torch.tensor([len(prompts[i]) - 1 for i in batch])[rows]
+        self._decode(sequences, sampling, cache, torch.cat(logits)[rows.to(place)], mask, position, prefix)
         return sequences
 
     def _decode(
         self,
-        requests: Sequence[Request],
         sequences: list[_Sequence],
+        sampling: Sampling,
         cache: GrowingCache,
         logits: torch.Tensor,
         mask: torch.Tensor,
@@ -161,25 +162,21 @@ class TransformersGenerator:
         prefix: list[KeysValues] | None,
     ) -> None:
         """Complete the sequences in place."""
-        sampling: Sampling = requests[0].sampling
-        limit = sampling.max_new_tokens
-        chances = torch.stack([uniforms(requests[s.request].seed, s.sample, limit) for s in sequences]).to(
-            logits.device
-        )
+        chances = torch.stack([sequence.uniforms for sequence in sequences]).to(logits.device)
         active = list(range(len(sequences)))
-        for step in range(limit):
-            chosen = draw(self._without_repeats(logits, sequences, active, sampling), chances[active, step], sampling)
-            chosen_logprob = torch.log_softmax(logits, -1).gather(-1, chosen[:, None]).squeeze(-1).tolist()
+        for step in range(sampling.max_new_tokens):
+            allowed = self._without_repeats(logits, [sequences[index] for index in active], sampling)
+            chosen = draw(allowed, chances[active, step], sampling)
+            logprobs = torch.log_softmax(logits, -1).gather(-1, chosen[:, None]).squeeze(-1).tolist()
             stopped = self._stops[chosen].tolist()
             for row, token in enumerate(chosen.tolist()):
                 sequence = sequences[active[row]]
-                if sequence.finished:
-                    continue
-                sequence.logprob += chosen_logprob[row]
-                sequence.tokens.append(token)
-                sequence.finished = stopped[row]
+                if not sequence.finished:
+                    sequence.logprob += logprobs[row]
+                    sequence.tokens.append(token)
+                    sequence.finished = stopped[row]
             left = [row for row, index in enumerate(active) if not sequences[index].finished]
-            if not left or step + 1 == limit:
+            if not left or step + 1 == sampling.max_new_tokens:
                 return
             if len(left) <= (1 - COMPACT_SHARE) * len(active):
                 rows = torch.tensor(left)
@@ -191,13 +188,11 @@ class TransformersGenerator:
             logits = self._forward(chosen[:, None], cache, mask, position[:, None], prefix)
 
     @staticmethod
-    def _without_repeats(
-        logits: torch.Tensor, sequences: list[_Sequence], active: list[int], sampling: Sampling
-    ) -> torch.Tensor:
+    def _without_repeats(logits: torch.Tensor, sequences: list[_Sequence], sampling: Sampling) -> torch.Tensor:
         """Logits with the tokens excluded that would repeat a run: small models fall into loops."""
         allowed = logits.clone() if sampling.no_repeat else logits
-        for row, index in enumerate(active):
-            allowed[row, repeating(sequences[index].tokens, sampling.no_repeat)] = float("-inf")
+        for row, sequence in enumerate(sequences):
+            allowed[row, repeating(sequence.tokens, sampling.no_repeat)] = float("-inf")
         return allowed
 
     def _completion(self, sequence: _Sequence) -> Completion:
@@ -208,14 +203,13 @@ class TransformersGenerator:
 def _common_prefix(prompts: list[list[int]]) -> int:
     """Number of leading tokens that all prompts share, leaving at least one token of each."""
     low, high = min(prompts), max(prompts)
-    limit = min(len(prompt) for prompt in prompts) - 1
-    shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), limit)
-    return min(shared, limit)
+    limit = min(map(len, prompts)) - 1
+    return next((i for i, (a, b) in enumerate(zip(low[:limit], high, strict=False)) if a != b), limit)
 
 
 def _left_padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """Left-padded (tokens, mask), both (rows, longest)."""
-    longest = max(len(row) for row in rows)
+    longest = max(map(len, rows))
     tokens = torch.tensor([[0] * (longest - len(row)) + list(row) for row in rows])
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
     return tokens, mask

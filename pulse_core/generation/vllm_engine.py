@@ -16,8 +16,7 @@ from vllm import LLM, SamplingParams, TokensPrompt
 from pulse_core.artifacts import read_json
 from pulse_core.errors import InputError
 from pulse_core.generation.chat_tokens import ChatTokens
-from pulse_core.generation.engine_identity import engine_identity
-from pulse_core.generation.requests import Completion, Request
+from pulse_core.generation.requests import Completion, Request, engine_identity
 from pulse_core.generation.settings import GenerationSettings
 from pulse_core.generation.vllm_draws import OwnDraws, draw_arguments
 from pulse_core.models import device
@@ -69,13 +68,13 @@ class VLLMGenerator:
         )
 
     def prepare(self, requests: Sequence[Request]) -> None:
-        """See `PreparedGenerator`."""
+        """See `TextGenerator`."""
         limit = self._settings.vllm.max_model_tokens
-        needs = [
-            tokens
-            for start in range(0, len(requests), CHECKED)
-            for tokens in self._needs(requests[start : start + CHECKED])
-        ]
+        needs: list[int] = []  # tokens of each prompt with its longest answer
+        for start in range(0, len(requests), CHECKED):
+            checked = requests[start : start + CHECKED]
+            prompts = self._chat.prompts(checked)
+            needs += [len(prompt) + r.sampling.max_new_tokens for prompt, r in zip(prompts, checked, strict=True)]
         over = [tokens for tokens in needs if tokens > limit]
         if over:
             raise InputError(
@@ -84,11 +83,6 @@ class VLLMGenerator:
                 "(rationales.history_items, title_chars and review_chars; tree.prompt_history_items)"
             )
         _ = self.engine
-
-    def _needs(self, requests: Sequence[Request]) -> list[int]:
-        """Tokens of each prompt with its longest answer."""
-        prompts = self._chat.prompts(requests)
-        return [len(prompt) + r.sampling.max_new_tokens for prompt, r in zip(prompts, requests, strict=True)]
 
     def generate(self, requests: Sequence[Request]) -> list[list[Completion]]:
         """See `TextGenerator`. Samples are separate sequences; prefix caching computes their prompt once."""

@@ -9,17 +9,8 @@ from pulse_core.keys import KEY
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """One candidate of the ranking."""
-
-    title: str
-    score: float
-    is_target: bool
-
-
-@dataclass(frozen=True)
 class ShownExample:
-    """What is shown of one test user; `ranking` is best first."""
+    """What is shown of one test user."""
 
     user_id: str
     chosen_how: str
@@ -28,7 +19,8 @@ class ShownExample:
     rationale_score: float
     runner_up: str | None
     runner_up_score: float | None
-    ranking: list[Ranked]
+    ranking: list[tuple[str, float, bool]]
+    """Title, score and whether it is the target of each candidate, best first."""
     target_rank: int
 
 
@@ -73,7 +65,7 @@ def shown_example(
         rationale_score=float(choice["score"]),
         runner_up=str(runners_up[0]["rationale"]) if runners_up else None,
         runner_up_score=float(runners_up[0]["score"]) if runners_up else None,
-        ranking=[Ranked(str(titles[item]), -minus, is_target) for minus, is_target, item in order],
+        ranking=[(str(titles[item]), -minus, is_target) for minus, is_target, item in order],
         target_rank=next(place for place, (_, is_target, _) in enumerate(order, start=1) if is_target),
     )
 

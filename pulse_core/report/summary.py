@@ -1,7 +1,7 @@
 """The summary of a run: HR@1 of all systems, one user from history to ranking, and the files to open next."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -30,15 +30,15 @@ def render(hr1: Mapping[str, Any], example: ShownExample | None = None, files: M
     console = Console(file=written, width=WIDTH, color_system=None, force_terminal=False, highlight=False)
     if hr1["notice"]:
         console.print(Panel(Text(hr1["notice"]), box=box.DOUBLE, title="READ THIS FIRST"))
-    protocol, pulse = hr1["protocol"], hr1["systems"]["pulse"]
-    console.print(
-        Text(
-            f"{hr1['domain']}: HR@1 of {protocol['candidate_count']} candidates ({protocol['candidate_strategy']}), "
-            f"{pulse['users']} test users, corpus: {hr1['corpus']}"
-        )
+    protocol = hr1["protocol"]
+    heading = (
+        f"{hr1['domain']}: HR@1 of {protocol['candidate_count']} candidates ({protocol['candidate_strategy']}), "
+        f"{hr1['systems']['pulse']['users']} test users, corpus: {hr1['corpus']}"
     )
-    console.print(_figures(hr1))
-    for name in _systems(hr1):
+    console.print(Text(heading))
+    names = [name for name in ORDER if name in hr1["systems"]] + sorted(set(hr1["systems"]) - set(ORDER))
+    console.print(_figures(hr1, names))
+    for name in names:
         if name != "pulse":
             console.print(Text("  " + hr1["comparisons"][name]["sentence"]))
     if hr1.get("why_recall"):
@@ -53,28 +53,22 @@ def render(hr1: Mapping[str, Any], example: ShownExample | None = None, files: M
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines()) + "\n"
 
 
-def _systems(hr1: Mapping[str, Any]) -> list[str]:
-    names = hr1["systems"]
-    return [name for name in ORDER if name in names] + sorted(set(names) - set(ORDER))
-
-
-def _figures(hr1: Mapping[str, Any]) -> Table:
+def _figures(hr1: Mapping[str, Any], names: Sequence[str]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("system")
     for heading in ("HR@1", f"{hr1['protocol']['confidence']:.0%} interval", "MRR", "NDCG@10"):
         table.add_column(heading, justify="right")
     table.add_column("PULSE is")
-    for name in _systems(hr1):
+    for name in names:
         system = hr1["systems"][name]
         hits = system["hr1"]
-        verdict = "" if name == "pulse" else hr1["comparisons"][name]["hr1"]["verdict"]
         table.add_row(
             label(name) + (" (ORACLE)" if system["oracle"] else ""),
             f"{hits['value']:.3f}",
             "exact" if name == "chance" else f"{hits['low']:.3f} - {hits['high']:.3f}",
             f"{system['mrr']['value']:.3f}",
             f"{system['ndcg10']['value']:.3f}",
-            verdict,
+            "" if name == "pulse" else hr1["comparisons"][name]["hr1"]["verdict"],
         )
     return table
 
@@ -101,12 +95,8 @@ def _show(console: Console, example: ShownExample) -> None:
     console.print(Text(f"Selected rationale, score {example.rationale_score:.3f}\n  {example.rationale}"))
     if example.runner_up is not None:
         console.print(Text(f"Runner-up, score {example.runner_up_score:.3f}\n  {example.runner_up}"))
-    console.print(Text(f"Ranking of the candidates (the target came {_ordinal(example.target_rank)})"))
-    for place, candidate in enumerate(example.ranking, start=1):
-        mark = "bought >>" if candidate.is_target else ""
-        line = f"{mark:>9} {place:2d}. {candidate.score:8.3f}  {candidate.title}"
+    ordinal = {1: "1st", 2: "2nd", 3: "3rd"}.get(example.target_rank, f"{example.target_rank}th")
+    console.print(Text(f"Ranking of the candidates (the target came {ordinal})"))
+    for place, (title, score, is_target) in enumerate(example.ranking, start=1):
+        line = f"{'bought >>' if is_target else '':>9} {place:2d}. {score:8.3f}  {title}"
         console.print(Text(line), no_wrap=True, overflow="ellipsis")
-
-
-def _ordinal(place: int) -> str:
-    return {1: "1st", 2: "2nd", 3: "3rd"}.get(place, f"{place}th")

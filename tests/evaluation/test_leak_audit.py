@@ -7,7 +7,7 @@ from pulse_core.errors import InputError
 from pulse_core.evaluation.leak_audit import leak_audit
 from pulse_core.evaluation.schema import LeakAudit
 from pulse_core.evaluation.settings import EvaluationSettings
-from tests.evaluation.evaluated_shop import candidates, examples, predictions
+from tests.evaluation.evaluated_shop import predictions, results
 
 SETTINGS = EvaluationSettings(bootstrap_samples=500)
 HISTORY = pd.DataFrame({"user": range(4), "split": ["test"] * 3 + ["train"], "position": 3, "node": [1, 2, 3, 4]})
@@ -15,9 +15,8 @@ HISTORY = pd.DataFrame({"user": range(4), "split": ["test"] * 3 + ["train"], "po
 
 def audit(oracle: pd.DataFrame) -> LeakAudit:
     """PULSE ranks the target first for every second user, the oracle for all."""
-    return leak_audit(
-        HISTORY, oracle, predictions([1, 2]), predictions([1]), examples(), candidates(), SETTINGS, seed=1
-    )
+    given = results(predictions={"pulse": predictions([1, 2])})
+    return leak_audit(HISTORY, oracle, given, predictions([1]), SETTINGS, seed=1)
 
 
 def test_changed_selections_and_gap_in_hits() -> None:

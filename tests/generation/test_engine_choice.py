@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pulse_core.errors import InputError
-from pulse_core.generation.engine_identity import engine_identity, engine_of
 from pulse_core.generation.engines import chosen_engine, make_generator
 from pulse_core.generation.fake_engine import FakeGenerator
+from pulse_core.generation.requests import engine_identity, engine_of
 from pulse_core.generation.settings import GenerationSettings
 
 

@@ -10,12 +10,12 @@ ITEMS = pd.DataFrame({"item": [0, 1], "title": ["Rose soap", "Mint tea"]})
 
 
 def rationales(users: int) -> pd.DataFrame:
-    rows = [(user, "test", 3, f"reason of {user}\nin two lines") for user in range(users)]
-    return pd.DataFrame(rows, columns=["user", "split", "position", "rationale"])
+    rows = [(user, "test", 3, 0, f"reason of {user}\nin two lines") for user in range(users)]
+    return pd.DataFrame(rows, columns=["user", "split", "position", "node", "rationale"])
 
 
 def examples(users: int) -> pd.DataFrame:
-    return rationales(users).drop(columns="rationale").assign(history=[[1, 0]] * users, target=1)
+    return rationales(users).drop(columns=["node", "rationale"]).assign(history=[[1, 0]] * users, target=1)
 
 
 def test_the_sample_depends_only_on_keys() -> None:
@@ -28,12 +28,11 @@ def test_the_sample_depends_only_on_keys() -> None:
 
 
 def test_sheet_shows_texts_unaltered() -> None:
-    sheet = rationale_sheet(rationales(2), examples(2), ITEMS, 10, seed=1, targets=True)
+    sheet = rationale_sheet(rationales(2), examples(2), ITEMS, 10, seed=1, heading="Rationales")
     assert "2 of 2, drawn by seed 1" in sheet and sheet.count("History: Mint tea | Rose soap") == 2
     assert "> reason of 0\n> in two lines" in sheet and "Target: Mint tea" in sheet
-    assert "Target" not in rationale_sheet(rationales(2), examples(2), ITEMS, 10, seed=1)
 
 
 def test_rationale_without_example_is_refused() -> None:
     with pytest.raises(InputError, match="no example"):
-        rationale_sheet(rationales(2), examples(1), ITEMS, 2, seed=1)
+        rationale_sheet(rationales(2), examples(1), ITEMS, 2, seed=1, heading="Rationales")

@@ -57,7 +57,7 @@ def test_shown_user_is_the_first_sampled_and_ties_count_against_the_target() -> 
     assert shown.user_id == "B" and "first of the 2" in shown.chosen_how
     assert shown.history == ["Balm", "Rose [soap]"]
     assert (shown.rationale, shown.runner_up, shown.runner_up_score) == ("wants mint", "second best", 0.4)
-    assert [(row.title, row.is_target) for row in shown.ranking] == [
+    assert [(title, is_target) for title, _, is_target in shown.ranking] == [
         ("Jar", False),
         ("Rose [soap]", False),
         ("Mint tea", True),

@@ -25,7 +25,6 @@ def main(folder: str = "results/luxury", count: str = "20") -> None:
         int(count),
         seed=0,
         heading=f"Unedited rationales (corpus: {corpus_of(file)})",
-        targets=True,
     )
     print(sheet)
 

@@ -12,7 +12,7 @@ from pulse_core.evaluation.provenance import stage_seconds, versions
 from pulse_core.evaluation.schema import LeakAudit, WhyRecall
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.evaluation.why_recall import why_recall
-from pulse_core.generation.engine_identity import engine_of
+from pulse_core.generation.requests import engine_of
 from workflow_scripts.job.stage import REPOSITORY
 
 Frames = dict[str, pd.DataFrame]
@@ -25,10 +25,9 @@ def measure(job: Any) -> None:
     tables = {
         name: pd.read_parquet(job.input[name]) for name in ("examples", "candidates", "selected", "users", "catalogue")
     }
-    predictions = {name: pd.read_parquet(file) for name, file in files.items()}
     results = DomainResults(
         domain=job.wildcards.domain,
-        predictions=predictions,
+        predictions={name: pd.read_parquet(file) for name, file in files.items()},
         files=files,
         examples=tables["examples"],
         candidates=tables["candidates"],
@@ -42,7 +41,7 @@ def measure(job: Any) -> None:
         "versions": versions(REPOSITORY),
         "stages": stage_seconds(job.params.benchmarks),
         "why_recall": _why_recall(job, tables, settings),
-        "leak_audit": _leak_audit(job, tables, predictions["pulse"], settings),
+        "leak_audit": _leak_audit(job, tables["selected"], results, settings),
         "neighbour_leak": read_json(job.input.leak),
     }
     protocol = job.params.protocol
@@ -72,17 +71,11 @@ def _why_recall(job: Any, tables: Frames, settings: EvaluationSettings) -> WhyRe
     )
 
 
-def _leak_audit(job: Any, tables: Frames, pulse: pd.DataFrame, settings: EvaluationSettings) -> LeakAudit | None:
+def _leak_audit(
+    job: Any, selected: pd.DataFrame, results: DomainResults, settings: EvaluationSettings
+) -> LeakAudit | None:
     """None where selection sees the target anyway."""
     if not job.input.get("oracle"):
         return None
-    return leak_audit(
-        tables["selected"],
-        pd.read_parquet(job.input.oracle),
-        pulse,
-        pd.read_parquet(job.input.oracle_predictions),
-        tables["examples"],
-        tables["candidates"],
-        settings,
-        job.params.seed,
-    )
+    oracle, predictions = (pd.read_parquet(job.input[name]) for name in ("oracle", "oracle_predictions"))
+    return leak_audit(selected, oracle, results, predictions, settings, job.params.seed)
