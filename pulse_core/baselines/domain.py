@@ -1,19 +1,23 @@
-"""The data of a baseline: training sequences, and examples with their candidates."""
+"""What a baseline works on, training sequences and examples with their candidates, and what it must do."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from torch import Tensor
 
-from pulse_core.checkpoints import digest_of_arrays
+from pulse_core.checkpoints import Checkpoint, digest_of_arrays
 from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.errors import InputError
 from pulse_core.evaluation.tables import predictions_table
 from pulse_core.keys import KEY, Key, keys
+from pulse_core.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,35 @@ def _examples(split: str, rows: pd.DataFrame) -> Examples:
         rows["target"].to_numpy(np.int64),
         np.stack(rows["candidates"].tolist()).astype(np.int64),
     )
+
+
+class Recommender(ABC):
+    """One system with one trial's settings."""
+
+    settings: Settings
+
+    @abstractmethod
+    def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Train on its domain and return the record for metrics.json (without times, which differ between runs).
+
+        With a checkpoint in the same directory, a killed fit resumes and a finished one returns immediately.
+        """
+
+    @abstractmethod
+    def scores(self, examples: Examples) -> np.ndarray:
+        """Scores of each example's candidates, higher is better: (n, C) float32."""
+
+    def full_ranks(self, examples: Examples) -> np.ndarray | None:
+        """1-based ranks of the targets in the whole catalogue, (n,); None if the system only ranks candidates."""
+        return None
+
+    def further_figures(self, examples: Examples) -> dict[str, float]:
+        """More figures for metrics.json, for validation and test of the chosen trial."""
+        return {}
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """The weights to save, without those of frozen pre-trained models."""
 
 
 def predictions(score: Callable[[Examples], np.ndarray], domain: Domain) -> pa.Table:

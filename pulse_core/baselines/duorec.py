@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pulse_core.baselines.contrastive import nt_xent
 from pulse_core.baselines.packed import packed_states
-from pulse_core.baselines.prefix_model import PrefixModel
+from pulse_core.baselines.prefix_model import PrefixModel, nt_xent
 from pulse_core.baselines.settings.duorec import DuoRecSettings
 
 

@@ -1,5 +1,6 @@
 """Item-kNN (Sarwar et al. 2001, item-based collaborative filtering): no training, two matrix products."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,8 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from pulse_core.baselines.domain import Domain, Examples
+from pulse_core.baselines.domain import Domain, Examples, Recommender
 from pulse_core.baselines.settings.item_knn import ItemKNNSettings
-from pulse_core.baselines.system import Recommender
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.sequence.full_ranking import ranks_of_targets
 
@@ -62,26 +62,23 @@ class ItemKNN(Recommender):
         weighted = sparse.csr_matrix(triplet, shape=(len(lengths), self.item_count), dtype=np.float32)
         return (weighted @ self.similar).toarray()
 
+    def _blocks(self, examples: Examples) -> Iterator[tuple[slice, np.ndarray]]:
+        """The examples in blocks, each with its `all_scores`."""
+        size = max(1, BLOCK_CELLS // self.item_count)
+        for start in range(0, len(examples), size):
+            part = slice(start, start + size)
+            yield part, self.all_scores(examples.histories[part])
+
     def scores(self, examples: Examples) -> np.ndarray:
-        rows = np.arange(len(examples))[:, None]
-        scores = np.zeros(examples.candidates.shape, dtype=np.float32)
-        for part in self._blocks(len(examples)):
-            catalogue = self.all_scores(examples.histories[part])
-            scores[part] = catalogue[rows[part] - part.start, examples.candidates[part]]
-        return scores
+        parts = [np.take_along_axis(scores, examples.candidates[part], 1) for part, scores in self._blocks(examples)]
+        return np.concatenate(parts)
 
     def full_ranks(self, examples: Examples) -> np.ndarray:
         parts = [
-            ranks_of_targets(
-                self.all_scores(examples.histories[part]), examples.histories[part], examples.targets[part]
-            )
-            for part in self._blocks(len(examples))
+            ranks_of_targets(scores, examples.histories[part], examples.targets[part])
+            for part, scores in self._blocks(examples)
         ]
         return np.concatenate(parts)
-
-    def _blocks(self, rows: int) -> list[slice]:
-        size = max(1, BLOCK_CELLS // self.item_count)
-        return [slice(start, start + size) for start in range(0, rows, size)]
 
     def tensors(self) -> dict[str, Tensor]:
         return {

@@ -51,9 +51,16 @@ class Prefixes:
 
     def padded(self, rows: np.ndarray) -> np.ndarray:
         """Prefixes as (rows, longest) of code + 1, zeros on the right."""
+        return self._padded(self.items + 1, self.starts, rows)
+
+    def ragged(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Prefixes' values of an array for the concatenated prefixes, as (rows, longest) with zeros on the right."""
+        return self._padded(values, self.offsets, rows)
+
+    def _padded(self, values: np.ndarray, starts: np.ndarray, rows: np.ndarray) -> np.ndarray:
         columns = np.arange(self.lengths[rows].max())
-        places = np.minimum(self.starts[rows, None] + columns, len(self.items) - 1)
-        return np.where(columns < self.lengths[rows, None], self.items[places] + 1, 0)
+        places = np.minimum(starts[rows, None] + columns, len(values) - 1)
+        return np.where(columns < self.lengths[rows, None], values[places], 0)
 
     @cached_property
     def offsets(self) -> np.ndarray:
@@ -64,12 +71,6 @@ class Prefixes:
         """Item codes of the concatenated prefixes, (Σ lengths,)."""
         within = np.arange(self.offsets[-1]) - np.repeat(self.offsets[:-1], self.lengths)
         return self.items[np.repeat(self.starts, self.lengths) + within]
-
-    def ragged(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Rows of a concatenated array of item values, as (rows, longest) with zeros on the right."""
-        columns = np.arange(self.lengths[rows].max())
-        places = np.minimum(self.offsets[rows, None] + columns, len(values) - 1)
-        return np.where(columns < self.lengths[rows, None], values[places], 0)
 
     def items_of_windows(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Index every item of every prefix of these windows.

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from pulse_core.baselines.domain import Examples
-from pulse_core.baselines.system import Recommender
+from pulse_core.baselines.domain import Examples, Recommender
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
 from pulse_core.ranking.model import Ranker

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pulse_core.baselines.domain import Domain, Examples
-from pulse_core.baselines.system import Recommender
+from pulse_core.baselines.domain import Domain, Examples, Recommender
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
 from pulse_core.seeding import derive_seed

@@ -5,7 +5,7 @@ layer follows in both.
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,53 +69,53 @@ class TextTower(nn.Module):
 
     def forward(self, numbers: np.ndarray) -> Tensor:
         """Vectors of the texts with these indices, (n, dim) float32, with gradients for the trained layers."""
-        rows, back = np.unique(self._row_of[numbers], return_inverse=True)
-        order = np.argsort(self._lengths[rows], kind="stable")
-        parts = [self._vectors(rows[order[start : start + BATCH]]) for start in range(0, len(rows), BATCH)]
-        return torch.cat(parts)[torch.from_numpy(np.argsort(order)[back]).to(self.device)]
+        if self._caches and not self._cache:
+            # In fixed batches of all texts: rounding depends on the batch, and a resumed run makes other calls.
+            for rows in self._batches(np.arange(len(self._tokens))):
+                self._cache |= self._frozen_outputs(rows)
+        distinct, back = np.unique(self._row_of[numbers], return_inverse=True)
+        batches = list(self._batches(distinct))
+        vectors = torch.cat([self._vectors(rows) for rows in batches])
+        return vectors[torch.from_numpy(np.argsort(np.concatenate(batches))[back]).to(self.device)]
+
+    def _batches(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        ordered = rows[np.argsort(self._lengths[rows], kind="stable")]
+        for start in range(0, len(ordered), BATCH):
+            yield ordered[start : start + BATCH]
 
     def _vectors(self, rows: np.ndarray) -> Tensor:
-        lengths = torch.from_numpy(self._lengths[rows])
-        mask = (torch.arange(int(lengths.max())) < lengths[:, None]).long().to(self.device)
         if self.below is None:
-            return self._pooled(self.top, mask, input_ids=self._ids(rows))
-        if self._caches and not self._cache:
-            self._fill_cache()
-        outputs = self._cache if self._caches else dict(zip(rows.tolist(), self._frozen_outputs(rows), strict=True))
+            return self._pooled(self.top, rows)
+        cached = self._cache or self._frozen_outputs(rows)
+        outputs = [cached[row] for row in rows.tolist()]
         if self.top is None:
-            return torch.stack([outputs[int(row)] for row in rows])
-        states = pad_sequence([outputs[int(row)] for row in rows], batch_first=True)
-        return self._pooled(self.top, mask, inputs_embeds=states)
-
-    def _fill_cache(self) -> None:
-        """Encode all texts in fixed batches: rounding depends on the batch, and a resumed run makes different calls."""
-        order = np.argsort(self._lengths, kind="stable")
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
-            self._cache |= dict(zip(rows.tolist(), self._frozen_outputs(rows), strict=True))
+            return torch.stack(outputs)
+        return self._pooled(self.top, rows, pad_sequence(outputs, batch_first=True))
 
     @torch.no_grad()
-    def _frozen_outputs(self, rows: np.ndarray) -> Iterator[Tensor]:
-        """Frozen layers' output per text: token states (T, dim), or the pooled vector (dim,) if all are frozen."""
-        lengths = self._lengths[rows]
-        mask = (torch.arange(int(lengths.max())) < torch.from_numpy(lengths)[:, None]).long().to(self.device)
-        assert self.below is not None
+    def _frozen_outputs(self, rows: np.ndarray) -> dict[int, Tensor]:
+        """Frozen layers' output by row: token states (T, dim), or the pooled vector (dim,) if all are frozen."""
+        outputs: Iterable[Tensor]
         if self.top is None:
-            return iter(self._pooled(self.below, mask, input_ids=self._ids(rows)))
-        states = self._states(self.below, mask, input_ids=self._ids(rows)).float()
-        return (text_states[:length].clone() for text_states, length in zip(states, lengths, strict=True))
+            outputs = self._pooled(self.below, rows)
+        else:
+            states = self._states(self.below, rows)[0].float()
+            outputs = (state[:length].clone() for state, length in zip(states, self._lengths[rows], strict=True))
+        return dict(zip(rows.tolist(), outputs, strict=True))
 
-    def _ids(self, rows: np.ndarray) -> Tensor:
+    def _states(self, model: Any, rows: np.ndarray, embedded: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Token states of these texts, (n, T, dim), and their mask, (n, T)."""
         tokens = [torch.tensor(self._tokens[row]) for row in rows]
-        return pad_sequence(tokens, batch_first=True, padding_value=self._padding).to(self.device)
-
-    def _states(self, model: nn.Module | None, mask: Tensor, **inputs: Tensor) -> Tensor:
-        assert model is not None
+        mask = pad_sequence([torch.ones_like(ids) for ids in tokens], batch_first=True).to(self.device)
+        inputs = {"inputs_embeds": embedded}
+        if embedded is None:
+            ids = pad_sequence(tokens, batch_first=True, padding_value=self._padding)
+            inputs = {"input_ids": ids.to(self.device)}
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._bfloat16):
-            return model(attention_mask=mask, **inputs).last_hidden_state
+            return model(attention_mask=mask, **inputs).last_hidden_state, mask
 
-    def _pooled(self, model: nn.Module | None, mask: Tensor, **inputs: Tensor) -> Tensor:
-        return pool_tokens(self._states(model, mask, **inputs), mask, self.pooling)
+    def _pooled(self, model: Any, rows: np.ndarray, embedded: Tensor | None = None) -> Tensor:
+        return pool_tokens(*self._states(model, rows, embedded), self.pooling)
 
 
 def parameter_groups(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,9 +10,8 @@ import numpy as np
 from safetensors.torch import save_file
 
 from pulse_core.artifacts import whole_file, write_json, write_table
-from pulse_core.baselines.domain import Domain, Examples, predictions
+from pulse_core.baselines.domain import Domain, Examples, Recommender, predictions
 from pulse_core.baselines.settings.tuned import TunedSettings
-from pulse_core.baselines.system import Recommender
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
 from pulse_core.evaluation.metrics import target_ranks
@@ -50,7 +49,7 @@ class Tuned:
 
     system: Recommender
     chosen: int
-    trials: list[Trial] = field(default_factory=list)
+    trials: list[Trial]
 
 
 def tune(
@@ -73,45 +72,43 @@ def tune(
     Raises:
         InputError: raised in a trial; names the trial and its changes.
     """
-    best: Tuned | None = None
+    best: Recommender | None = None
     finished: list[Trial] = []
-    for number in range(trials):
+    chosen = 0
+    for number, changed in enumerate(settings.search[:trials]):
         directory = work / f"trial-{number + 1}" if work else None
         try:
             system = make(settings.trial(number))
             training = system.fit(Checkpoint(directory, code, model))
         except InputError as error:
-            raise InputError(f"search[{number}] = {settings.search[number]}: {error}") from error
-        trial = Trial(settings.search[number], candidate_figures(validation, system.scores(validation)), training)
-        log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, trial.changed, trial.validation["hr1"])
+            raise InputError(f"search[{number}] = {changed}: {error}") from error
+        trial = Trial(changed, candidate_figures(validation, system.scores(validation)), training)
+        log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, changed, trial.validation["hr1"])
         finished.append(trial)
-        if best is None or trial.sort_key > finished[best.chosen].sort_key:
-            best = Tuned(system, number)
+        if best is None or trial.sort_key > finished[chosen].sort_key:
+            best, chosen = system, number
         del system  # free a rejected system before the next one is made
-    if best is None:
-        raise ValueError(f"trials must be at least 1, got {trials}")
-    best.trials = finished
-    return best
+    assert best is not None
+    return Tuned(best, chosen, finished)
 
 
 def write_tuned(name: str, tuned: Tuned, domain: Domain, seed: int, out: Path) -> None:
     """Write predictions.parquet (validation and test), metrics.json and, if it has tensors, model.safetensors."""
+    system = tuned.system
     metrics: dict[str, Any] = {
         "system": name,
         "seed": seed,
-        "settings": tuned.system.settings.model_dump(exclude={"search"}),
+        "settings": system.settings.model_dump(exclude={"search"}),
         "trials": [vars(trial) for trial in tuned.trials],
         "chosen": tuned.chosen,
     }
-    parts = (domain.validation, domain.test)
-    ranks = {part.split: tuned.system.full_ranks(part) for part in parts}
-    metrics["full_ranking"] = {split: ranking_metrics(values) for split, values in ranks.items() if values is not None}
-    metrics["further"] = {part.split: figures for part in parts if (figures := tuned.system.further_figures(part))}
-    for optional in ("full_ranking", "further"):
-        if not metrics[optional]:
-            del metrics[optional]
-    if tensors := tuned.system.tensors():
+    for part in (domain.validation, domain.test):
+        if (ranks := system.full_ranks(part)) is not None:
+            metrics.setdefault("full_ranking", {})[part.split] = ranking_metrics(ranks)
+        if figures := system.further_figures(part):
+            metrics.setdefault("further", {})[part.split] = figures
+    if tensors := system.tensors():
         with whole_file(out / "model.safetensors") as partial:
             save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, partial)
-    write_table(out / "predictions.parquet", predictions(tuned.system.scores, domain))
+    write_table(out / "predictions.parquet", predictions(system.scores, domain))
     write_json(out / "metrics.json", metrics)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pulse_core.baselines.contrastive import negatives_together, nt_xent
+from pulse_core.baselines.prefix_model import negatives_together, nt_xent
 
 FIRST = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
 SECOND = torch.tensor([[1.0, 1.0], [-1.0, 1.0]])

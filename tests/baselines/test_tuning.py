@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 from torch import Tensor, tensor
 
-from pulse_core.baselines.domain import Domain, Examples
+from pulse_core.baselines.domain import Domain, Examples, Recommender
 from pulse_core.baselines.item_knn import ItemKNN
 from pulse_core.baselines.sasrec import SASRecBaseline
 from pulse_core.baselines.settings.a_llmrec import ALLMRecSettings
@@ -19,7 +19,6 @@ from pulse_core.baselines.settings.all import BaselinesSettings
 from pulse_core.baselines.settings.item_knn import ItemKNNSettings
 from pulse_core.baselines.settings.ranker import RankerTrialsSettings
 from pulse_core.baselines.settings.sasrec import SASRecBaselineSettings
-from pulse_core.baselines.system import Recommender
 from pulse_core.baselines.tuning import tune, write_tuned
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.config import load_config

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pulse_core.baselines.domain import Domain
+from pulse_core.baselines.domain import Domain, Recommender
 from pulse_core.baselines.settings.tuned import TunedSettings
-from pulse_core.baselines.system import Recommender
 from pulse_core.baselines.tuning import tune, write_tuned
 from pulse_core.errors import InputError
 from pulse_core.seeding import derive_seed

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from pulse_core.artifacts import read_json
+from pulse_core.baselines.domain import Recommender
 from pulse_core.baselines.ranker_trial import ConfiguredRanker, RankerTrial
 from pulse_core.baselines.settings.ranker import RankerTrialsSettings
-from pulse_core.baselines.system import Recommender
 from pulse_core.ranking.settings import RankerSettings
 from workflow_scripts.shared.baseline_io import run_tuned
 from workflow_scripts.shared.domains import domain_of

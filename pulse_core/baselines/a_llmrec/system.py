@@ -11,9 +11,8 @@ from torch import Tensor
 from pulse_core.baselines.a_llmrec.prompts import PromptWriter, SoftPrompt
 from pulse_core.baselines.a_llmrec.soft_tokens import Projections
 from pulse_core.baselines.a_llmrec.stages import Aligned, Shared
-from pulse_core.baselines.domain import Examples
+from pulse_core.baselines.domain import Examples, Recommender
 from pulse_core.baselines.settings.a_llmrec import ALLMRecSettings
-from pulse_core.baselines.system import Recommender
 from pulse_core.baselines.tuning import candidate_figures
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError

@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pulse_core.baselines.contrastive import negatives_together, nt_xent
 from pulse_core.baselines.domain import Domain
 from pulse_core.baselines.ec4srec.importance import importance
 from pulse_core.baselines.ec4srec.retrieval import Retrieval
 from pulse_core.baselines.ec4srec.views import Batch, importance_ranks, negative_view, positive_views
 from pulse_core.baselines.packed import packed_states
-from pulse_core.baselines.prefix_model import PrefixModel
+from pulse_core.baselines.prefix_model import PrefixModel, negatives_together, nt_xent
 from pulse_core.baselines.settings.ec4srec import EC4SRecSettings
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.model import SASRec
