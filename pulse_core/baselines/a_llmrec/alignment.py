@@ -28,17 +28,9 @@ class Aligner(nn.Module):
         self.item_encoder, self.item_decoder = nn.Linear(dimension, code), nn.Linear(code, dimension)
         self.text_encoder, self.text_decoder = nn.Linear(width, code), nn.Linear(code, width)
 
-    def item_codes(self, items: Tensor) -> Tensor:
-        """Collaborative embeddings (n, d) -> codes (n, c)."""
-        return torch.sigmoid(self.item_encoder(items))
-
-    def text_codes(self, texts: Tensor) -> Tensor:
-        """Text embeddings (n, w) -> codes (n, c)."""
-        return torch.sigmoid(self.text_encoder(texts))
-
     def forward(self, items: Tensor, texts: Tensor) -> Views:
         """Pass items (n, d) and their texts (n, w) through both autoencoders."""
-        item_code, text_code = self.item_codes(items), self.text_codes(texts)
+        item_code, text_code = torch.sigmoid(self.item_encoder(items)), torch.sigmoid(self.text_encoder(texts))
         return Views(items, texts, item_code, text_code, self.item_decoder(item_code), self.text_decoder(text_code))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from pulse_core.errors import InputError
@@ -54,29 +55,29 @@ class PromptWriter:
         history_titles = [shorten(self._titles[item], self._title_chars) for item in history]
         # The line break ends the title, so that a title that is a prefix of another has no advantage.
         answers = [self._ids(f" {title}\n") for title in candidate_titles]
+        why = [] if rationale is None else [(f"\nWhy: {rationale}", None)]
+        bought, offered = (
+            [[("\n-", None), (f" {title}", item)] for item, title in zip(items, shown, strict=True)]
+            for items, shown in ((history, history_titles), (candidates, candidate_titles))
+        )
         longest = max(map(len, answers))
         for start in range(max(len(history), 1)):
+            pieces: list[tuple[str, int | None]] = [
+                ("", USER),
+                (" stands for the user.\nBought, oldest first:", None),
+                *chain.from_iterable(bought[start:]),
+                *why,
+                ("\nOne of these is bought next:", None),
+                *chain.from_iterable(offered),
+                ("\nThe recommendation is", None),
+            ]
             prefix: list[int] = []
             slots: list[tuple[int, int]] = []
-
-            def put(text: str, slot: int | None = None) -> None:
-                prefix.extend(self._ids(text))  # noqa: B023
+            for text, slot in pieces:
+                prefix += self._ids(text)
                 if slot is not None:
-                    slots.append((len(prefix), slot))  # noqa: B023
-                    prefix.append(0)  # noqa: B023
-
-            put("", USER)
-            put(" stands for the user.\nBought, oldest first:")
-            for item, title in zip(history[start:], history_titles[start:], strict=True):
-                put("\n-")
-                put(f" {title}", item)
-            if rationale is not None:
-                put(f"\nWhy: {rationale}")
-            put("\nOne of these is bought next:")
-            for item, title in zip(candidates, candidate_titles, strict=True):
-                put("\n-")
-                put(f" {title}", item)
-            put("\nThe recommendation is")
+                    slots.append((len(prefix), slot))
+                    prefix.append(0)
             if len(prefix) + longest <= self._max_tokens:
                 return SoftPrompt(PackedQuestion(prefix, answers), tuple(slots))
         raise InputError(

@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +53,7 @@ class Aligned:
     codes: Tensor  # (items, c)
     record: dict[str, Any]
     tensors: dict[str, Tensor]
-
-    @cached_property
-    def digest(self) -> str:
-        """A hash of everything that stage 2 uses."""
-        parts = [self.codes, *self.model.state_dict().values()]
-        return hashlib.sha256(b"".join(part.detach().cpu().numpy().tobytes() for part in parts)).hexdigest()
+    digest: str  # of everything that stage 2 uses
 
 
 @dataclass
@@ -72,7 +66,6 @@ class Shared:
     _language_models: dict[str, FrozenLanguageModel] = field(default_factory=dict)
 
     def language_model(self, dtype: str) -> FrozenLanguageModel:
-        """The frozen language model."""
         if dtype not in self._language_models:
             self._language_models[dtype] = FrozenLanguageModel(self.inputs.slm, dtype)
         return self._language_models[dtype]
@@ -108,7 +101,13 @@ def align(inputs: Inputs, settings: ALLMRecSettings, seed: int, checkpoint: Chec
         record["alignment"] = stage.fit(checkpoint.part("alignment"))
     tensors = {f"collaborative/{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"alignment/{name}": value for name, value in trained_state(stage).items()}
-    return Aligned(model, stage.codes(), record, tensors)
+    codes = stage.codes()
+    return Aligned(model, codes, record, tensors, digest_of(codes, *model.state_dict().values()))
+
+
+def digest_of(*tensors: Tensor) -> str:
+    """A hash of the tensors' bytes."""
+    return hashlib.sha256(b"".join(tensor.cpu().numpy().tobytes() for tensor in tensors)).hexdigest()
 
 
 class _Alignment(nn.Module):
@@ -131,17 +130,12 @@ class _Alignment(nn.Module):
     def _views(self, items: np.ndarray) -> Views:
         return self.aligner(self.items[torch.from_numpy(items)].to(device()), self.texts(items))
 
-    def _negatives(self, users: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """Per user, an item that is not in the training sequence."""
-        drawn = generator.integers(0, len(self.items), size=len(users))
-        for row, user in enumerate(users):
-            while drawn[row] in self._purchases[user]:
-                drawn[row] = generator.integers(0, len(self.items))
-        return drawn
-
     def terms(self, users: np.ndarray, generator: np.random.Generator) -> dict[str, Tensor]:
-        """The losses of these users, given as rows of `_purchases`."""
-        negatives = self._negatives(users, generator)
+        """The losses of these users, given as rows of `_purchases`, with one negative outside each sequence."""
+        negatives = generator.integers(0, len(self.items), size=len(users))
+        for row, user in enumerate(users):
+            while negatives[row] in self._purchases[user]:
+                negatives[row] = generator.integers(0, len(self.items))
         user_states = self._states[torch.from_numpy(users)].to(device())
         return alignment_terms(user_states, self._views(self._targets[users]), self._views(negatives))
 
@@ -154,14 +148,6 @@ class _Alignment(nn.Module):
         by_text = torch.cat([part.text_code.cpu() for part in parts])
         return torch.where(torch.from_numpy(self.domain.popularity > 0)[:, None], by_item, by_text)
 
-    @torch.no_grad()
-    def _validate(self) -> Figures:
-        self.eval()
-        decoded = self.aligner.item_decoder(self.aligner.item_codes(self.items.to(device()))).cpu().numpy()
-        examples = self.domain.validation
-        ranks = ranks_by_product(self._validation_states, decoded, examples.histories, examples.targets)
-        return ranking_metrics(ranks)
-
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         settings = self.settings
         groups = parameter_groups([self.aligner], settings.learning_rate, self.texts, settings.text_learning_rate)
@@ -170,27 +156,33 @@ class _Alignment(nn.Module):
         def epoch(_number: int, generator: np.random.Generator) -> float:
             return float(np.mean(descend(optimiser, losses(generator), "A-LLMRec, stage 1")))
 
+        @torch.no_grad()
+        def validate() -> Figures:
+            codes = torch.sigmoid(self.aligner.item_encoder(self.items.to(device())))
+            decoded = self.aligner.item_decoder(codes).cpu().numpy()
+            examples = self.domain.validation
+            ranks = ranks_by_product(self._validation_states, decoded, examples.histories, examples.targets)
+            return ranking_metrics(ranks)
+
         def losses(generator: np.random.Generator) -> Iterator[Tensor]:
             order = generator.permutation(len(self._purchases))
             for start in range(0, len(order), settings.batch_users):
                 terms = self.terms(order[start : start + settings.batch_users], generator)
                 yield alignment_loss(terms, settings.item_weight, settings.text_weight)
 
-        schedule = Schedule(settings.epochs, settings.evaluate_every, settings.patience)
         with torch.no_grad():  # the untrained encoder's output
-            text = hashlib.sha256(self.texts(np.arange(len(self.items))).cpu().numpy().tobytes()).hexdigest()
-        item = hashlib.sha256(self.items.numpy().tobytes()).hexdigest()
+            embeddings = digest_of(self.items, self.texts(np.arange(len(self.items))))
         training = fit_epochs(
             "A-LLMRec: alignment",
             self,
             optimiser,
             epoch,
-            self._validate,
-            schedule,
+            validate,
+            Schedule(settings.epochs, settings.evaluate_every, settings.patience),
             self.seed,
             device(),
             checkpoint,
-            determined_by=(self.domain.fingerprint, settings.model_dump(), item, text, self.texts.identity),
+            determined_by=(self.domain.fingerprint, settings.model_dump(), embeddings, self.texts.identity),
         )
         with torch.no_grad():
             terms = self.terms(np.arange(len(self._purchases)), np.random.default_rng(self.seed))

@@ -37,12 +37,8 @@ class ALLMRec(Recommender):
         self.shared, self.settings = shared, settings
         self._seed = derive_seed(shared.seed, "projections")
         self._language_model = shared.language_model(settings.dtype)
-        self._writer = PromptWriter(
-            shared.inputs.titles,
-            self._language_model.tokenizer,
-            settings.title_chars,
-            settings.max_tokens,
-        )
+        tokenizer = self._language_model.tokenizer
+        self._writer = PromptWriter(shared.inputs.titles, tokenizer, settings.title_chars, settings.max_tokens)
         self._scores: dict[str, np.ndarray] = {}
         self._aligned: Aligned
         self.projections: Projections
@@ -91,9 +87,7 @@ class ALLMRec(Recommender):
         def validate() -> Figures:
             return candidate_figures(validation, self._score(validation_prompts, validation_users))
 
-        schedule = Schedule(settings.epochs, 1, settings.patience)
-        all_prompts = repr([(p.packed, p.slots) for p in (*prompts, *validation_prompts)])
-        text = hashlib.sha256(all_prompts.encode()).hexdigest()
+        text = hashlib.sha256(repr([prompts, validation_prompts]).encode()).hexdigest()
         training = fit(
             "A-LLMRec: projections",
             self.projections,
@@ -101,16 +95,16 @@ class ALLMRec(Recommender):
             batches,
             lambda _step, rows: descend(optimiser, loss(rows), "A-LLMRec"),
             validate,
-            schedule,
+            Schedule(settings.epochs, 1, settings.patience),
             total=settings.epochs * len(train),
             unit="users",
             size=len,
             checkpoint=checkpoint,
             determined_by=(
-                inputs.domain.fingerprint,
                 aligned.digest,
                 self._seed,
                 settings.model_dump(),
+                inputs.domain.fingerprint,
                 text,
                 model.dtype,
             ),
