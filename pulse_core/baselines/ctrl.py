@@ -41,10 +41,8 @@ def alignment_loss(
 ) -> Tensor:
     """Mean of both directions; the positive of a sample is the same sample on the other side (section 4.2.1).
 
-    Args:
-        tabular, textual: sub-vectors (n, M, d).
-        temperature: of the softmax.
-        kind: `softmax`: InfoNCE. `bce`: each similarity is a logit; positives and negatives are weighted equally.
+    tabular, textual: sub-vectors (n, M, d). `softmax` is InfoNCE; in `bce` each similarity is a logit, and positives
+    and negatives are weighted equally.
     """
     losses = []
     for similarity in (late_interaction(textual, tabular), late_interaction(tabular, textual)):
@@ -128,22 +126,15 @@ class Alignment(nn.Module):
     def retrieval(self, samples: Sequence[Sample], numbers: np.ndarray, batch: int) -> float:
         """Share of texts whose most similar ids within a batch of samples are the right ones; chance is 1 / batch."""
         self.eval()
-        hits, seen = 0, 0
+        hits = []
         for start in range(0, len(numbers) - batch + 1, batch):
             tabular, textual = self(samples, numbers[start : start + batch])
-            hits += int((late_interaction(textual, tabular).argmax(dim=1) == torch.arange(batch)).sum())
-            seen += batch
-        return hits / seen if seen else 0.0
+            hits += (late_interaction(textual, tabular).argmax(dim=1) == torch.arange(batch)).tolist()
+        return float(np.mean(hits))
 
 
 class CTRL(SASRecBaseline):
-    """CTRL with one trial's settings.
-
-    Args:
-        titles: by item code.
-        encoder: directory of the prepared text encoder.
-        pooling, dtype: how token states become one vector, and the encoder's arithmetic.
-    """
+    """CTRL with one trial's settings, `titles` by item code and the directory of the prepared text encoder."""
 
     label = "CTRL, fine-tuning"
     settings: CTRLSettings
@@ -171,12 +162,14 @@ class CTRL(SASRecBaseline):
         return {"alignment": alignment} | record
 
     def align(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        """Stage 1: align `self.model` and return the record for metrics.json."""
+        """Stage 1: align `self.model`; returns the record for metrics.json."""
         settings, seed = self.settings, derive_seed(self.seed, "alignment")
         if not settings.alignment_epochs:
             return {}
         trained = training_samples(self.domain.sequences, settings.samples, derive_seed(seed, "samples"))
-        samples = [*trained, *self._validation_samples(derive_seed(seed, "held out"))]
+        unseen = self.domain.validation  # measures alignment, influences no choice
+        drawn = np.random.default_rng(derive_seed(seed, "held out")).permutation(len(unseen))[:RETRIEVAL_SAMPLES]
+        samples = [*trained, *(Sample(unseen.histories[row], int(unseen.targets[row])) for row in drawn)]
         encoder = Encoder(*self._encoder)
         texts = prompts(samples, self.titles, encoder, settings.history_items)
         with torch.random.fork_rng(devices=[]):
@@ -192,10 +185,6 @@ class CTRL(SASRecBaseline):
         warmup = max(1, round(settings.warmup_share * steps * settings.alignment_epochs))
         peak_rates = [group["lr"] for group in optimiser.param_groups]
 
-        def epoch(number: int, generator: np.random.Generator) -> float:
-            values = descend(optimiser, losses(number, generator), "CTRL's alignment", "alignment_learning_rate")
-            return float(np.mean(values))
-
         def losses(number: int, generator: np.random.Generator) -> Iterator[Tensor]:
             order = generator.permutation(len(trained))
             for step in range(steps):
@@ -204,15 +193,13 @@ class CTRL(SASRecBaseline):
                 tabular, textual = network(samples, order[step * batch : (step + 1) * batch])
                 yield alignment_loss(tabular, textual, settings.temperature, settings.alignment_loss)
 
+        def epoch(number: int, generator: np.random.Generator) -> float:
+            values = descend(optimiser, losses(number, generator), "CTRL's alignment", "alignment_learning_rate")
+            return float(np.mean(values))
+
         inputs = (self.domain.fingerprint, self.titles, text.identity, settings.model_dump())
         schedule = Schedule(settings.alignment_epochs)
         fit_epochs("CTRL, alignment", network, optimiser, epoch, None, schedule, seed, text.device, checkpoint, inputs)
         validation = np.arange(len(trained), len(samples))
         among = min(settings.alignment_batch, len(validation))
         return {"samples": len(trained), "among": among, "retrieval": network.retrieval(samples, validation, among)}
-
-    def _validation_samples(self, seed: int) -> list[Sample]:
-        """Samples that measure alignment on unseen data; they influence no choice."""
-        validation = self.domain.validation
-        drawn = np.random.default_rng(seed).permutation(len(validation))[:RETRIEVAL_SAMPLES]
-        return [Sample(validation.histories[row], int(validation.targets[row])) for row in drawn]

@@ -45,15 +45,11 @@ class Examples:
 
 @dataclass(frozen=True)
 class Domain:
-    """A domain as baselines see it.
-
-    `sequences` has each user's items, oldest first, up to the training target, so no validation or test target. `train`
-    is for models that learn to rank candidates.
-    """
+    """A domain as baselines see it."""
 
     item_count: int
-    sequences: list[np.ndarray]
-    train: Examples
+    sequences: list[np.ndarray]  # each user's items, oldest first, up to the training target
+    train: Examples  # for models that learn to rank candidates
     validation: Examples
     test: Examples
 
@@ -76,12 +72,9 @@ class Domain:
 def make_domain(
     interactions: pd.DataFrame, examples: pd.DataFrame, candidates: pd.DataFrame, item_count: int, sampled: bool = False
 ) -> Domain:
-    """Build the domain from the artifacts.
+    """Build the domain from the artifacts with these names.
 
-    Args:
-        interactions, examples, candidates: tables of the artifacts with these names.
-        item_count: size of the catalogue.
-        sampled: keep only the examples sampled for the language-model stages; training sequences still cover all users.
+    `sampled` keeps only the examples sampled for the language-model stages; training sequences still cover all users.
 
     Raises:
         InputError: an example has no candidates, or a split has no examples.
@@ -92,20 +85,15 @@ def make_domain(
     missing = joined[joined["candidates"].isna()]
     if len(missing):
         raise InputError(f"candidates: none for (user, split, position) {keys(missing)[0]}; rebuild candidates.parquet")
-    parts = {name: _examples(name, joined[joined["split"] == name]) for name in ("train", "validation", "test")}
+    parts = {}
+    for split in ("train", "validation", "test"):
+        rows = joined[joined["split"] == split]
+        if rows.empty:
+            raise InputError(f"examples: no {split} examples; raise split.sample_users.{split} or give a larger dump")
+        histories = [np.asarray(history) for history in rows["history"]]
+        offered = np.stack(rows["candidates"].tolist()).astype(np.int64)
+        parts[split] = Examples(split, keys(rows), histories, rows["target"].to_numpy(np.int64), offered)
     return Domain(item_count, list(sequences.values()), **parts)
-
-
-def _examples(split: str, rows: pd.DataFrame) -> Examples:
-    if rows.empty:
-        raise InputError(f"examples: no {split} examples; raise split.sample_users.{split} or give a larger dump")
-    return Examples(
-        split,
-        keys(rows),
-        [np.asarray(history) for history in rows["history"]],
-        rows["target"].to_numpy(np.int64),
-        np.stack(rows["candidates"].tolist()).astype(np.int64),
-    )
 
 
 class Recommender(ABC):

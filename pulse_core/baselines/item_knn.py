@@ -19,8 +19,7 @@ BLOCK_CELLS = 20_000_000  # similarities or scores per block
 def similarities(users_items: sparse.csr_matrix, neighbours: int, shrink: float) -> sparse.csr_matrix:
     """Shrunk cosine between items' user columns, keeping each item's `neighbours` largest.
 
-    users_items: binary (users, items). Returns (items, items) without the diagonal; row i has the weights of item i in
-    the history for each candidate.
+    Binary (users, items) -> (items, items) without the diagonal; row i weighs item i of a history for each candidate.
     """
     items = users_items.shape[1]
     norms = np.sqrt(np.asarray(users_items.sum(axis=0)).ravel())

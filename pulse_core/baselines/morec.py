@@ -60,13 +60,7 @@ def debiased_batch_loss(
 
 
 class MoRec(IDModel):
-    """MoRec with one trial's settings.
-
-    Args:
-        titles: by item code.
-        encoder: directory of the prepared text encoder.
-        pooling, dtype: how token states become one vector, and the encoder's arithmetic.
-    """
+    """MoRec with one trial's settings, `titles` by item code and the directory of the prepared text encoder."""
 
     label = "MoRec"
     settings: MoRecSettings
@@ -139,7 +133,9 @@ class MoRec(IDModel):
         losses: list[float] = []
         for start in range(0, len(batches), settings.encoder_every):
             group = batches[start : start + settings.encoder_every]
-            negatives = [self._negatives(parts, generator) for parts in group]
+            negatives = [np.zeros(0, dtype=np.int64)] * len(group)
+            if self.loss == "bce":
+                negatives = [draw_negatives(parts, self.domain.item_count, generator) for parts in group]
             items = self._items_of(group, negatives)
             encoded = self.text(items)  # (items, encoder width), once per group
             vectors = encoded.detach().requires_grad_(encoded.requires_grad)
@@ -152,11 +148,6 @@ class MoRec(IDModel):
                 optimiser.step()  # skips the encoder unless it has a gradient
                 losses.append(finite(loss.item(), "MoRec", "learning_rate"))
         return float(np.mean(losses))
-
-    def _negatives(self, parts: Parts, generator: np.random.Generator) -> np.ndarray:
-        if self.loss != "bce":
-            return np.zeros(0, dtype=np.int64)
-        return draw_negatives(parts, self.domain.item_count, generator)
 
     def _items_of(self, group: list[Parts], negatives: list[np.ndarray]) -> np.ndarray:
         """Codes of the items to encode for these batches, sorted."""
@@ -184,19 +175,14 @@ class MoRec(IDModel):
         if self.loss == "bce":
             drawn = row_of[torch.from_numpy(negatives) + 1].to(self.device) - 1
             return binary_loss(torch.cat(states), vectors, positives, drawn)
-        purchases, counts = self._purchases(parts, row_of, user_count, len(items))
-        popularity = torch.from_numpy(self.domain.popularity[items] / self.domain.popularity.sum()).float()
-        rest = (torch.cat(users), purchases, counts, popularity)
-        return debiased_batch_loss(torch.cat(states), vectors, positives, *(x.to(self.device) for x in rest))
-
-    def _purchases(self, parts: Parts, row_of: Tensor, users: int, items: int) -> tuple[Tensor, Tensor]:
-        """`purchases` and `counts` of `debiased_batch_loss`."""
-        occurrences, start = torch.zeros(users, items + 1), 0
+        occurrences = []
         for inputs, next_items in parts:
-            sequence = torch.cat([inputs[:, :1], next_items], dim=1)
-            occurrences[start : start + len(inputs)].scatter_add_(1, row_of[sequence], torch.ones(sequence.shape))
-            start += len(inputs)
-        return occurrences[:, 1:] > 0, occurrences[:, 1:].sum(dim=0)
+            rows = row_of[torch.cat([inputs[:, :1], next_items], dim=1)]
+            occurrences.append(torch.zeros(len(rows), len(items) + 1).scatter_add_(1, rows, torch.ones(rows.shape)))
+        purchases = torch.cat(occurrences)[:, 1:]  # (users, items)
+        popularity = torch.from_numpy(self.domain.popularity[items] / self.domain.popularity.sum()).float()
+        rest = (torch.cat(users), purchases > 0, purchases.sum(dim=0), popularity)
+        return debiased_batch_loss(torch.cat(states), vectors, positives, *(x.to(self.device) for x in rest))
 
     def tensors(self) -> dict[str, Tensor]:
         """The trained parameters, without the encoder's frozen layers."""

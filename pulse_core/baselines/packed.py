@@ -1,8 +1,8 @@
 """Packed training pass of the post-norm backbone: the same function without padding, in half the time on a CPU.
 
-Most histories are short. Rows of similar length are grouped and concatenated; position-wise layers (embeddings, linear
-layers, norms, dropout) run once over all positions, and only attention runs per group. If only last states are needed,
-the last block computes only those positions.
+Rows of similar length are grouped and concatenated; position-wise layers (embeddings, linear layers, norms, dropout)
+run once over all positions, and only attention runs per group. If only last states are needed, the last block computes
+only those.
 
 Dropout compares 16 random bits with the rate (rounded to 1/65536), a tenth of the cost of torch's; it also draws from
 torch's global generator.

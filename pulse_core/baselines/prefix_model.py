@@ -28,12 +28,8 @@ UNIFORMITY_SAMPLE = 2000  # maximum states for uniformity, whose cost is quadrat
 def nt_xent(first: Tensor, second: Tensor, temperature: float = 1.0, groups: Tensor | None = None) -> Tensor:
     """NT-Xent (Chen et al. 2020) as in DuoRec: each of 2B views has one positive and 2B - 2 negatives; mean over views.
 
-    Similarity is the inner product, as in DuoRec; pass unit vectors for cosine.
-
-    Args:
-        first, second: the two views of each sample, (B, d).
-        temperature: divides the similarities.
-        groups: (B,); samples of the same group are not negatives of each other. None: all others are negatives.
+    Similarity is the inner product; pass unit vectors for cosine. first, second: the two views of each sample, (B, d).
+    groups (B,): samples of the same group are not negatives of each other.
     """
     size = len(first)
     views = torch.cat([first, second])  # (2B, d)
@@ -53,11 +49,7 @@ def negatives_together(positive: Tensor, negative: Tensor, temperature: float = 
 
     -log(exp(n . m / t) / sum over all other views a of exp(n . a / t)), mean over anchors n and partners m, both
     negative views; positive views appear only in the sum. Similarity is the cosine. Zero with fewer than two negatives.
-
-    Args:
-        positive: (P, d) states of positive views.
-        negative: (N, d) states of negative views.
-        temperature: t.
+    positive (P, d), negative (N, d); t: temperature.
     """
     count = len(negative)
     if count < 2:
@@ -73,8 +65,7 @@ def negatives_together(positive: Tensor, negative: Tensor, temperature: float = 
 def representation_figures(model: SASRec, examples: Examples) -> dict[str, float]:
     """Alignment and uniformity (Wang & Isola 2020) of unit-norm states.
 
-    Alignment pairs consecutive histories with the same target; it is omitted if no two histories share a target.
-    Uniformity uses at most `UNIFORMITY_SAMPLE` evenly spaced histories.
+    Alignment pairs consecutive histories with the same target, if there are any; uniformity is of evenly spaced ones.
     """
     vectors = states(model, examples.histories)
     vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -23,9 +23,7 @@ from pulse_core.ranking.training import QuestionSet, score, train
 class RankerTrial(Recommender):
     """A ranker trained for this trial. Its adapters are not saved; configuring `ranker` likewise reproduces them.
 
-    Args:
-        model: directory of the prepared language model.
-        question_sets: by split, in the order of the domain's examples.
+    `model`: directory of the prepared language model; `question_sets`: by split, in the order of the domain's examples.
     """
 
     def __init__(
@@ -35,9 +33,8 @@ class RankerTrial(Recommender):
         self.ranker = Ranker(model, settings, seed)
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        return asdict(
-            train(self.ranker, self.question_sets["train"], self.question_sets["validation"], self.seed, checkpoint)
-        )
+        sets = self.question_sets
+        return asdict(train(self.ranker, sets["train"], sets["validation"], self.seed, checkpoint))
 
     def scores(self, examples: Examples) -> np.ndarray:
         question_set = self.question_sets[examples.split]

@@ -31,8 +31,7 @@ class TextTower(nn.Module):
     """Vectors of a fixed list of texts; equal texts share one vector.
 
     Args:
-        encoder: the text encoder; splitting it makes it unusable afterwards.
-        texts: all texts to encode; `forward` takes their indices.
+        encoder: unusable afterwards, since it is split.
         layers: number of top layers to train; None: all, including token embeddings; 0: none.
 
     Raises:
@@ -144,11 +143,7 @@ def split(model: nn.Module, layers: int) -> tuple[nn.Module, nn.Module | None]:
 
 
 def layer_stack(model: Any) -> nn.ModuleList:
-    """The list of the model's layers.
-
-    Raises:
-        InputError: it, or the token embedding, is not found under the usual name.
-    """
+    """The list of the model's layers. Raises InputError if it or the token embedding has an unusual name."""
     layers = model.config.num_hidden_layers
     for module in model.modules() if hasattr(model, "embeddings") else ():
         if isinstance(module, nn.ModuleList) and len(module) == layers:

@@ -65,7 +65,6 @@ def tune(
 
     Args:
         make: returns a new, untrained system with the given settings.
-        settings: with `search`, one entry per trial.
         work: this system's working directory; trials that a killed run finished there are not repeated.
         code, model: as for `Checkpoint`.
 

@@ -25,13 +25,7 @@ class SoftPrompt:
 
 
 class PromptWriter:
-    """Writes one domain's prompts: user, history, optional rationale, candidates; each title with its slot.
-
-    Args:
-        titles: by item code.
-        tokenizer: the language model's.
-        title_chars, max_tokens: as in the settings.
-    """
+    """Writes prompts: user, history, optional rationale, candidates; each title (by item code) with its slot."""
 
     def __init__(self, titles: Sequence[str], tokenizer: Any, title_chars: int, max_tokens: int) -> None:
         self._titles, self._tokenizer = titles, tokenizer

@@ -44,11 +44,7 @@ class ALLMRec(Recommender):
         self.projections: Projections
 
     def prompts(self, examples: Examples) -> list[SoftPrompt]:
-        """One prompt per example.
-
-        Raises:
-            InputError: rationales are given but an example has none, or a prompt is too long.
-        """
+        """One prompt per example. Raises InputError if a rationale is missing or a prompt is too long."""
         rationales = self.shared.inputs.rationales
         if rationales is not None and (missing := [key for key in examples.keys if key not in rationales]):
             raise InputError(f"rationales: none selected for (user, split, position) {missing[0]}; rebuild selected/")
@@ -62,7 +58,7 @@ class ALLMRec(Recommender):
         ]
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        settings, inputs = self.settings, self.shared.inputs
+        settings, domain = self.settings, self.shared.inputs.domain
         aligned = self._aligned = self.shared.aligned(settings, checkpoint)
         model = self._language_model
         with torch.random.fork_rng(devices=[]):
@@ -70,7 +66,7 @@ class ALLMRec(Recommender):
             dimension, code = aligned.model.items.embedding_dim, settings.alignment.code_dimension
             self.projections = Projections(dimension, code, model.hidden, model.scale).to(device())
         optimiser = torch.optim.Adam(self.projections.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98))
-        train, validation = inputs.domain.train, inputs.domain.validation
+        train, validation = domain.train, domain.validation
         prompts = [prompt.answer(int(place)) for prompt, place in zip(self.prompts(train), train.places(), strict=True)]
         packed = [prompt.packed for prompt in prompts]
         users = self._states(train)
@@ -104,7 +100,7 @@ class ALLMRec(Recommender):
                 aligned.digest,
                 self._seed,
                 settings.model_dump(),
-                inputs.domain.fingerprint,
+                domain.fingerprint,
                 text,
                 model.dtype,
             ),

@@ -81,7 +81,7 @@ def positive_views(
         ranks: from `importance_ranks`.
         ratio: share of the items that crop keeps (rounded up); mask and reorder change the rest (rounded down, at
             least one of two or more).
-        mask: index of the masked item, distinct from items and padding.
+        mask: index of the masked item.
     """
     first = generator.integers(3, size=len(batch.lengths))
     second = (first + generator.integers(1, 3, size=len(first))) % 3
@@ -93,12 +93,7 @@ def positive_views(
 
 
 def negative_view(batch: Batch, ranks: np.ndarray, ratio: float, mask: int, generator: np.random.Generator) -> Batch:
-    """One negative view of each row, by a random method.
-
-    Args:
-        ranks, mask: as for `positive_views`.
-        ratio: share of the items that crop keeps, the least important; mask and reorder change the rest.
-    """
+    """One negative view of each row, by a random method; `ratio` is the share that crop keeps, the least important."""
     lengths = batch.lengths[:, None]
     kinds = np.where(batch.lengths == 1, MASK, generator.integers(3, size=len(batch.lengths)))
     kept_count = np.clip(np.floor(ratio * lengths + 1e-9), 1, np.maximum(lengths - 1, 1))
