@@ -15,21 +15,13 @@ from pulse_core.baselines.settings.duorec import DuoRecSettings
 
 
 class DuoRec(PrefixModel):
-    """DuoRec with one trial's settings.
-
-    Other histories in the batch with the same target are (false) negatives, as in the paper, unless
-    `leave_out_same_target`.
-    """
+    """DuoRec with one trial's settings."""
 
     label = "DuoRec"
     settings: DuoRecSettings
 
-    def positives(self, rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """A prefix with the same target for each row."""
-        return self.prefixes.same_target(rows, generator)
-
     def contrast(self, rows: np.ndarray, generator: np.random.Generator) -> Tensor | None:
-        both = np.concatenate([rows, self.positives(rows, generator)])
+        both = np.concatenate([rows, self.prefixes.same_target(rows, generator)])
         states = packed_states(self.model, self.prefixes.padded(both), self.prefixes.lengths[both])
         second_pass, same_target = states.chunk(2)
         groups = torch.from_numpy(self.prefixes.targets[rows]) if self.settings.leave_out_same_target else None

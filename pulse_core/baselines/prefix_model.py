@@ -62,22 +62,6 @@ def negatives_together(positive: Tensor, negative: Tensor, temperature: float = 
     return (logits.logsumexp(dim=1) - partners).mean()
 
 
-def representation_figures(model: SASRec, examples: Examples) -> dict[str, float]:
-    """Alignment and uniformity (Wang & Isola 2020) of unit-norm states.
-
-    Alignment pairs consecutive histories with the same target, if there are any; uniformity is of evenly spaced ones.
-    """
-    vectors = states(model, examples.histories)
-    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    order = np.argsort(examples.targets, kind="stable")
-    pairs = np.flatnonzero(np.diff(examples.targets[order]) == 0)
-    picked = vectors[np.linspace(0, len(vectors) - 1, min(len(vectors), UNIFORMITY_SAMPLE)).astype(int)]
-    figures = {"uniformity": uniformity(picked)} if len(picked) > 1 else {}
-    if len(pairs):
-        figures["alignment"] = alignment(vectors[order[pairs]], vectors[order[pairs + 1]])
-    return figures
-
-
 class PrefixModel(IDModel):
     """A post-norm backbone trained on all prefixes; subclasses define the contrastive loss."""
 
@@ -100,8 +84,7 @@ class PrefixModel(IDModel):
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         settings = self.settings
-        trained = [value for name, value in self.model.named_parameters() if not name.startswith("explained.")]
-        optimiser = torch.optim.Adam(trained, lr=settings.learning_rate, fused=True)
+        optimiser = torch.optim.Adam(self.model.parameters(), lr=settings.learning_rate, fused=True)
 
         def epoch(number: int, generator: np.random.Generator) -> float:
             self.prepare(number)
@@ -116,4 +99,16 @@ class PrefixModel(IDModel):
         return self.train(epoch, optimiser, checkpoint)
 
     def further_figures(self, examples: Examples) -> dict[str, float]:
-        return representation_figures(self.model, examples)
+        """Alignment and uniformity (Wang & Isola 2020) of unit-norm states.
+
+        Alignment pairs consecutive histories with the same target, if any; uniformity is of evenly spaced ones.
+        """
+        vectors = states(self.model, examples.histories)
+        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        order = np.argsort(examples.targets, kind="stable")
+        pairs = np.flatnonzero(np.diff(examples.targets[order]) == 0)
+        picked = vectors[np.linspace(0, len(vectors) - 1, min(len(vectors), UNIFORMITY_SAMPLE)).astype(int)]
+        figures = {"uniformity": uniformity(picked)} if len(picked) > 1 else {}
+        if len(pairs):
+            figures["alignment"] = alignment(vectors[order[pairs]], vectors[order[pairs + 1]])
+        return figures

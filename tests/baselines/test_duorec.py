@@ -29,7 +29,7 @@ def test_positives_share_the_target(domain: Domain) -> None:
     """Wherever a target was bought twice, which on the cycle is nearly everywhere, the positive is another history."""
     system = DuoRec(domain, SMALL, 1)
     targets, rows = system.prefixes.targets, np.arange(len(system.prefixes))
-    positives = system.positives(rows, np.random.default_rng(0))
+    positives = system.prefixes.same_target(rows, np.random.default_rng(0))
     assert (targets[positives] == targets).all()
     several = np.bincount(targets)[targets] > 1
     assert several.mean() > 0.9

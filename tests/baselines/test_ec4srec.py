@@ -255,7 +255,7 @@ def test_no_contrast_or_validation_before_the_first_explanation(trained: tuple[E
 
 
 def test_only_the_backbone_is_saved(trained: tuple[EC4SRec, dict, dict]) -> None:
-    kept, explained = trained[0].tensors(), dict(trained[0].model.explained.named_parameters())  # type: ignore[union-attr]
+    kept, explained = trained[0].tensors(), dict(trained[0].explained.named_parameters())
     assert set(kept) == set(explained)
     assert not torch.equal(kept["items.weight"], explained["items.weight"])
 

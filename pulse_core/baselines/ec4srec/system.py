@@ -6,9 +6,11 @@
 Importance is computed at the start of each explaining epoch; before the first, the loss is cross-entropy alone.
 """
 
+import copy
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pulse_core.baselines.domain import Domain
 from pulse_core.baselines.ec4srec.importance import importance
@@ -38,49 +40,34 @@ class MaskedSASRec(SASRec):
         return self.items.weight[1 : self.item_count + 1]
 
 
-class ExplainedSASRec(MaskedSASRec):
-    """The backbone and, in `explained`, a copy of its weights at the last explaining epoch.
-
-    The copies are parameters so that checkpoints include them and a resumed training computes the same importance. The
-    optimiser does not change them.
-    """
-
-    def __init__(self, item_count: int, settings: EC4SRecSettings) -> None:
-        super().__init__(item_count, settings)
-        self.explained = MaskedSASRec(item_count, settings)
-
-    def remember(self) -> None:
-        """Copy the current weights."""
-        current = dict(self.named_parameters())
-        with torch.no_grad():
-            for name, value in self.explained.named_parameters():
-                value.copy_(current[name])
-
-
 class EC4SRec(PrefixModel):
     """EC4SRec with one trial's settings."""
 
     label = "EC4SRec"
     settings: EC4SRecSettings
-    model: ExplainedSASRec
+    model: MaskedSASRec
 
     def __init__(self, domain: Domain, settings: EC4SRecSettings, seed: int) -> None:
         super().__init__(domain, settings, seed)
+        # The model at the last explaining epoch. It is never optimised, but saved in checkpoints, so that a resumed
+        # training computes the same importance.
+        self.explained = copy.deepcopy(self.model)
+        self.network = nn.ModuleDict({"model": self.model, "explained": self.explained})
         self.first_validation = settings.explaining_epochs[0]  # before it, the loss lacks the contrast
         self._explained_at = 0
         self._importance = np.zeros(0, dtype=np.float32)
         self._retrieval: Retrieval | None = None
         self._retrieved = np.zeros(0, dtype=np.int64)
 
-    def new_backbone(self) -> ExplainedSASRec:
-        return ExplainedSASRec(self.domain.item_count, self.settings)
+    def new_backbone(self) -> MaskedSASRec:
+        return MaskedSASRec(self.domain.item_count, self.settings)
 
     def prepare(self, number: int) -> None:
         due = max((epoch for epoch in self.settings.explaining_epochs if epoch <= number), default=0)
         if due and due != self._explained_at:
             if due == number:
-                self.model.remember()
-            self._importance = importance(self.model.explained, self.prefixes, self.settings.importance)
+                self.explained.load_state_dict(self.model.state_dict())
+            self._importance = importance(self.explained, self.prefixes, self.settings.importance)
             generator = np.random.default_rng(derive_seed(self.seed, "retrieval", due))
             self._retrieval = Retrieval(self.prefixes, self._importance, self.domain.item_count, generator)
             self._explained_at = due
@@ -112,6 +99,3 @@ class EC4SRec(PrefixModel):
         longest = max(batch.padded.shape[1] for batch in batches)
         padded = [np.pad(batch.padded, ((0, 0), (0, longest - batch.padded.shape[1]))) for batch in batches]
         return packed_states(self.model, np.concatenate(padded), np.concatenate([batch.lengths for batch in batches]))
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {name: value for name, value in super().tensors().items() if not name.startswith("explained.")}

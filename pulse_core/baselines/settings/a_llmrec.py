@@ -17,13 +17,11 @@ class AlignmentSettings(Settings):
     item_weight: float = Field(default=0.5, ge=0)
     """Weight of the reconstruction loss of collaborative embeddings (the paper's alpha)."""
     text_weight: float = Field(default=0.2, ge=0)
-    """Weight of the reconstruction loss of text embeddings (the paper's beta: 0.2 for Beauty, 0.5 for its larger
-    sets)."""
+    """Weight of the reconstruction loss of text embeddings (the paper's beta: 0.2 for Beauty, 0.5 for larger sets)."""
     text_tokens: int = Field(default=96, ge=8)
     """Maximum tokens of an item's title and description; 512 in the paper."""
     encoder_layers: int | None = Field(default=0, ge=0)
-    """Number of top layers of the text encoder to train; null: all, as in the paper. With 0, each item is embedded
-    once, which is affordable on a CPU."""
+    """Top layers of the text encoder to train; null: all, as in the paper; 0: none, which a CPU can afford."""
     text_learning_rate: float = Field(default=2e-5, gt=0)
     """Learning rate of Adam for those layers."""
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -39,11 +37,7 @@ class AlignmentSettings(Settings):
 
 
 class ALLMRecSettings(TunedSettings):
-    """A-LLMRec (Kim et al. 2024), with and without rationales: collaborative embeddings as soft tokens in a frozen
-    prompt.
-
-    The language model is the configured SLM instead of OPT-6.7B, so that all systems share one backbone.
-    """
+    """A-LLMRec (Kim et al. 2024), with and without rationales, on the configured SLM instead of OPT-6.7B."""
 
     collaborative: SASRecTrainingSettings = SASRecTrainingSettings()
     alignment: AlignmentSettings = AlignmentSettings()
@@ -52,8 +46,7 @@ class ALLMRecSettings(TunedSettings):
     title_chars: int = Field(default=32, ge=8)
     """Maximum title length in characters, cut at a word; candidates that would read the same keep more."""
     max_tokens: int = Field(default=768, ge=64)
-    """Maximum tokens of prompt plus title. The oldest purchases are dropped first; rationale and candidates are
-    never cut."""
+    """Maximum tokens of prompt plus title. Only purchases are dropped, the oldest first."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Stage 2: learning rate of Adam for both projections, the paper's."""
     batch_users: int = Field(default=4, ge=1)
@@ -64,5 +57,5 @@ class ALLMRecSettings(TunedSettings):
     """Stage 2: stop after this many epochs without a better validation NDCG@10 among the candidates."""
     dtype: Literal["auto", "bfloat16", "float32"] = "auto"
     """Precision of the language model, weights included; `auto` as in `generation.dtype`."""
-    search: Trials = Field(default=[{}, {"learning_rate": 1e-3}, {"learning_rate": 3e-4}, {"learning_rate": 3e-3}])
+    search: Trials = Field([{}, {"learning_rate": 1e-3}, {"learning_rate": 3e-4}, {"learning_rate": 3e-3}])
     """One entry per trial. Trials that leave `collaborative` and `alignment` unchanged share stages 0 and 1."""

@@ -14,8 +14,6 @@ class DuoRecSettings(PostNormSettings):
     temperature: float = Field(default=1.0, gt=0.0)
     """Temperature of the contrastive loss; the similarity is the inner product."""
     leave_out_same_target: bool = False
-    """Exclude histories with the same target from the negatives. The paper does not, so histories of popular targets
-    are pushed apart and pulled together at the same time."""
-    search: Trials = Field(default=[{}, {"learning_rate": 3e-3}, {"leave_out_same_target": True}, {"dropout": 0.3}])
-    """One entry per trial, the paper's values first. With its learning rate, 50 epochs of a small corpus are too
-    few."""
+    """Exclude histories with the same target from the negatives; the paper pushes them apart and together at once."""
+    search: Trials = Field([{}, {"learning_rate": 3e-3}, {"leave_out_same_target": True}, {"dropout": 0.3}])
+    """One entry per trial, the paper's values first; with its learning rate, 50 epochs are too few for few users."""

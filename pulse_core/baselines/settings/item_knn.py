@@ -13,7 +13,6 @@ class ItemKNNSettings(TunedSettings):
     shrink: float = Field(default=10.0, ge=0.0)
     """Added to the denominator of the cosine; it discounts items with few buyers."""
     decay: float = Field(default=1.0, gt=0.0, le=1.0)
-    """Weight of each item of the history relative to the next one: 1 weighs all equally, lower values favour recent
-    ones."""
-    search: Trials = Field(default=[{}, {"decay": 0.7}, {"decay": 0.7, "shrink": 0.0}, {"neighbours": 20}])
+    """Weight of each item of the history relative to the next one; less than 1 favours recent ones."""
+    search: Trials = Field([{}, {"decay": 0.7}, {"decay": 0.7, "shrink": 0.0}, {"neighbours": 20}])
     """One entry per trial."""

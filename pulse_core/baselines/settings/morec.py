@@ -13,8 +13,7 @@ class MoRecSettings(TunedSettings):
     title_tokens: int = Field(default=30, ge=4, le=512)
     """Maximum tokens of a title; 30 in the paper."""
     encoder_layers: int | None = Field(default=1, ge=0)
-    """Number of top layers of the encoder to train; the frozen layers' outputs are cached. null: all, as in the
-    paper, which runs the whole encoder in every step; 0: none (the paper's two-stage form)."""
+    """Top layers of the encoder to train. null: all, as in the paper; 0: none (the paper's two-stage form)."""
     dimension: int = Field(default=128, ge=2, le=4096)
     """Width of item vectors and states; 512 in the authors' scripts."""
     blocks: int = Field(default=2, ge=1, le=12)
@@ -26,14 +25,12 @@ class MoRecSettings(TunedSettings):
     max_length: int = Field(default=20, ge=1, le=1000)
     """Maximum history length; older items are dropped."""
     loss: Literal["ce", "batch_ce", "bce"] = "ce"
-    """`ce`: softmax over the whole catalogue, which is encoded for every encoder step. `batch_ce`: softmax over the
-    batch's items with popularity correction, which the authors found much better than the paper's `bce` (one uniform
-    negative per position)."""
+    """`ce`: softmax over the whole catalogue. `batch_ce`: over the batch's items with popularity correction, which the
+    authors found much better than the paper's `bce` (one uniform negative per position)."""
     whole_catalogue: int = Field(default=4000, ge=1)
     """For more items than this, `ce` becomes `batch_ce`: time and memory per step grow with the encoded items."""
     learning_rate: float = Field(default=1e-3, gt=0.0)
-    """Learning rate of the user tower and the layer after the encoder. The authors' 1e-4 needs many more steps than
-    a small domain has."""
+    """Learning rate of the user tower and the layer after the encoder; the authors' 1e-4 needs many more steps."""
     encoder_learning_rate: float = Field(default=5e-5, gt=0.0)
     """Learning rate of the encoder's trained layers."""
     weight_decay: float = Field(default=0.01, ge=0.0)
@@ -41,15 +38,14 @@ class MoRecSettings(TunedSettings):
     batch_size: int = Field(default=128, ge=1)
     """Users per step."""
     encoder_every: int = Field(default=4, ge=1)
-    """Batches per encoder step: the step uses their mean gradient, and their titles are encoded once. 1, as in the
-    paper, costs proportionally more."""
+    """Batches per encoder step, whose titles are encoded once; 1 in the paper, at proportionally more cost."""
     epochs: int = Field(default=30, ge=1)
     """Maximum number of epochs."""
     evaluate_every: int = Field(default=2, ge=1)
     """Epochs between validations (full-ranking NDCG@10)."""
     patience: int = Field(default=4, ge=1)
     """Stop after this many validations without improvement; the best model is kept."""
-    search: Trials = Field(default=[{}, {"learning_rate": 3e-4}, {"encoder_layers": 0}, {"dropout": 0.3}])
+    search: Trials = Field([{}, {"learning_rate": 3e-4}, {"encoder_layers": 0}, {"dropout": 0.3}])
     """One entry per trial."""
 
     @model_validator(mode="after")

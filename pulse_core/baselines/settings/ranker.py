@@ -12,19 +12,15 @@ from pulse_core.ranking.settings import RankerSettings
 class RankerTrialsSettings(TunedSettings):
     """Trials of the ranker, the same for PULSE and SLM + SFT: only the rationale differs."""
 
-    search: Trials = Field(default=[{}, {"learning_rate": 3e-4}, {"learning_rate": 3e-3}, {"epochs": 4}])
-    """One entry per trial: changes to the section `ranker`. `{}` is the configured ranker of hr1.json, which is reused,
-    not trained again."""
+    search: Trials = Field([{}, {"learning_rate": 3e-4}, {"learning_rate": 3e-3}, {"epochs": 4}])
+    """One entry per trial: changes to the section `ranker`. `{}` is the ranker of hr1.json, not trained again."""
 
     def _with(self, changed: dict[str, Any]) -> Self:
         RankerSettings.model_validate(changed)
         return self.model_copy(update={"search": [changed]})
 
     def require_different_over(self, ranker: RankerSettings) -> None:
-        """Raises InputError if two trials give the same ranker.
-
-        Checked only before running trials: the ranker for hr1.json may have any settings.
-        """
+        """Raises InputError if two trials give the same ranker; for hr1.json alone it may have any settings."""
         try:
             require_different(self.search, [self.trial(number).over(ranker) for number in range(len(self.search))])
         except ValueError as error:

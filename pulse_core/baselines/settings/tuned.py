@@ -34,9 +34,9 @@ def require_different(search: Trials, settings: Sequence[Settings]) -> None:
 class TunedSettings(Settings):
     """Settings of a tuned system; every trial changes these values."""
 
-    search: Trials = Field(default=[{}])
-    """One entry per trial, in order: the values it changes ({} changes none). The first `baselines.trials` are run,
-    and the best by validation HR@1 among the candidates (then NDCG@10) is kept."""
+    search: Trials = Field([{}])
+    """One entry per trial: the values it changes. The first `baselines.trials` are run, and the best by validation
+    HR@1 among the candidates (then NDCG@10) is kept."""
 
     @model_validator(mode="after")
     def _each_trial_valid(self) -> Self:
