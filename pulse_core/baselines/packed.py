@@ -25,10 +25,10 @@ LEVELS = 1 << 16
 
 @dataclass(frozen=True)
 class Layout:
-    """Concatenated rows: `groups` has (rows, length) per group in order, `offsets` each row's start, (n,)."""
+    """Concatenated rows, in groups of one padded length each."""
 
-    groups: list[tuple[np.ndarray, int]]
-    offsets: np.ndarray
+    groups: list[tuple[np.ndarray, int, slice]]  # rows, length, their positions
+    offsets: np.ndarray  # each row's first position, (n,)
 
     @classmethod
     def of(cls, lengths: np.ndarray) -> "Layout":
@@ -44,8 +44,9 @@ class Layout:
         for rows in np.split(order, cuts[1:]):
             length = int(lengths[rows[-1]])
             offsets[rows] = start + np.arange(len(rows)) * length
-            groups.append((rows, length))
-            start += len(rows) * length
+            stop = start + len(rows) * length
+            groups.append((rows, length, slice(start, stop)))
+            start = stop
         return cls(groups, offsets)
 
 
@@ -62,23 +63,18 @@ def dropped(x: Tensor, rate: float) -> Tensor:
 def packed_states(
     model: SASRec, padded: np.ndarray, lengths: np.ndarray, selected: tuple[np.ndarray, np.ndarray] | None = None
 ) -> Tensor:
-    """States of a post-norm model at selected positions, with dropout in training mode.
+    """States of a post-norm model at selected positions, (w, dim), with dropout in training mode.
 
     Args:
         padded: (n, longest) of code + 1, zeros on the right.
         lengths: (n,), each at least 1.
         selected: (rows, columns) of the positions, both (w,); None: the last item of each row, w = n.
-
-    Returns:
-        (w, dim).
     """
-    if not model.post_norm:
-        raise ValueError("packed passes need the post-norm backbone")
     layout = Layout.of(lengths)
-    codes = np.concatenate([padded[rows, :length].ravel() for rows, length in layout.groups])
+    codes = np.concatenate([padded[rows, :length].ravel() for rows, length, _ in layout.groups])
     vectors = model.items(torch.from_numpy(codes))
     rate = model.dropout.p if model.training else 0.0
-    places = np.concatenate([np.tile(np.arange(length), len(rows)) for rows, length in layout.groups])
+    places = np.concatenate([np.tile(np.arange(length), len(rows)) for rows, length, _ in layout.groups])
     x = dropped(model.norm(vectors + model.positions(torch.from_numpy(places))), rate)
     blocks = cast(list[Block], list(model.blocks))
     for block in blocks if selected is not None else blocks[:-1]:
@@ -92,13 +88,11 @@ def packed_states(
 def _whole(block: Block, x: Tensor, layout: Layout, rate: float) -> Tensor:
     """The block at every position: (positions, dim) -> (positions, dim)."""
     mixed = block.queries_keys_values(x)
-    parts, start = [], 0
-    for rows, length in layout.groups:
-        stop = start + len(rows) * length
-        queries, keys, values = mixed[start:stop].view(len(rows), length, 3, -1).unbind(2)
+    parts = []
+    for rows, length, positions in layout.groups:
+        queries, keys, values = mixed[positions].view(len(rows), length, 3, -1).unbind(2)
         later = torch.ones(length, length, dtype=torch.bool).triu(1)
         parts.append(_attended(queries, keys, values, later, block.heads, rate))
-        start = stop
     return _rest(block, x, torch.cat(parts), rate)
 
 
@@ -106,20 +100,18 @@ def _last(block: Block, x: Tensor, layout: Layout, lengths: np.ndarray, rate: fl
     """The block at each row's last position: (positions, dim) -> (n, dim)."""
     dimension = x.shape[1]
     weight, bias = block.queries_keys_values.weight, block.queries_keys_values.bias
-    order = np.concatenate([rows for rows, _ in layout.groups])
+    order = np.concatenate([rows for rows, _, _ in layout.groups])
     last_x = x.index_select(0, torch.from_numpy((layout.offsets + lengths - 1)[order]))  # in layout order
     queries = F.linear(last_x, weight[:dimension], bias[:dimension])[:, None]
     mixed = F.linear(x, weight[dimension:], bias[dimension:])
-    parts, first, start = [], 0, 0
-    for rows, length in layout.groups:
-        last, stop = first + len(rows), start + len(rows) * length
-        keys, values = mixed[start:stop].view(len(rows), length, 2, dimension).unbind(2)
+    parts = []
+    of_groups = queries.split([len(rows) for rows, _, _ in layout.groups])
+    for (rows, length, positions), last_queries in zip(layout.groups, of_groups, strict=True):
+        keys, values = mixed[positions].view(len(rows), length, 2, dimension).unbind(2)
         padding = torch.from_numpy(np.arange(length) >= lengths[rows, None])[:, None, None]  # (rows, 1, 1, length)
-        parts.append(_attended(queries[first:last], keys, values, padding, block.heads, rate))
-        first, start = last, stop
-    back = np.empty(len(order), dtype=np.int64)
-    back[order] = np.arange(len(order))
-    return _rest(block, last_x, torch.cat(parts), rate).index_select(0, torch.from_numpy(back))
+        parts.append(_attended(last_queries, keys, values, padding, block.heads, rate))
+    rest = _rest(block, last_x, torch.cat(parts), rate)
+    return rest.index_select(0, torch.from_numpy(np.argsort(order)))
 
 
 def _attended(queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor, heads: int, rate: float) -> Tensor:

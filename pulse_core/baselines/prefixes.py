@@ -1,8 +1,7 @@
 """Prefix augmentation: each prefix of a training sequence is one sample, computed fast and exactly.
 
-Cross-entropy: in a causal model padded on the right, the state after item t does not depend on later items, so one pass
-over a sequence yields the states of all its prefixes. They share a dropout mask, which leaves the expected gradient
-unchanged. Only a prefix longer than `max_length` needs a separate pass over its window.
+Cross-entropy: in a causal model, one pass over a sequence yields the states of all its prefixes. They share a dropout
+mask, which leaves the expected gradient unchanged. Only a prefix longer than `max_length` needs its own pass.
 
 Contrast: a batch draws prefixes from all sequences, because prefixes of one sequence would be near-identical negatives.
 """
@@ -95,9 +94,7 @@ class Prefixes:
         order = np.argsort(self.targets, kind="stable")
         sizes = np.bincount(self.targets)
         firsts = np.cumsum(sizes) - sizes
-        place = np.empty(len(self), dtype=np.int64)
-        place[order] = np.arange(len(self))
-        return order, firsts[self.targets], sizes[self.targets], place - firsts[self.targets]
+        return order, firsts[self.targets], sizes[self.targets], np.argsort(order) - firsts[self.targets]
 
     def same_target(self, rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """A uniform other prefix with the same target for each of `rows`; itself if there is none."""
@@ -108,10 +105,7 @@ class Prefixes:
         return order[first + (place + np.minimum(step, others)) % size]
 
     def steps(self, batch_size: int, generator: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """One epoch's steps: (windows for the cross-entropy, prefixes for the contrast).
-
-        Each prefix occurs in one step's contrast and, through its window, in one step's cross-entropy.
-        """
+        """One epoch's steps: (windows for the cross-entropy, prefixes for the contrast); both have each prefix once."""
         count = -(-len(self) // batch_size)
         shuffled = generator.permutation(len(self))
         of_windows = np.array_split(generator.permutation(len(self.windows)), count)

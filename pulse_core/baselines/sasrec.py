@@ -94,9 +94,11 @@ class SASRecBaseline(IDModel):
         return new_model(self.domain.item_count, self.settings)
 
     def fit(self, checkpoint: Checkpoint, *determined_by: object) -> dict[str, Any]:
-        optimiser = new_optimiser(self.model, self.settings)
-
-        def epoch(_number: int, generator: np.random.Generator) -> float:
-            return run_epoch(self.model, self.domain.sequences, optimiser, self.settings, generator, "learning_rate")
-
-        return self.train(epoch, optimiser, checkpoint, *determined_by)
+        model, sequences, settings = self.model, self.domain.sequences, self.settings
+        optimiser = new_optimiser(model, settings)
+        return self.train(
+            lambda _, generator: run_epoch(model, sequences, optimiser, settings, generator, "learning_rate"),
+            optimiser,
+            checkpoint,
+            *determined_by,
+        )

@@ -37,9 +37,7 @@ class Trial:
     validation: dict[str, float]
     training: dict[str, Any]
 
-    @property
-    def sort_key(self) -> tuple[float, float]:
-        """Sort key: HR@1, then NDCG@10."""
+    def merit(self) -> tuple[float, float]:
         return self.validation["hr1"], self.validation["ndcg10"]
 
 
@@ -84,7 +82,7 @@ def tune(
         trial = Trial(changed, candidate_figures(validation, system.scores(validation)), training)
         log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, changed, trial.validation["hr1"])
         finished.append(trial)
-        if best is None or trial.sort_key > finished[chosen].sort_key:
+        if best is None or trial.merit() > finished[chosen].merit():
             best, chosen = system, number
         del system  # free a rejected system before the next one is made
     assert best is not None

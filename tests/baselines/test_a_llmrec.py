@@ -266,6 +266,7 @@ def test_training_resumes_where_it_was_killed(
     domain: Domain, models: Path, titles: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pulse_core.checkpoints.SECONDS", 0.0)
+    monkeypatch.setattr("pulse_core.checkpoints.SHARE", 1e9)
     chosen = settings(epochs=2)
     whole = ALLMRec(Shared(inputs(domain, models, titles), 3), chosen)
     record = whole.fit(Checkpoint())

@@ -75,7 +75,7 @@ METHODS: dict[str, Callable[[SASRec, Prefixes], np.ndarray]] = {"occlusion": occ
 
 
 def importance(model: SASRec, prefixes: Prefixes, method: str) -> np.ndarray:
-    """Importance of each item of each prefix by `occlusion` or `saliency`, with norm 1 per prefix: (Σ lengths,)."""
+    """Importance of each item of each prefix by this method, with norm 1 per prefix: (Σ lengths,)."""
     values = METHODS[method](model, prefixes)
     norms = np.sqrt(np.add.reduceat(values**2, prefixes.offsets[:-1]))
     return values / np.maximum(np.repeat(norms, prefixes.lengths), 1e-12)

@@ -14,12 +14,7 @@ CHOICES = 128
 
 
 class Retrieval:
-    """The candidates of each prefix and their probabilities.
-
-    Attributes:
-        choices: prefixes, (n, width) int32.
-        chances: their probabilities, (n, width) float32; each row sums to 1.
-    """
+    """The candidates of each prefix, `choices` (n, width), and their probabilities, `chances` (n, width)."""
 
     def __init__(
         self, prefixes: Prefixes, importance: np.ndarray, item_count: int, generator: np.random.Generator

@@ -2,10 +2,7 @@
 
 A positive view preserves the important items: crop keeps only the most important, mask and reorder change only the
 least important. A negative view loses them: crop keeps only the least important, mask and reorder change the most
-important.
-
-Two rules for short histories keep the views distinct. A negative view always changes its most important item: crop
-drops at least that one, reorder moves at least two, and a single-item history is masked. A positive view of a single
+important, and in short histories at least the most important (a single item is masked). A positive view of a single
 item is that item.
 """
 
@@ -28,9 +25,7 @@ def importance_ranks(importance: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """Rank of each item in its row, 0 for the most important, ties to the earlier; padding last: (n, longest)."""
     real = np.arange(importance.shape[1]) < lengths[:, None]
     order = np.argsort(np.where(real, -importance, np.inf), axis=1, kind="stable")
-    ranks = np.empty_like(order)
-    np.put_along_axis(ranks, order, np.arange(order.shape[1])[None], axis=1)
-    return ranks
+    return np.argsort(order, axis=1)  # the inverse permutation
 
 
 def crop(batch: Batch, kept: np.ndarray) -> Batch:
