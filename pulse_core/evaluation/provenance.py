@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -31,10 +32,8 @@ def versions(repository: Path) -> dict[str, str]:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
     }
     for package in PACKAGES:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             info[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     if commit := _git(repository, "rev-parse", "HEAD"):
         info["commit"] = commit + ("+changes" if _git(repository, "status", "--porcelain") else "")
     return info

@@ -51,7 +51,6 @@ class HitComparison(HitDifference):
     pulse_only: int | None = None
     """Users on whom only PULSE hit; null against chance, which has no users."""
     other_only: int | None = None
-    """Users on whom only the other system hit; null against chance."""
     p_holm: Share
     """The p-value adjusted for the number of comparisons in this file (Holm)."""
 
@@ -62,7 +61,6 @@ class OracleGap(HitDifference):
     oracle_only: int
     """Users on whom the ranker hit only with the oracle's rationale."""
     history_only: int
-    """Users on whom the ranker hit only with the rationale selected by history."""
 
 
 class MeanComparison(Result):

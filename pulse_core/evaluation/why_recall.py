@@ -28,11 +28,7 @@ def normalise(text: str) -> str:
 
 
 def driver_patterns(phrases: Mapping[str, Sequence[str]]) -> dict[str, re.Pattern[str]]:
-    """driver -> a pattern that matches any phrase naming it, as whole words, in normalised text.
-
-    Raises:
-        InputError: a driver without phrases.
-    """
+    """driver -> a pattern that matches any phrase naming it, as whole words, in normalised text."""
     patterns = {}
     for driver, named in phrases.items():
         texts = sorted({normalise(phrase) for phrase in named} - {""})
@@ -53,19 +49,17 @@ def why_recall(
     settings: EvaluationSettings,
     seed: int,
 ) -> WhyRecall:
-    """Measure the selected rationale, a random leaf and the base rationale against the planted drivers.
+    """Measure the selected rationale, a random leaf and the base rationale of the sampled test examples.
 
     Args:
         selected: (user, split, position, rationale, ...).
         tree: (user, split, position, parent, rationale, is_leaf, ...); parent -1 marks the base rationale.
-        examples: (user, split, position, target, sampled, ...); the sampled test examples are measured.
         truth: (user_id, item_id, driver): the driver of every purchase, missing if none was planted.
         phrases: driver -> phrases that name it.
         users, items: the corpus tables that map user_id and item_id to codes.
 
     Raises:
-        InputError: a driver without phrases, an example without selected rationale, base or leaf, or no purchase with
-            a driver.
+        InputError: a driver without phrases, an example without rationale, base or leaf, or no purchase with a driver.
     """
     require_columns(truth, ("user_id", "item_id", "driver"), "truth.parquet")
     patterns = driver_patterns(phrases)

@@ -82,21 +82,18 @@ class TransformersGenerator:
         # By length, so padding is small.
         order = sorted(range(len(requests)), key=lambda i: (-len(prompts[i]), i))
         with torch.inference_mode():
-            prefix = self._prefill_shared(prompts[0][:shared])
+            prefix = None
+            if shared:
+                cache, tokens = GrowingCache(self.model.config), torch.tensor([prompts[0][:shared]])
+                self._forward(tokens, cache, torch.ones(1, shared), torch.arange(shared)[None], None)
+                prefix = cache.layer_states()
             while order:
                 batch = _take(order, [request.samples for request in requests], self.batch_size)
-                for written in self._run_batch(requests, prompts, batch, shared, prefix):
-                    answers[written.request].append(self._completion(written))
+                for text in self._run_batch(requests, prompts, batch, shared, prefix):
+                    written = text.tokens[:-1] if text.finished else text.tokens
+                    completion = Completion(self.chat.text(written), text.logprob / len(text.tokens), len(text.tokens))
+                    answers[text.request].append(completion)
         return answers
-
-    def _prefill_shared(self, tokens: list[int]) -> list[KeysValues] | None:
-        """Keys and values of the common prefix by layer; None without a prefix."""
-        if not tokens:
-            return None
-        cache = GrowingCache(self.model.config)
-        length = len(tokens)
-        self._forward(torch.tensor([tokens]), cache, torch.ones(1, length), torch.arange(length)[None], None)
-        return cache.layer_states()
 
     def _forward(
         self,
@@ -194,10 +191,6 @@ class TransformersGenerator:
         for row, sequence in enumerate(sequences):
             allowed[row, repeating(sequence.tokens, sampling.no_repeat)] = float("-inf")
         return allowed
-
-    def _completion(self, sequence: _Sequence) -> Completion:
-        written = sequence.tokens[:-1] if sequence.finished else sequence.tokens
-        return Completion(self.chat.text(written), sequence.logprob / len(sequence.tokens), len(sequence.tokens))
 
 
 def _common_prefix(prompts: list[list[int]]) -> int:

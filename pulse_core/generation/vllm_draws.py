@@ -21,7 +21,7 @@ KEY = "pulse"
 
 
 def draw_arguments(sampling: Sampling, seed: int, sample: int) -> dict[str, Any]:
-    """`SamplingParams.extra_args` of sample `sample` of a request with that seed."""
+    """`SamplingParams.extra_args` of one sample of a request with that seed."""
     return {KEY: {"sampling": asdict(sampling), "seed": seed, "sample": sample}}
 
 

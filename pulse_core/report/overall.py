@@ -1,7 +1,7 @@
 """The overall table: every system in every domain on the same users and candidates, tested against PULSE."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -9,7 +9,6 @@ import pandas as pd
 from pulse_core.evaluation.compare import all_results, compare_all
 from pulse_core.evaluation.domain_results import DomainResults
 from pulse_core.evaluation.metrics import METRICS
-from pulse_core.evaluation.schema import Comparison, SystemResult
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.report.paper_figures import PAPER_FIGURES
 from pulse_core.systems import CHANCE, System
@@ -58,46 +57,26 @@ def _domain_rows(
     count, oracle = results.candidate_count, results.oracle
     figures = all_results(ranks, count, settings, seed, oracle)
     comparisons = compare_all(ranks, count, settings, seed, oracle)
-    return [
-        {
-            **_named(system),
-            "domain": results.domain,
-            "corpus": results.corpus,
-            "candidates": count,
-            **_figures(figures[system.name]),
-            **_compared(comparisons.get(system.name)),
-            **_tuning(results.metrics.get(system.name, {})),
-            "source": "ours",
-            "note": results.notice,
-        }
-        for system in (*systems, CHANCE)
-    ]
+    shared = {"domain": results.domain, "corpus": results.corpus, "source": "ours", "note": results.notice}
+    rows = []
+    for system in (*systems, CHANCE):
+        result, metrics = figures[system.name], results.metrics.get(system.name, {})
+        row = {**shared, **_named(system), "users": result.users, "candidates": count, "oracle": result.oracle}
+        for metric in METRICS:
+            estimate = getattr(result, metric)
+            row |= {metric: estimate.value, f"{metric}_low": estimate.low, f"{metric}_high": estimate.high}
+        if system.name in comparisons:  # all but PULSE
+            hits = comparisons[system.name].hr1
+            row |= {"difference_low": hits.low, "difference_high": hits.high}
+            row |= hits.model_dump(include={"difference", "test", "p_value", "p_holm", "verdict"})
+        trials = metrics.get("trials") or []
+        chosen = json.dumps(trials[metrics["chosen"]]["changed"], sort_keys=True) if trials else ""
+        rows.append({**row, "trials": len(trials), "chosen": chosen})
+    return rows
 
 
 def _named(system: System) -> dict[str, str]:
     return {"system": system.name, "label": system.label, "group": system.group}
-
-
-def _figures(result: SystemResult) -> dict[str, Any]:
-    row: dict[str, Any] = {"users": result.users, "oracle": result.oracle}
-    for metric in METRICS:
-        estimate = getattr(result, metric)
-        row |= {metric: estimate.value, f"{metric}_low": estimate.low, f"{metric}_high": estimate.high}
-    return row
-
-
-def _compared(comparison: Comparison | None) -> dict[str, Any]:
-    if comparison is None:  # PULSE
-        return {}
-    hits = comparison.hr1
-    interval = {"difference_low": hits.low, "difference_high": hits.high}
-    return interval | hits.model_dump(include={"difference", "test", "p_value", "p_holm", "verdict"})
-
-
-def _tuning(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    trials = metrics.get("trials") or []
-    chosen = json.dumps(trials[metrics["chosen"]]["changed"], sort_keys=True) if trials else ""
-    return {"trials": len(trials), "chosen": chosen}
 
 
 def full_ranking_table(domains: Sequence[DomainResults], systems: Sequence[System]) -> pd.DataFrame:

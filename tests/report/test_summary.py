@@ -7,8 +7,7 @@ import pytest
 from pulse_core.errors import InputError
 from pulse_core.evaluation.compare import all_results, compare_all
 from pulse_core.evaluation.settings import EvaluationSettings
-from pulse_core.report.shown_example import ShownExample, shown_example
-from pulse_core.report.summary import render
+from pulse_core.report.summary import ShownExample, render, shown_example
 
 FILES = {"results/luxury/hr1.json": "every figure"}
 SETTINGS = EvaluationSettings(bootstrap_samples=200)

@@ -36,8 +36,7 @@ def main(folder: str) -> None:
     import pandas as pd
 
     from pulse_core.artifacts import read_json
-    from pulse_core.report.shown_example import shown_example
-    from pulse_core.report.summary import render
+    from pulse_core.report.summary import render, shown_example
 
     root = finished(folder, of_domain(HR1))
 
