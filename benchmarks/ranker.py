@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from benchmarks.embedded import embedded_config, prepared_model, titles
 from pulse_core.ranking.layout import collate
 from pulse_core.ranking.model import Ranker
-from pulse_core.ranking.packing import PackedQuestion, Question, pack
+from pulse_core.ranking.questions import PackedQuestion, Question, pack
 
 USERS = 4
 PREFIX_TOKENS = 300

@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -18,7 +17,7 @@ from safetensors.torch import save_file
 from torch import distributed
 
 from pulse_core.ranking.model import Ranker
-from pulse_core.ranking.packing import Question
+from pulse_core.ranking.questions import Question
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.ranking.training import QuestionSet, score, train
 from pulse_core.thought_space.examples import TrainingExample
@@ -86,7 +85,7 @@ def measured(models: Path) -> tuple[dict[str, dict[str, Any]], dict[str, torch.T
             record = train(ranker, question_set(11), question_set(5), 7)
         # Only score differences matter: the scalar head's bias, whose gradient is mere rounding, drifts.
         scores = score(ranker, question_set(11).questions, "test")
-        keep(name, gradients, scores - scores.mean(1, keepdims=True), asdict(record))
+        keep(name, gradients, scores - scores.mean(1, keepdims=True), record)
     return reports, tensors
 
 

@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -86,7 +85,7 @@ def run(training: str, models: Path, folder: Path, code: str = "code", **changes
         out.mkdir(exist_ok=True)
         save_ranker(ranker, out)
         np.save(out / "scores.npy", score(ranker, question_set(11).questions, "test"))
-        (out / "training.json").write_text(json.dumps(asdict(record)))
+        (out / "training.json").write_text(json.dumps(record))
     return artifacts(folder, processes.rank())
 
 

@@ -1,6 +1,5 @@
 """Rule ranker: train f_phi with one variant's rationales and score the held-out examples."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ def work(job: Any) -> None:
         with whole_directory(Path(job.output.adapter).parent) as partial:
             save_ranker(ranker, partial)
         write_table(job.output.predictions, predictions)
-        write_json(job.output.training, {**asdict(record), "settings": settings.model_dump()})
+        write_json(job.output.training, {**record, "settings": settings.model_dump()})
         checkpoint.remove()
 
 

@@ -4,7 +4,6 @@ The trial `{}` is the configured ranker, whose HR@1 is in hr1.json; its predicti
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ class RankerTrial(Recommender):
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         sets = self.question_sets
-        return asdict(train(self.ranker, sets["train"], sets["validation"], self.seed, checkpoint))
+        return train(self.ranker, sets["train"], sets["validation"], self.seed, checkpoint)
 
     def scores(self, examples: Examples) -> np.ndarray:
         question_set = self.question_sets[examples.split]

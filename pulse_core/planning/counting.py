@@ -12,8 +12,7 @@ from pulse_core.config import Config
 from pulse_core.generation.requests import Request
 from pulse_core.keys import KEY, keys
 from pulse_core.planning.domain import DomainData
-from pulse_core.ranking.packing import prefix_text
-from pulse_core.ranking.questions import make_questions
+from pulse_core.ranking.questions import make_questions, prefix_text
 from pulse_core.rationales.prompts import PromptTemplate
 from pulse_core.rationales.write import base_requests, positive_requests
 from pulse_core.texts import behaviour_texts
@@ -94,7 +93,7 @@ def question_tokens(data: DomainData, config: Config, rationale: str | None) -> 
     """Mean length of a packed question with this rationale."""
     size, longest, lengths = config.plan.characters_per_token, config.ranker.max_tokens, []
     rationales = dict.fromkeys(keys(data.sample), rationale) if rationale else None
-    for question in make_questions(data.sample, data.sample, rationales, data.shop, config.ranker):
+    for question in make_questions(data.sample, rationales, data.shop, config.ranker):
         titles = [(len(title) + 2) / size for title in question.candidates]
         prefix = len(prefix_text(question.history, question.rationale)) / size
         lengths.append(min(prefix, longest - max(titles)) + sum(titles))

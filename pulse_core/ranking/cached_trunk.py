@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from io import BufferedRandom, FileIO
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 import torch
@@ -18,10 +17,9 @@ import torch
 from pulse_core import processes
 from pulse_core.errors import InputError
 from pulse_core.progress import progress
-from pulse_core.ranking.batches import length, length_batches
-from pulse_core.ranking.layout import Batch, collate
+from pulse_core.ranking.layout import Batch, collate, length_batches
 from pulse_core.ranking.model import Ranker
-from pulse_core.ranking.packing import Question, pack
+from pulse_core.ranking.questions import Question, pack
 
 
 class CachedTrunk:
@@ -44,7 +42,7 @@ class CachedTrunk:
         self._dtype: torch.dtype = getattr(torch, ranker.dtype)
         self._width = ranker.linear.in_features
         # Offset of each question's states in the file, and the file's size.
-        sizes = [length(question) * self._width * self._dtype.itemsize for question in self.packed]
+        sizes = [len(question) * self._width * self._dtype.itemsize for question in self.packed]
         self._starts = np.cumsum([0, *sizes]).tolist()
         self._file: BufferedRandom | None = None
         if ranker.frozen_layers:
@@ -60,12 +58,8 @@ class CachedTrunk:
                     "room there, or set ranker.adapted_layers: null, which caches nothing"
                 ) from error
 
-    def __enter__(self) -> "CachedTrunk":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Free the file."""
         if self._file:
             self._file.close()
 
@@ -77,7 +71,7 @@ class CachedTrunk:
                 states = self._ranker.trunk(collate([self.packed[row] for row in rows])).to(self._dtype).cpu()
                 for row, state in zip(rows, states, strict=True):
                     file.seek(self._starts[row])
-                    file.write(_bytes(state[: length(self.packed[row])]))
+                    file.write(_bytes(state[: len(self.packed[row])]))
                 meter.advance(len(rows))
         file.flush()
         processes.meet()  # no process reads before all have written
@@ -90,7 +84,7 @@ class CachedTrunk:
         states = torch.zeros((*batch.tokens.shape, self._width), dtype=self._dtype)
         for state, row in zip(states, rows, strict=True):
             self._file.seek(self._starts[row])
-            self._file.readinto(_bytes(state[: length(self.packed[row])]))
+            self._file.readinto(_bytes(state[: len(self.packed[row])]))
         return batch, states.to(self._ranker.scale.device)
 
 

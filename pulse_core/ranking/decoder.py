@@ -63,19 +63,20 @@ def upper_decoder(decoder: Any, layers: int, states: torch.Tensor) -> Any:
     return part
 
 
-def logits_at(model: Any, decoder: nn.Module, places: torch.Tensor, **inputs: Any) -> torch.Tensor:
-    """Logits (T, V) of the causal `model` at the (row, index) pairs `places` (T, 2), with `decoder` as its decoder."""
+def log_probabilities(model: Any, decoder: nn.Module, batch: Batch, **inputs: Any) -> torch.Tensor:
+    """(T,) float32 log-probabilities of the candidates' tokens under the causal `model` with `decoder` in it.
+
+    The table of log-probabilities, (T, V), is never materialised.
+    """
     part = _copied(model)
-    part.model = _Selected(decoder, places)
-    return part(**inputs).logits[0]
+    part.model = _Selected(decoder, batch.source)
+    logits = part(**inputs).logits[0].float()  # (T, V)
+    predicted = batch.predicted.to(logits.device)
+    return logits.gather(-1, predicted[:, None]).squeeze(-1) - logits.logsumexp(-1)
 
 
 def attention_inputs(config: Any, batch: Batch, device: torch.device, *, eager: bool = False) -> dict[str, Any]:
-    """Masks and positions of a packed batch in the form the model's decoder takes.
-
-    Args:
-        eager: masks for eager attention, which adds them to its scores.
-    """
+    """Masks and positions of a packed batch for the model's decoder; `eager` attention adds masks to its scores."""
     positions = batch.positions.to(device)
     masks = {"full_attention": batch.mask.to(device)}
     if window := getattr(config, "sliding_window", None):
@@ -83,9 +84,7 @@ def attention_inputs(config: Any, batch: Batch, device: torch.device, *, eager: 
         masks["sliding_attention"] = masks["full_attention"] & (distance < window)
     if eager:
         lowest = torch.finfo(torch.float32).min
-        masks = {
-            kind: torch.zeros(mask.shape, device=device).masked_fill(~mask, lowest) for kind, mask in masks.items()
-        }
+        masks = {kind: torch.where(mask, 0.0, lowest) for kind, mask in masks.items()}
     # Models without layer types have one kind of layer.
     by_layer = window and getattr(config, "layer_types", None)
     mask = masks if by_layer else list(masks.values())[-1]

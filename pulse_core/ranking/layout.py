@@ -1,15 +1,18 @@
-"""Packed layout of a ranking question: the prefix once, followed by its ten candidates.
+"""Packed layout of ranking questions: the prefix once, followed by its ten candidates; batches of them.
 
 A block mask lets each candidate attend to the prefix and itself only, and its positions start where the prefix ends.
 So the results are those of ten sequences prefix + candidate (tests/ranking/test_packed.py), for one prefix.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
-from pulse_core.ranking.packing import PackedQuestion
+from pulse_core import processes
+from pulse_core.ranking.questions import PackedQuestion
 
 
 @dataclass(frozen=True)
@@ -29,42 +32,71 @@ class Batch:
 def collate(questions: Sequence[PackedQuestion]) -> Batch:
     """Packed questions as one batch."""
     width = len(questions[0].candidates)
-    length = max(len(q.prefix) + sum(map(len, q.candidates)) for q in questions)
-    tokens = torch.zeros(len(questions), length, dtype=torch.long)
-    positions = torch.zeros(len(questions), length, dtype=torch.long)
-    segment = torch.full((len(questions), length), -1)  # -1 padding, 0 prefix, 1.. candidates
-    source: list[tuple[int, int]] = []
-    predicted: list[int] = []
-    owner: list[int] = []
-    last: list[tuple[int, int]] = []
+    tokens, positions, segments, source, owner, last = [], [], [], [], [], []
     for row, question in enumerate(questions):
-        end = len(question.prefix)
-        tokens[row, :end] = torch.tensor(question.prefix)
-        positions[row, :end] = torch.arange(end)
-        segment[row, :end] = 0
-        at = end
+        start = len(question.prefix)
+        row_tokens, row_positions, row_segments = list(question.prefix), list(range(start)), [0] * start
         for number, candidate in enumerate(question.candidates):
-            size = len(candidate)
-            tokens[row, at : at + size] = torch.tensor(candidate)
-            positions[row, at : at + size] = end + torch.arange(size)
-            segment[row, at : at + size] = number + 1
+            size, at = len(candidate), len(row_tokens)
             # The prefix's last state predicts the first token of every candidate.
-            source += [(row, end - 1)] + [(row, at + i) for i in range(size - 1)]
-            predicted += candidate
+            source += [(row, start - 1), *((row, at + i) for i in range(size - 1))]
             owner += [row * width + number] * size
             last.append((row, at + size - 1))
-            at += size
-    causal = torch.ones(length, length, dtype=torch.bool).tril()
+            row_tokens += candidate
+            row_positions += range(start, start + size)
+            row_segments += [number + 1] * size
+        tokens.append(torch.tensor(row_tokens))
+        positions.append(torch.tensor(row_positions))
+        segments.append(torch.tensor(row_segments))
+    padded = pad_sequence(tokens, batch_first=True)
+    segment = pad_sequence(segments, batch_first=True, padding_value=-1)  # -1 padding, 0 prefix, 1.. candidates
     same = segment[:, :, None] == segment[:, None, :]
     to_prefix = (segment[:, None, :] == 0) & (segment[:, :, None] >= 0)
-    mask = causal & (same | to_prefix)
+    causal = torch.ones(padded.shape[1], padded.shape[1], dtype=torch.bool).tril()
     return Batch(
-        tokens,
-        positions,
-        mask[:, None],
+        padded,
+        pad_sequence(positions, batch_first=True),
+        (causal & (same | to_prefix))[:, None],
         torch.tensor(source),
-        torch.tensor(predicted),
+        torch.tensor([token for question in questions for candidate in question.candidates for token in candidate]),
         torch.tensor(owner),
         torch.tensor(last),
         width,
     )
+
+
+def candidate_means(log_probabilities: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Means over each candidate's tokens, (T,) -> (B, C)."""
+    device = log_probabilities.device
+    owner, count = batch.owner.to(device), len(batch.last)
+    total = torch.zeros(count, device=device).index_add(0, owner, log_probabilities)
+    tokens = torch.zeros(count, device=device).index_add(0, owner, torch.ones_like(log_probabilities))
+    return (total / tokens).view(-1, batch.width)
+
+
+def length_batches(packed: Sequence[PackedQuestion], size: int) -> list[list[int]]:
+    """Row numbers in batches of similar length, to keep padding small."""
+    order = sorted(range(len(packed)), key=lambda row: (len(packed[row]), row))
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def shuffled_batches(packed: Sequence[PackedQuestion], size: int, generator: np.random.Generator) -> list[list[int]]:
+    """Batches of one epoch: similar lengths, blurred so that epochs differ, in random order."""
+    blur = [len(question) * generator.uniform(0.85, 1.15) for question in packed]
+    order = np.argsort(blur, kind="stable").tolist()
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def process_share(window: Sequence[list[int]]) -> Iterator[tuple[int, list[int], float]]:
+    """This process's part of one optimiser step: (batch number, rows of this process, their share of the batch).
+
+    A batch's loss is the mean over its users, so each part is weighted by its share.
+    """
+    mine = processes.row_slice(sum(map(len, window)))
+    before = 0  # users in earlier batches
+    for number, rows in enumerate(window):
+        part = rows[max(mine.start - before, 0) : max(mine.stop - before, 0)]
+        if part:
+            yield number, part, len(part) / len(rows)
+        before += len(rows)

@@ -10,9 +10,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from pulse_core.models import device
 from pulse_core.precision import arithmetic
-from pulse_core.ranking.decoder import attention_inputs, logits_at, lower_decoder, upper_decoder
-from pulse_core.ranking.layout import Batch
-from pulse_core.ranking.likelihood import candidate_means, token_log_probabilities
+from pulse_core.ranking.decoder import attention_inputs, log_probabilities, lower_decoder, upper_decoder
+from pulse_core.ranking.layout import Batch, candidate_means
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.seeding import derive_seed
 
@@ -43,10 +42,6 @@ class Ranker(nn.Module):
         nn.init.zeros_(self.linear.bias)
         self.to(device())
 
-    def attach(self, directory: Path) -> None:
-        """Load saved adapters (PEFT format) into a ranker made with `adapt=False`, for scoring."""
-        self.language_model = PeftModel.from_pretrained(self.language_model, directory)
-
     @property
     def _causal(self) -> Any:
         model = self.language_model
@@ -76,8 +71,7 @@ class Ranker(nn.Module):
                 states = upper(**self._inputs(batch)).last_hidden_state
                 chosen = states[batch.last[:, 0], batch.last[:, 1]].float()  # (B * C, d)
                 return self.linear(chosen).float().view(-1, batch.width)
-            vocabulary = logits_at(self._causal, upper, batch.source, **self._inputs(batch))  # (T, V)
-        logprob = token_log_probabilities(vocabulary, batch.predicted.to(vocabulary.device))
+            logprob = log_probabilities(self._causal, upper, batch, **self._inputs(batch))
         return self.scale * candidate_means(logprob, batch)
 
     def forward(self, batch: Batch) -> torch.Tensor:
@@ -86,15 +80,15 @@ class Ranker(nn.Module):
 
     def parameter_groups(self) -> list[dict]:
         """AdamW groups: adapters and the configured head."""
-        head, idle = (self.linear.parameters(), [self.scale])
+        head, idle = list(self.linear.parameters()), [self.scale]
         if self.settings.head == "likelihood":
-            head, idle = iter([self.scale]), list(self.linear.parameters())
+            head, idle = idle, head
         for parameter in idle:
             parameter.requires_grad_(False)
         adapters = [p for name, p in self.named_parameters() if "lora_" in name]
         return [
             {"params": adapters, "lr": self.settings.learning_rate},
-            {"params": list(head), "lr": self.settings.head_learning_rate},
+            {"params": head, "lr": self.settings.head_learning_rate},
         ]
 
 
@@ -108,8 +102,7 @@ def _language_model(directory: Path, settings: RankerSettings, dtype: torch.dtyp
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype
         )
     model: Any = AutoModelForCausalLM.from_pretrained(directory, **options)
-    modules: list[Any] = list(model.modules())
-    for module in modules:
+    for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             # There bitsandbytes repacks a layer at its first evaluation, which then blocks gradients.
             module.support_avx512bf16_for_cpu = False

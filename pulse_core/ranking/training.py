@@ -6,14 +6,16 @@ runs only the top layers. The result is the same as without the cache (tests/ran
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
 
@@ -21,11 +23,10 @@ from pulse_core import processes
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
 from pulse_core.progress import progress
-from pulse_core.ranking.batches import length_batches, process_share, shuffled_batches
 from pulse_core.ranking.cached_trunk import CachedTrunk
-from pulse_core.ranking.layout import collate
+from pulse_core.ranking.layout import collate, length_batches, process_share, shuffled_batches
 from pulse_core.ranking.model import Ranker
-from pulse_core.ranking.packing import Question, pack
+from pulse_core.ranking.questions import Question, pack
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.seeding import derive_seed
 from pulse_core.training_loop import Figures, Schedule, finite, fit, warmup_cosine
@@ -39,21 +40,6 @@ class QuestionSet:
 
     questions: Sequence[Question]
     targets: Sequence[int]
-
-
-@dataclass
-class TrainingRecord:
-    """The contents of training.json. Index 0 of the validation curves is the untrained ranker."""
-
-    validation_hr1: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    training_loss: list[float] = field(default_factory=list)
-    best_epoch: int = 0
-    steps: int = 0
-    train_examples: int = 0
-    validation_examples: int = 0
-    scale: float = 1.0
-    arithmetic: str = ""
 
 
 def score(ranker: Ranker, questions: Sequence[Question], label: str) -> np.ndarray:
@@ -71,12 +57,13 @@ def score(ranker: Ranker, questions: Sequence[Question], label: str) -> np.ndarr
 
 def train(
     ranker: Ranker, training: QuestionSet, validation: QuestionSet, seed: int, checkpoint: Checkpoint | None = None
-) -> TrainingRecord:
+) -> dict[str, Any]:
     """Fit the adapters and the head; the ranker is left with the weights of its best validation HR@1.
 
-    The untrained weights count as epoch 0: if training only makes the ranker worse, they are kept, and training.json
-    shows it. Processes that train together (`pulse_core.processes`) must all call this with the same arguments; they
-    share the users of each step. A killed call resumes from `checkpoint` and ends with the same bytes.
+    The untrained weights count as epoch 0: if training only makes the ranker worse, they are kept, and the validation
+    curves, which start with them, show it. Processes that train together (`pulse_core.processes`) must all call this
+    with the same arguments; they share the users of each step. A killed call resumes from `checkpoint` and ends with
+    the same bytes. Returns the contents of training.json.
 
     Raises:
         InputError: no training or validation examples, or not enough space for `CachedTrunk`.
@@ -90,7 +77,13 @@ def train(
     group = settings.gradient_accumulation
     epoch_steps = math.ceil(math.ceil(users / settings.batch_users) / group)
 
-    with _trunks(ranker, {"training": training, "validation": validation}, checkpoint.directory) as trunk:
+    with ExitStack() as stack:
+
+        @cache
+        def trunk(name: str) -> CachedTrunk:  # filled at first use: a finished training needs none
+            questions = (training if name == "training" else validation).questions
+            states = CachedTrunk(ranker, questions, f"ranker: {name} trunk", checkpoint.directory)
+            return stack.enter_context(closing(states))
 
         def batches(epoch: int) -> list[list[list[int]]]:
             """The rows of each forward pass of each step."""
@@ -115,31 +108,17 @@ def train(
             checkpoint=checkpoint,
             determined_by=(settings.model_dump(), ranker.dtype, seed, training, validation),
         )
-    return TrainingRecord(
-        validation_hr1=[figures["hr1"] for figures in result.curve],
-        validation_loss=[figures["validation_loss"] for figures in result.curve],
-        training_loss=result.epoch_losses,
-        best_epoch=result.best_epoch,
-        steps=result.steps,
-        train_examples=users,
-        validation_examples=len(validation.questions),
-        scale=float(ranker.scale.detach()),
-        arithmetic=ranker.dtype,
-    )
-
-
-@contextmanager
-def _trunks(
-    ranker: Ranker, parts: dict[str, QuestionSet], directory: Path | None
-) -> Iterator[Callable[[str], CachedTrunk]]:
-    """A function that returns the cached trunk of a part, filled at first use: a finished training needs none."""
-    with ExitStack() as stack:
-
-        @cache
-        def trunk(name: str) -> CachedTrunk:
-            return stack.enter_context(CachedTrunk(ranker, parts[name].questions, f"ranker: {name} trunk", directory))
-
-        yield trunk
+    return {
+        "validation_hr1": [figures["hr1"] for figures in result.curve],
+        "validation_loss": [figures["validation_loss"] for figures in result.curve],
+        "training_loss": result.epoch_losses,
+        "best_epoch": result.best_epoch,
+        "steps": result.steps,
+        "train_examples": users,
+        "validation_examples": len(validation.questions),
+        "scale": float(ranker.scale.detach()),
+        "arithmetic": ranker.dtype,
+    }
 
 
 def _step(
@@ -152,7 +131,7 @@ def _step(
     step: int,
 ) -> list[float]:
     """One optimiser step; each process computes its share, and all return the loss of every forward pass."""
-    losses, labels = np.zeros(len(passes)), torch.tensor(list(targets))
+    losses, labels = np.zeros(len(passes)), torch.tensor(targets)
     with processes.seeded_dropout(derive_seed(seed, "ranker-dropout", step), ranker.scale.device):
         for number, rows, share in process_share(passes):
             batch, states = trunk.batch(rows)
@@ -174,18 +153,14 @@ def save_ranker(ranker: Ranker, directory: Path) -> None:
     for adapter in ranker.language_model.peft_config.values():
         adapter.target_modules = sorted(adapter.target_modules)  # a set, whose order differs between runs
     ranker.language_model.save_pretrained(directory)
-    head = {
-        "scale": ranker.scale.detach(),
-        "weight": ranker.linear.weight.detach(),
-        "bias": ranker.linear.bias.detach(),
-    }
-    save_file({name: value.contiguous().cpu() for name, value in head.items()}, directory / "head.safetensors")
+    head = {"scale": ranker.scale, "weight": ranker.linear.weight, "bias": ranker.linear.bias}
+    save_file({name: value.detach().contiguous().cpu() for name, value in head.items()}, directory / "head.safetensors")
 
 
 def load_ranker(model: Path, directory: Path, settings: RankerSettings) -> Ranker:
     """The ranker that `save_ranker` wrote into `directory`; `model` is the one it was trained on."""
     ranker = Ranker(model, settings, 0, adapt=False)
-    ranker.attach(directory)
+    ranker.language_model = PeftModel.from_pretrained(ranker.language_model, directory)
     with torch.no_grad():
         for name, value in load_file(directory / "head.safetensors").items():
             target = ranker.scale if name == "scale" else getattr(ranker.linear, name)
@@ -196,8 +171,7 @@ def load_ranker(model: Path, directory: Path, settings: RankerSettings) -> Ranke
 def _validate(ranker: Ranker, trunk: CachedTrunk, targets: Sequence[int]) -> Figures:
     """Validation HR@1 (ties count against the ranker) and loss."""
     ranker.eval()
-    hits, losses = 0, 0.0
-    labels = torch.tensor(list(targets))
+    hits, losses, labels = 0, 0.0, torch.tensor(targets)
     batches = processes.share(length_batches(trunk.packed, ranker.settings.batch_users))
     with progress("ranker: validation", sum(map(len, batches)), "users") as meter, torch.inference_mode():
         for rows in batches:

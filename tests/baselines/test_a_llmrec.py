@@ -23,8 +23,7 @@ from pulse_core.baselines.tuning import candidate_figures
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.encoder import Encoder
 from pulse_core.errors import InputError
-from pulse_core.ranking.batches import shuffled_batches
-from pulse_core.ranking.likelihood import candidate_means
+from pulse_core.ranking.layout import candidate_means, shuffled_batches
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.settings import SASRecTrainingSettings
 from tests.workflow.tiny_models import save_encoder, save_language_model

@@ -13,7 +13,7 @@ from pulse_core.baselines.tuning import candidate_figures, tune
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
 from pulse_core.evaluation.tables import predictions_table
-from pulse_core.ranking.packing import Question
+from pulse_core.ranking.questions import Question
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.ranking.training import QuestionSet
 from tests.workflow.tiny_models import save_language_model

@@ -26,7 +26,7 @@ from pulse_core.planning.memory import (
 )
 from pulse_core.ranking.layout import collate
 from pulse_core.ranking.model import Ranker
-from pulse_core.ranking.packing import PackedQuestion
+from pulse_core.ranking.questions import PackedQuestion
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.thought_space.settings import ThoughtSpaceSettings
 from tests.planning.test_shapes import paper_shape

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from pulse_core.errors import InputError
 from pulse_core.ranking.layout import collate
 from pulse_core.ranking.model import Ranker
-from pulse_core.ranking.packing import PackedQuestion, Question, pack
+from pulse_core.ranking.questions import PackedQuestion, Question, pack
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.ranking.training import QuestionSet, load_ranker, save_ranker, score, train
 from tests.workflow.tiny_models import FAMILIES, save_language_model
@@ -191,8 +191,8 @@ def test_training_learns_a_planted_rule_and_changes_only_the_adapted_layers(mode
     ranker = Ranker(model, settings(adapted_layers=adapted, epochs=12, patience=12, learning_rate=2e-2), 1)
     frozen = {name: p.detach().clone() for name, p in ranker.named_parameters() if "lora_" not in name}
     record = train(ranker, QuestionSet(revealing[:32], places[:32]), QuestionSet(revealing[32:], places[32:]), 1)
-    assert record.validation_loss[record.best_epoch] < record.validation_loss[0]
-    assert max(record.validation_hr1) > 0.25
+    assert record["validation_loss"][record["best_epoch"]] < record["validation_loss"][0]
+    assert max(record["validation_hr1"]) > 0.25
     for name, parameter in ranker.named_parameters():
         if name in frozen and name != "scale":
             torch.testing.assert_close(parameter.detach(), frozen[name], atol=0, rtol=0)

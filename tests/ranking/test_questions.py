@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 
 from pulse_core.ranking.model import Ranker
-from pulse_core.ranking.packing import Question, pack
-from pulse_core.ranking.questions import make_questions
+from pulse_core.ranking.questions import Question, make_questions, pack
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.ranking.training import score
 from pulse_core.texts import Shop, shorten
@@ -20,9 +19,8 @@ TITLES = [f"{START} Seven, Rose", f"{START} Eight, Plum", "Oat Soap Bar", "Mint 
 def questions(candidates: list[int]) -> list[Question]:
     example = {"user": [0], "split": ["test"], "position": [1]}
     shop = Shop(pd.DataFrame({"item": range(len(TITLES)), "title": TITLES}), {})
-    drawn = pd.DataFrame({**example, "candidates": [candidates]})
-    examples = pd.DataFrame({**example, "history": [[4]], "target": [candidates[0]]})
-    return make_questions(examples, drawn, None, shop, RankerSettings())
+    examples = pd.DataFrame({**example, "history": [[4]], "target": [candidates[0]], "candidates": [candidates]})
+    return make_questions(examples, None, shop, RankerSettings())
 
 
 def test_candidates_whose_titles_are_cut_to_the_same_text_do_not_tie(tmp_path: Path) -> None:

@@ -241,11 +241,11 @@ def test_what_the_ranker_reads(marked: Path, user_ids: dict[int, str]) -> None:
 
     given = job(marked, marked, "base")
     examples = read_sampled(given.input.examples)
-    candidates = pd.DataFrame({**examples[KEY], "candidates": [[target] for target in examples["target"]]})
+    examples["candidates"] = [[target] for target in examples["target"]]
     selected = pd.read_parquet(marked / "selected/thought_space.parquet")
     rationales = dict(zip(selected[KEY].itertuples(index=False, name=None), selected["rationale"], strict=True))
     settings = RankerSettings(history_items=50, title_chars=200)
-    questions = make_questions(examples, candidates, rationales, shop_of(given), settings)
+    questions = make_questions(examples, rationales, shop_of(given), settings)
     texts = [" ".join((*question.history, question.rationale or "")) for question in questions]
     check(examples[KEY].assign(text=texts), "text", user_ids)
     training = examples[examples["split"] == "train"]

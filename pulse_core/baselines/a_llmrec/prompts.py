@@ -6,7 +6,7 @@ from itertools import chain
 from typing import Any
 
 from pulse_core.errors import InputError
-from pulse_core.ranking.packing import PackedQuestion
+from pulse_core.ranking.questions import PackedQuestion
 from pulse_core.texts import distinct_titles, shorten
 
 USER = -1  # instead of an item code: the user's slot

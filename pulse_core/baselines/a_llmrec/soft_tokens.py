@@ -11,9 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from pulse_core.baselines.a_llmrec.prompts import USER, SoftPrompt
 from pulse_core.models import device
 from pulse_core.precision import arithmetic
-from pulse_core.ranking.decoder import attention_inputs, logits_at
+from pulse_core.ranking.decoder import attention_inputs, log_probabilities
 from pulse_core.ranking.layout import Batch, collate
-from pulse_core.ranking.likelihood import token_log_probabilities
 
 
 class Projections(nn.Module):
@@ -71,5 +70,5 @@ class FrozenLanguageModel:
         with torch.autocast(torch_device.type, torch.bfloat16, enabled=self.dtype == "bfloat16"):
             # Logits only where an answer's token follows, because the vocabulary is large.
             inputs = attention_inputs(self.model.config, batch, torch_device)
-            logits = logits_at(self.model, self.model.model, batch.source, inputs_embeds=embedded, **inputs)
-        return token_log_probabilities(logits, batch.predicted.to(torch_device)), batch
+            inputs["inputs_embeds"] = embedded
+            return log_probabilities(self.model, self.model.model, batch, **inputs), batch

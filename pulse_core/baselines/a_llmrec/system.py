@@ -18,8 +18,7 @@ from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
 from pulse_core.models import device
 from pulse_core.progress import progress
-from pulse_core.ranking.batches import length_batches, shuffled_batches
-from pulse_core.ranking.likelihood import candidate_means
+from pulse_core.ranking.layout import candidate_means, length_batches, shuffled_batches
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.states import states
 from pulse_core.training_loop import Figures, Schedule, descend, fit
