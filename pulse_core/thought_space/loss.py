@@ -1,9 +1,13 @@
 """InfoNCE, Eq. (1): pull each user's positive rationale towards the user's history, push other users' away."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from pulse_core.thought_space.examples import TrainingExample
 
 NO_NEGATIVE = -1
 
@@ -17,11 +21,8 @@ def info_nce(z_history: Tensor, z_positive: Tensor, negatives: Tensor, temperatu
         z_history: E2's embeddings of the behaviour texts, (B, d), any norm.
         z_positive: E1's embeddings of the positive rationales, (B, d), any norm.
         negatives: rows of `z_positive` that are the negatives of each user, (B, M); `NO_NEGATIVE` pads the rows of
-            users with fewer than M.
+            users with fewer than M. A user without negatives contributes 0.
         temperature: tau > 0.
-
-    Returns:
-        The mean loss, a scalar. A user without negatives contributes 0.
     """
     history = functional.normalize(z_history.float(), dim=-1)
     positive = functional.normalize(z_positive.float(), dim=-1)
@@ -33,34 +34,27 @@ def info_nce(z_history: Tensor, z_positive: Tensor, negatives: Tensor, temperatu
     return (logits.logsumexp(dim=1) - logits[:, 0]).mean()
 
 
-def may_contrast(
-    users: list[str], rationales: list[str], domains: list[str] | None = None, *, inter_domain: bool = True
-) -> np.ndarray:
+def may_contrast(examples: Sequence[TrainingExample], *, inter_domain: bool) -> np.ndarray:
     """Which rationales may serve as whose negatives, (n, n) bool: row u, column v.
 
     v must be another user's. A rationale identical to u's is excluded too: it would be pulled and pushed at once.
     With `inter_domain` false, v must be of u's domain.
     """
-    user, text = np.asarray(users, dtype=object), np.asarray(rationales, dtype=object)
-    allowed = (user[:, None] != user[None, :]) & (text[:, None] != text[None, :])
-    if domains is not None and not inter_domain:
-        domain = np.asarray(domains, dtype=object)
-        allowed &= domain[:, None] == domain[None, :]
-    return allowed
+
+    def differ(name: str) -> np.ndarray:
+        values = np.array([getattr(example, name) for example in examples], dtype=object)
+        return values[:, None] != values
+
+    allowed = differ("user") & differ("rationale")
+    return allowed if inter_domain else allowed & ~differ("domain")
 
 
 def draw_negatives(allowed: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw `count` negatives per user without replacement, uniformly among the allowed ones.
+    """Draw `count` negatives per user without replacement, uniformly among those that `may_contrast`, (n, n) bool.
 
-    Args:
-        allowed: (n, n) bool from `may_contrast`.
-        count: M.
-        generator: source of randomness.
-
-    Returns:
-        Indices, (n, count) int64. A user with fewer than `count` allowed gets all of them, then `NO_NEGATIVE`.
+    Returns indices, (n, count) int64. A user with fewer than `count` allowed gets all of them, then `NO_NEGATIVE`.
     """
-    # A uniform draw without replacement for all rows at once: the `count` smallest of random keys.
+    # For all rows at once: the `count` smallest of random keys.
     keys = np.where(allowed, generator.random(allowed.shape), np.inf)
     order = np.argsort(keys, axis=1, kind="stable")[:, :count]
     drawn = np.where(np.isinf(np.take_along_axis(keys, order, axis=1)), NO_NEGATIVE, order)

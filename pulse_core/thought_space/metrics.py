@@ -29,13 +29,7 @@ def alignment(history: np.ndarray, rationale: np.ndarray) -> float:
 
 
 def uniformity(embeddings: np.ndarray) -> float:
-    """log of the mean of exp(-2 |x - y|^2) over pairs of unit-norm rows, (n, d); lower is more even, 0 is a point.
-
-    Raises:
-        ValueError: fewer than two rows.
-    """
-    if len(embeddings) < 2:
-        raise ValueError("uniformity needs at least two embeddings")
+    """log of the mean of exp(-2 |x - y|^2) over pairs of unit-norm rows, (n >= 2, d); lower is more even, 0 a point."""
     x = embeddings.astype(np.float64)
     squared = np.maximum(2.0 - 2.0 * (x @ x.T), 0.0)
     pairs = squared[np.triu_indices(len(x), k=1)]

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,20 +45,7 @@ class TrainedThoughtSpace:
 def load_thought_space(directory: str | Path, dtype: str = "bfloat16") -> tuple[Encoder, Encoder]:
     """(E1, E2) as `TrainedThoughtSpace.save` wrote them, with their saved length and pooling, for inference."""
     directory = Path(directory)
-    return (
-        load_encoder(directory / "rationale_encoder", dtype),
-        load_encoder(directory / "history_encoder", dtype),
-    )
-
-
-def _optimiser(encoders: Sequence[Encoder], settings: ThoughtSpaceSettings) -> torch.optim.AdamW:
-    parameters = [p for encoder in encoders for p in encoder.model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    # Fused: one pass over the weights, three times as fast on a CPU as separate operations.
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+    return load_encoder(directory / "rationale_encoder", dtype), load_encoder(directory / "history_encoder", dtype)
 
 
 def train_thought_space(
@@ -88,21 +76,23 @@ def train_thought_space(
             f"thought_space: {len({e.user for e in train})} user(s) with a positive rationale to train on, at least 2 "
             "are needed: sample more users, or lower thought_space.validation_share"
         )
-    encoders = rationale_encoder, history_encoder = (
-        Encoder(model, settings.max_tokens, settings.pooling, settings.dtype),
-        Encoder(model, settings.max_tokens, settings.pooling, settings.dtype),
+    rationale_encoder, history_encoder = (
+        Encoder(model, settings.max_tokens, settings.pooling, settings.dtype) for _ in range(2)
     )
     validation = Validation([example for example in examples if example.user in held_out], settings, seed)
     before = validation.measure(rationale_encoder, history_encoder)
     determined_by = (settings.model_dump(), rationale_encoder.dtype, seed, examples)
-    training = _fit(train, encoders, settings, seed, validation, checkpoint, determined_by)
+    training = _fit(train, rationale_encoder, history_encoder, settings, seed, validation, checkpoint, determined_by)
     epoch_steps, total = max(len(train) // settings.batch_size, 1), settings.steps(len(train))
     validated = {figures["epoch"]: figures["validation"] for figures in training.curve}
     report = {
         "settings": settings.model_dump(),
         "seed": seed,
         "users": {"training": len({e.user for e in train}), "validation": len(held_out)},
-        "examples": {"training": _per_domain(train), "validation": _per_domain(validation.examples)},
+        "examples": {
+            "training": Counter(e.domain for e in train),
+            "validation": Counter(e.domain for e in validation.examples),
+        },
         "truncated_share": _truncated_share(train, history_encoder),
         "before": before,
         "after": validation.measure(rationale_encoder, history_encoder),
@@ -118,13 +108,6 @@ def train_thought_space(
     return TrainedThoughtSpace(rationale_encoder, history_encoder, report)
 
 
-def _per_domain(examples: Sequence[TrainingExample]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for example in examples:
-        counts[example.domain] = counts.get(example.domain, 0) + 1
-    return counts
-
-
 def _truncated_share(examples: Sequence[TrainingExample], encoder: Encoder) -> float:
     """The share of behaviour texts (with target) that are longer than the encoder reads."""
     lengths = [len(ids) for ids in encoder.tokenizer([e.with_target for e in examples])["input_ids"]]
@@ -138,19 +121,6 @@ def _truncated_share(examples: Sequence[TrainingExample], encoder: Encoder) -> f
     return share
 
 
-def _negatives(
-    batch: Sequence[TrainingExample], settings: ThoughtSpaceSettings, generator: np.random.Generator
-) -> torch.Tensor:
-    """Each user's negatives among the batch's rationales, (B, M) int64."""
-    allowed = may_contrast(
-        [e.user for e in batch],
-        [e.rationale for e in batch],
-        [e.domain for e in batch],
-        inter_domain=settings.inter_domain_negatives,
-    )
-    return torch.from_numpy(draw_negatives(allowed, settings.negatives, generator))
-
-
 def _embed(encoder: Encoder, token_ids: list[list[int]]) -> torch.Tensor:
     """A batch's embeddings, (B, dim). Each process computes its own rows and their gradients."""
     rows = token_ids[processes.row_slice(len(token_ids))]
@@ -161,22 +131,26 @@ def _embed(encoder: Encoder, token_ids: list[list[int]]) -> torch.Tensor:
 
 def _fit(
     train: Sequence[TrainingExample],
-    encoders: tuple[Encoder, Encoder],
+    rationale_encoder: Encoder,
+    history_encoder: Encoder,
     settings: ThoughtSpaceSettings,
     seed: int,
     validation: Validation,
     checkpoint: Checkpoint | None,
     determined_by: Sequence[object],
 ) -> Training:
-    rationale_encoder, history_encoder = encoders
     rationale_ids = rationale_encoder.tokens([e.rationale for e in train])
     full_ids = history_encoder.tokens([e.with_target for e in train])
     history_ids = history_encoder.tokens([e.history_only for e in train])
     epoch_steps = max(len(train) // settings.batch_size, 1)
     total = settings.steps(len(train))
-    optimiser = _optimiser(encoders, settings)
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    device = rationale_encoder.device
+    encoders = torch.nn.ModuleList([rationale_encoder.model, history_encoder.model])
+    trained = [p for p in encoders.parameters() if p.requires_grad]
+    matrices, vectors = [p for p in trained if p.ndim >= 2], [p for p in trained if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    # Fused: one pass over the weights, three times as fast on a CPU as separate operations.
+    optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+    parameters, device = [*matrices, *vectors], rationale_encoder.device
 
     def epoch_batches(epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
         """Rows of each batch, and which of them lose the target."""
@@ -187,7 +161,8 @@ def _fit(
 
     def step(number: int, batch: tuple[np.ndarray, np.ndarray]) -> list[float]:
         generator = np.random.default_rng(derive_seed(seed, "thought-space", "negatives", number))
-        negatives = _negatives([train[row] for row in batch[0]], settings, generator).to(device)
+        allowed = may_contrast([train[row] for row in batch[0]], inter_domain=settings.inter_domain_negatives)
+        negatives = torch.from_numpy(draw_negatives(allowed, settings.negatives, generator)).to(device)
         history = [(history_ids if dropped else full_ids)[row] for row, dropped in zip(*batch, strict=True)]
         with processes.seeded_dropout(derive_seed(seed, "thought-space", "dropout", number), device):
             z_history = _embed(history_encoder, history)
@@ -207,7 +182,7 @@ def _fit(
 
     return fit(
         "thought space",
-        torch.nn.ModuleList([encoder.model for encoder in encoders]),
+        encoders,
         optimiser,
         epoch_batches,
         step,

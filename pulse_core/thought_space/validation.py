@@ -22,15 +22,10 @@ class Validation:
     """
 
     def __init__(self, examples: Sequence[TrainingExample], settings: ThoughtSpaceSettings, seed: int) -> None:
-        self.examples = list(examples)
+        self.examples = examples
         self._batch_size = settings.encode_batch_size
-        allowed = may_contrast(
-            [e.user for e in self.examples],
-            [e.rationale for e in self.examples],
-            [e.domain for e in self.examples],
-            inter_domain=False,
-        )
         generator = np.random.default_rng(derive_seed(seed, "retrieval-pools"))
+        allowed = may_contrast(self.examples, inter_domain=False)
         self._others = draw_negatives(allowed, settings.retrieval_pool - 1, generator)
 
     def measure(self, rationale_encoder: Encoder, history_encoder: Encoder, *, brief: bool = False) -> dict[str, Any]:

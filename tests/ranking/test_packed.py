@@ -215,7 +215,7 @@ def test_auto_is_one_of_the_two(model: Path, monkeypatch: pytest.MonkeyPatch) ->
     for fast, dtype in ((True, "bfloat16"), (False, "float32")):
         monkeypatch.setattr("pulse_core.precision.fast_bfloat16", lambda _, supported=fast: supported)
         ranker, named = (Ranker(model, settings(epochs=1, dtype=name), 5) for name in ("auto", dtype))
-        assert train(ranker, examples, examples, 5).arithmetic == dtype
+        assert train(ranker, examples, examples, 5)["arithmetic"] == dtype
         train(named, examples, examples, 5)
         assert (score(ranker, examples.questions, "test") == score(named, examples.questions, "test")).all()
 

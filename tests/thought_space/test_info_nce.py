@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from pulse_core.thought_space.examples import TrainingExample
 from pulse_core.thought_space.loss import NO_NEGATIVE, draw_negatives, info_nce, may_contrast
+
+
+def allowed_among(users, rationales, domains=None, *, inter_domain=True):
+    columns = zip(users, rationales, domains or [""] * len(users), strict=True)
+    examples = [TrainingExample(user, "", "", rationale, domain) for user, rationale, domain in columns]
+    return may_contrast(examples, inter_domain=inter_domain)
 
 
 def plain_info_nce(history, positive, negatives, temperature):
@@ -38,7 +45,7 @@ def test_hand_worked_case_with_opposite_and_missing_negatives():
 def test_fast_equals_plain_with_gradients():
     generator = torch.Generator().manual_seed(1)
     users = [f"u{index % 9}" for index in range(12)]
-    allowed = may_contrast(users, [f"r{index}" for index in range(12)])
+    allowed = allowed_among(users, [f"r{index}" for index in range(12)])
     negatives = torch.from_numpy(draw_negatives(allowed, 5, np.random.default_rng(0)))
     gradients = []
     values = []
@@ -68,7 +75,7 @@ def test_the_gradient_pulls_the_positive_and_pushes_the_negative():
 
 def test_negatives_are_never_the_users_own():
     users = [f"u{index % 7}" for index in range(32)]
-    allowed = may_contrast(users, [f"r{index}" for index in range(32)])
+    allowed = allowed_among(users, [f"r{index}" for index in range(32)])
     for seed in range(20):
         drawn = draw_negatives(allowed, 10, np.random.default_rng(seed))
         assert drawn.shape == (32, 10)
@@ -79,14 +86,14 @@ def test_negatives_are_never_the_users_own():
 
 def test_equal_rationales_and_other_domains_are_excluded():
     users, rationales, domains = ["a", "b", "c", "d"], ["x", "x", "y", "z"], ["p", "p", "p", "q"]
-    allowed = may_contrast(users, rationales, domains, inter_domain=True)
+    allowed = allowed_among(users, rationales, domains, inter_domain=True)
     assert not allowed[0, 1] and allowed[0, 2] and allowed[0, 3]
-    inside = may_contrast(users, rationales, domains, inter_domain=False)
+    inside = allowed_among(users, rationales, domains, inter_domain=False)
     assert inside[0, 2] and not inside[0, 3] and not inside[3].any()
 
 
 def test_a_small_batch_uses_all_the_others():
-    drawn = draw_negatives(may_contrast(["a", "b", "c"], ["x", "y", "z"]), 10, np.random.default_rng(0))
+    drawn = draw_negatives(allowed_among(["a", "b", "c"], ["x", "y", "z"]), 10, np.random.default_rng(0))
     assert drawn.shape == (3, 10)
     assert set(drawn[0]) == {1, 2, NO_NEGATIVE}
     assert (drawn[:, 2:] == NO_NEGATIVE).all()
@@ -94,7 +101,7 @@ def test_a_small_batch_uses_all_the_others():
 
 
 def test_negatives_are_drawn_uniformly_and_from_the_seed():
-    allowed = may_contrast([str(index) for index in range(12)], [str(index) for index in range(12)])
+    allowed = allowed_among([str(index) for index in range(12)], [str(index) for index in range(12)])
     counts = np.zeros(12)
     generator = np.random.default_rng(5)
     for _ in range(600):
