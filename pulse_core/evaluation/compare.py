@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from pulse_core.evaluation.metrics import METRICS, chance_values, metric_values
-from pulse_core.evaluation.schema import Comparison, Estimate, HitComparison, HitDifference, SystemResult
+from pulse_core.evaluation.schema import Comparison, Difference, Estimate, HitComparison, SystemResult
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.evaluation.significance import (
     binomial_against,
@@ -62,7 +62,7 @@ def all_results(
 
 def compare_hits(
     first: np.ndarray, second: np.ndarray | float, settings: EvaluationSettings, seed: int
-) -> tuple[HitDifference, int | None, int | None]:
+) -> tuple[Difference, int | None, int | None]:
     """Paired difference in hits, and the numbers of users on whom only the first and only the second system hit.
 
     Args:
@@ -72,18 +72,11 @@ def compare_hits(
     gap = paired_bootstrap(first, np.broadcast_to(second, first.shape), settings, seed)
     first_only = second_only = None
     if isinstance(second, float):
-        p_value = binomial_against(first, second)
+        test, p_value = "exact binomial", binomial_against(first, second)
     else:
-        p_value, first_only, second_only = mcnemar_exact(first, second)
-    hits = HitDifference(
-        difference=gap.difference,
-        low=gap.low,
-        high=gap.high,
-        p_value=p_value,
-        test="exact binomial" if isinstance(second, float) else "McNemar exact",
-        verdict=verdict_of(gap.difference, p_value, settings.confidence),
-    )
-    return hits, first_only, second_only
+        test, (p_value, first_only, second_only) = "McNemar exact", mcnemar_exact(first, second)
+    verdict = verdict_of(gap.difference, p_value, settings.confidence)
+    return gap.model_copy(update={"p_value": p_value, "test": test, "verdict": verdict}), first_only, second_only
 
 
 def compare_all(
@@ -112,7 +105,7 @@ def compare_all(
     }
 
 
-def _sentence(system: str, hits: HitDifference, confidence: float, oracle: Collection[str]) -> str:
+def _sentence(system: str, hits: Difference, confidence: float, oracle: Collection[str]) -> str:
     relation = {"better": "better than", "worse": "worse than", "not distinguishable": "not distinguishable from"}
     first, second = (label(name) + (" (ORACLE)" if name in oracle else "") for name in (PULSE.name, system))
     return (

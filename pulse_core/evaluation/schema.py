@@ -33,19 +33,20 @@ class SystemResult(Result):
     """The system read rationales whose selection saw the target (`behaviour: oracle`): not comparable with others."""
 
 
-class HitDifference(Result):
-    """A paired difference in HR@1: percentile bootstrap interval, p-value of an exact test."""
+class Difference(Result):
+    """A paired difference of means over users (hits, MRR, NDCG@10, a share), with its percentile bootstrap interval."""
 
     difference: FiniteFloat
     low: FiniteFloat
     high: FiniteFloat
     p_value: Share
-    test: Literal["McNemar exact", "exact binomial"]
+    test: Literal["McNemar exact", "exact binomial", "paired bootstrap"]
+    """What the p-value is from: an exact test of hits (binomial against chance), the bootstrap of other means."""
     verdict: Verdict
     """From the unadjusted p-value at the protocol's confidence."""
 
 
-class HitComparison(HitDifference):
+class HitComparison(Difference):
     """HR@1 of PULSE minus that of one system: McNemar's exact test, or an exact binomial test against chance."""
 
     pulse_only: int | None = None
@@ -55,7 +56,7 @@ class HitComparison(HitDifference):
     """The p-value adjusted for the number of comparisons in this file (Holm)."""
 
 
-class OracleGap(HitDifference):
+class OracleGap(Difference):
     """HR@1 with selection by the oracle minus HR@1 with selection by history: one comparison, so none to adjust."""
 
     oracle_only: int
@@ -63,24 +64,13 @@ class OracleGap(HitDifference):
     history_only: int
 
 
-class MeanComparison(Result):
-    """A paired difference of means (MRR, NDCG@10, a share) over users: paired bootstrap."""
-
-    difference: FiniteFloat
-    low: FiniteFloat
-    high: FiniteFloat
-    p_value: Share
-    test: Literal["paired bootstrap"] = "paired bootstrap"
-    verdict: Verdict
-
-
 class Comparison(Result):
     """PULSE minus one system on the same users and candidates; `sentence` states the HR@1 verdict."""
 
     sentence: str
     hr1: HitComparison
-    mrr: MeanComparison
-    ndcg10: MeanComparison
+    mrr: Difference
+    ndcg10: Difference
 
 
 class Protocol(Result):
@@ -125,8 +115,8 @@ class WhyRecall(Result):
     """Share of trees in which any leaf names it: the upper bound of selection."""
     selected_other_driver: Estimate
     """How often it names the driver of another test purchase (mean over all): what naming common drivers gives."""
-    selected_less_random_leaf: MeanComparison
-    selected_less_base: MeanComparison
+    selected_less_random_leaf: Difference
+    selected_less_base: Difference
 
 
 class LeakAudit(Result):

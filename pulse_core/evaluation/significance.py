@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import binom, binomtest
 
 from pulse_core.errors import InputError
-from pulse_core.evaluation.schema import MeanComparison, Verdict
+from pulse_core.evaluation.schema import Difference, Verdict
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.rank_metrics import Floats
 
@@ -70,7 +70,7 @@ def binomial_against(hits: np.ndarray, probability: float) -> float:
     return float(binomtest(int(hits.sum()), len(hits), probability).pvalue)
 
 
-def paired_bootstrap(first: np.ndarray, second: np.ndarray, settings: EvaluationSettings, seed: int) -> MeanComparison:
+def paired_bootstrap(first: np.ndarray, second: np.ndarray, settings: EvaluationSettings, seed: int) -> Difference:
     """Mean of first - second over the same users in the same order, shape (users,), with interval and p-value.
 
     The p-value is twice the smaller share of resamples on either side of zero, with one added to the count so that it
@@ -86,8 +86,14 @@ def paired_bootstrap(first: np.ndarray, second: np.ndarray, settings: Evaluation
     at_most, at_least = int((means <= 0).sum()), int((means >= 0).sum())
     p_value = min(1.0, 2.0 * (min(at_most, at_least) + 1) / (settings.bootstrap_samples + 1))
     difference = float(gaps.mean())
-    verdict = verdict_of(difference, p_value, settings.confidence)
-    return MeanComparison(difference=difference, low=low[0], high=high[0], p_value=p_value, verdict=verdict)
+    return Difference(
+        difference=difference,
+        low=low[0],
+        high=high[0],
+        p_value=p_value,
+        test="paired bootstrap",
+        verdict=verdict_of(difference, p_value, settings.confidence),
+    )
 
 
 def verdict_of(difference: float, p_value: float, confidence: float) -> Verdict:
