@@ -34,6 +34,7 @@ _SPLIT = re.compile(rb'\{\s*"(columns|index|data)"\s*:\s*\[')
 _WRAPPED = re.compile(rb'\{\s*"(\w+)"\s*:\s*\[\s*\{')
 _PRETTY_OBJECT = re.compile(rb'\{\s*\n\s*"')
 _NEXT_OBJECT = re.compile(rb'\}\s*\{\s*"')
+_LITERALS_OVER_LINES = re.compile(rb"\[\s*\{\s*'|\{\s*\n\s*'|\{'[^\n{}]*,\s*\n\s*'")
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 
 
@@ -91,6 +92,8 @@ def _refuse_others(path: Path, head: bytes) -> None:
         raise InputError(
             f'{path} is column-wise JSON, as pandas writes it: write df.to_json(path, orient="records", lines=True)'
         )
+    if _LITERALS_OVER_LINES.match(head):
+        raise InputError(f"{path} is Python's print of a list or of a dict over several lines: write it with json.dump")
     if head.count(0) > len(head) // 100:
         raise InputError(f"{path} contains binary data: see docs/your-data.md for the formats that are read")
 

@@ -14,7 +14,7 @@ from pulse_core.data.formats import record_word
 from pulse_core.data.json_lines import NOT_UTF8, Field, Record, parse_object
 from pulse_core.data.settings import CorpusSettings, FieldName
 from pulse_core.data.tables import latin_1_advice
-from pulse_core.errors import InputError
+from pulse_core.errors import InputError, printable
 
 log = logging.getLogger("pulse")
 
@@ -91,15 +91,10 @@ class Malformed:
         if why == NOT_UTF8:
             return f"Most are {why}; {latin_1_advice(self.path)}. "
         try:
-            keys = f"; its keys are {printable(', '.join(parse_object(self.example)))[:300]}"
+            keys = f"; its keys are {', '.join(parse_object(self.example))[:300]}"
         except ValueError:
             keys = ""
         return f"Most often: {why}{keys}. "
-
-
-def printable(text: str) -> str:
-    """The text with control characters replaced, safe to show on a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def fields_of(names: Sequence[FieldName], settings: CorpusSettings, is_text: bool = False) -> tuple[Field, ...]:

@@ -28,8 +28,8 @@ _FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".inter", ".item")
 RAW_SUFFIXES = (*(f"{format}{packed}" for format in _FORMATS for packed in (".gz", "")), ".parquet")
 # Luxury_Beauty_5.json.gz, meta_Luxury_Beauty.json.gz; RecBole: luxury.inter, luxury.item
 _PUBLISHED = {
-    "reviews": re.compile(r"[A-Z][A-Za-z_]+(_5)?\.(jsonl?|csv)(\.gz)?|\w+\.inter(\.gz)?"),
-    "metadata": re.compile(r"meta_[A-Z][A-Za-z_]+\.jsonl?(\.gz)?|\w+\.item(\.gz)?"),
+    "reviews": re.compile(r"[A-Z][A-Za-z_]+(_5)?\.(jsonl?|csv)(\.gz)?|[\w-]+\.inter(\.gz)?"),
+    "metadata": re.compile(r"meta_[A-Z][A-Za-z_]+\.jsonl?(\.gz)?|[\w-]+\.item(\.gz)?"),
 }
 
 

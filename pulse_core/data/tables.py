@@ -117,11 +117,13 @@ def parquet_lines(path: Path, digest: "hashlib._Hash | None") -> Iterator[bytes]
                 columns = [_plain_column(column) for column in batch.columns]
                 rows = pa.RecordBatch.from_arrays(columns, names=batch.schema.names).to_pylist()
                 yield b"\n".join(orjson.dumps(row, default=str) for row in rows)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, ArithmeticError, OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}): write it again") from None
 
 
 def _plain_column(column: pa.Array) -> pa.Array:
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return pc.cast(pc.cast(column, pa.timestamp("ms"), safe=False), pa.int64())
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):  # text, as some writers store it
+        return pc.cast(column, pa.string())
     return column

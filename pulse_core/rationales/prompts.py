@@ -5,6 +5,7 @@ of the answer. Templates are independent of the model, whose chat format is appl
 """
 
 import re
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,11 @@ class PromptTemplate:
     def __init__(self, path: Path) -> None:
         self.path = path
         environment = jinja2.Environment(
-            undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+            loader=jinja2.FunctionLoader(_refuse),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            autoescape=False,
         )
         try:
             self._template = environment.from_string(path.read_text(encoding="utf-8"))
@@ -46,16 +51,22 @@ class PromptTemplate:
         """
         try:
             text = self._template.render(**values)
-        except jinja2.UndefinedError as error:
-            raise InputError(f"{self.path}: {error.message}; this prompt has {', '.join(sorted(values))}") from error
-        except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise InputError(f"{self.path}: {error or type(error).__name__}") from error
+        except Exception as error:  # templates are code: they may raise anything
+            frames = traceback.extract_tb(error.__traceback__)
+            line = next(frame.lineno for frame in reversed(frames) if frame.filename == "<template>")
+            undefined = isinstance(error, jinja2.UndefinedError)
+            advice = f"; this prompt has {', '.join(sorted(values))}" if undefined else ""
+            raise InputError(f"{self.path}:{line}: {error or type(error).__name__}{advice}") from error
         parts = TURN.split(text)[1:]
         turns = [Message(role, content.strip()) for role, content in zip(parts[::2], parts[1::2], strict=True)]
         start = turns.pop().content if turns and turns[-1].role == "assistant" else ""
         if not turns or turns[-1].role != "user":
             raise InputError(f"{self.path}: needs a `### user` turn at the end, before the answer's first words")
         return tuple(turns), start
+
+
+def _refuse(name: str) -> None:
+    raise InputError(f"templates cannot include or import others, such as {name}")
 
 
 def tidy(request: Request, completion: Completion) -> str:

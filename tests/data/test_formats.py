@@ -103,6 +103,38 @@ def test_parquet_is_recognised_whatever_its_name(tmp_path):
         records_of(path)
 
 
+def test_parquet_ids_stored_as_bytes_are_texts(tmp_path):
+    path = tmp_path / "reviews.parquet"
+    users = pa.array([row["reviewerID"].encode() for row in REVIEWS])
+    path.write_bytes(parquet_bytes(pa.Table.from_pandas(frame()).set_column(0, "reviewerID", users)))
+    assert records_of(path) == RECORDS
+
+
+def test_damaged_parquet_ends_in_one_line_without_control_bytes(tmp_path):
+    path = tmp_path / "reviews.parquet"
+    no_text = pa.array([b"\xff"]).view(pa.string())
+    no_time = pa.array([{"at": 1 << 61}], pa.struct([("at", pa.timestamp("us"))]))
+    content = parquet_bytes()
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    for damaged, reason in (
+        (parquet_bytes(pa.table({"reviewerID": no_text})), "'utf-8' codec can't decode"),
+        (parquet_bytes(pa.table({"reviewerID": no_time})), "date value out of range"),
+        (content[:footer] + b"\x0e" + content[footer + 1 :], "Couldn't deserialize thrift"),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=rf"reviews\.parquet cannot be read as Parquet \({reason}") as refused:
+            records_of(path)
+        assert str(refused.value).isprintable()
+
+
+def test_a_field_name_with_control_bytes_is_quoted_without_them(tmp_path):
+    path = tmp_path / "reviews.parquet"
+    rows = [{"user_id": "u", "item_id": "i", "\x1b[31mdate": "2014-01-01"}]
+    path.write_bytes(parquet_bytes(pa.Table.from_pylist(rows)))
+    with pytest.raises(InputError, match="has \N{REPLACEMENT CHARACTER}\\[31mdate: '2014-01-01'"):
+        records_of(path)
+
+
 def test_ratings_of_the_2018_release_have_the_item_first(tmp_path, caplog):
     rows = [(f"B00000{n:04d}", f"A1V6B6TNIC{n:04d}") for n in range(3)]
     path = tmp_path / "reviews.csv"
@@ -122,6 +154,8 @@ OTHERS = {
     "one JSON object around a list: write the list under 'reviews' alone": (
         b'{"reviews": ' + frame().to_json(orient="records").encode() + b"}"
     ),
+    "Python's print of a list": repr(REVIEWS).encode(),
+    "Python's print of a list or of a dict over several lines: write it with json.dump": b"{'user_id': 'u',\n 'x': 1}",
     "a ZIP archive": b"PK\x03\x04" + bytes(range(256)),
     "compressed with bzip2": bz2.compress(b"x" * 100),
     "compressed twice with gzip": gzip.compress(gzip.compress(b"x")),

@@ -234,6 +234,9 @@ def test_find_raw_takes_a_publishers_file_name_only_if_unique(tmp_path):
     assert find_raw(tmp_path, "metadata").name == "meta_All_Beauty.jsonl.gz"
     (tmp_path / "Gift_Cards_5.json.gz").touch()
     assert find_raw(tmp_path, "reviews").name == "reviews.jsonl.gz"
+    (tmp_path / "ml-100k.item").touch()
+    (tmp_path / "meta_All_Beauty.jsonl.gz").unlink()
+    assert find_raw(tmp_path, "metadata").name == "ml-100k.item"
     (tmp_path / "reviews.csv").touch()
     (tmp_path / "reviews.parquet").touch()
     assert [path.name for path in raw_candidates(tmp_path, "reviews")] == ["reviews.csv", "reviews.parquet"]

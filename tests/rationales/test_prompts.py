@@ -1,5 +1,6 @@
 """Templates render to conversations; completions become rationales."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,18 @@ def test_mistakes_name_the_file(tmp_path: Path) -> None:
         template(tmp_path, "no turns at all").render()
 
 
-@pytest.mark.parametrize("code", ["{{ history + 1 }}", "{{ 1/0 }}", "{% include 'x' %}", "{{ history[0].a.b }}"])
-def test_a_template_that_fails_is_named_in_one_line(tmp_path: Path, code: str) -> None:
-    with pytest.raises(InputError, match=r"^\S*prompt\.j2: [^\n]+$"):
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("{{ history + 1 }}", "can only concatenate list"),
+        ("{{ 1/0 }}", "division by zero"),
+        ("{% include 'x.j2' %}", "templates cannot include or import others, such as x.j2"),
+        ("{{ history[0].a.b }}", "'str object' has no attribute 'a'; this prompt has history"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "maximum recursion depth exceeded"),
+    ],
+)
+def test_a_template_that_fails_is_named_in_one_line(tmp_path: Path, code: str, reason: str) -> None:
+    with pytest.raises(InputError, match=rf"^\S*prompt\.j2:2: {re.escape(reason)}[^\n]*$"):
         template(tmp_path, f"### user\n{code}").render(history=["a"])
 
 

@@ -76,6 +76,12 @@ def test_a_call_without_cores_is_refused(arguments: list[str]) -> None:
         check(arguments)
 
 
+@pytest.mark.parametrize("arguments", [["--cores", "x"], ["-j", "1.5"]])
+def test_a_number_of_cores_that_is_none_is_refused(arguments: list[str]) -> None:
+    with pytest.raises(InputError, match=r"Error parsing number of .*: must be integer"):
+        check(arguments)
+
+
 def test_files_and_values_of_the_command_line_are_checked(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("seed: 0300\n")
     with pytest.raises(InputError, match=r"mine\.yaml:1"):

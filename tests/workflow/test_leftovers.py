@@ -21,9 +21,11 @@ def test_only_what_no_process_uses_is_removed(tmp_path: Path, monkeypatch: pytes
         os.utime(tmp_path / name, (1_000_000_000, 1_000_000_000))
     SCRIPTS.mkdir(parents=True)
     for name in ("tmpold.corpus.py", "tmprunning.hr1.py"):
-        (SCRIPTS / name).write_text("input()")
+        (SCRIPTS / name).write_text("print(flush=True)\ninput()")
     running = (SCRIPTS / "tmprunning.hr1.py").absolute()
-    with subprocess.Popen([sys.executable, str(running)], stdin=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, str(running)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # while a process starts, its command line is empty
         remove_leftovers()
         process.communicate(b"\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".snakemake", "other", "snakemakenew"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from pulse_core import verification
@@ -150,6 +151,35 @@ def test_an_unreadable_input_without_a_record_is_named_in_one_line(
     line = rf"{re.escape(name)} cannot be read \(.+\): run `snakemake {re.escape(name)} --cores all --force`"
     with pytest.raises(InputError, match=line), recorded(job):
         raise RuntimeError("the reader's own error")
+
+
+@pytest.mark.parametrize(
+    ("read", "column"),
+    [
+        (lambda: pd.read_parquet(BASE)["rationale"], "rationale"),
+        (lambda: pd.read_parquet(BASE)[["user", "rationale"]], "rationale"),
+        (lambda: pd.read_parquet(BASE).merge(pd.DataFrame({"rationale": []}), on="rationale"), "rationale"),
+        (lambda: pq.read_table(BASE)["rationale"], "rationale"),
+        (lambda: pd.read_parquet(BASE, columns=["rationale"]), "rationale"),
+    ],
+)
+def test_a_column_that_an_input_without_a_record_lacks_is_named_in_one_line(
+    checkout: Workspace, read: Callable[[], object], column: str
+) -> None:
+    file, record = Path(BASE), verification.record_path(Path(BASE))
+    kept = [(path, path.read_bytes()) for path in (file, record)]
+    pq.write_table(pq.read_table(file).drop_columns([column]), file)
+    record.unlink()
+    job = SimpleNamespace(rule="next", input=[BASE, SASREC], output=[])
+    line = rf"no column '{column}' in {re.escape(BASE)}: run `snakemake {re.escape(BASE)} --cores all --force"
+    try:
+        with pytest.raises(InputError, match=line), recorded(job):
+            read()
+        with pytest.raises(KeyError), recorded(job):
+            _ = {}["rationale"]
+    finally:
+        for path, content in kept:
+            path.write_bytes(content)
 
 
 def test_an_error_that_no_input_explains_is_unchanged(checkout: Workspace) -> None:

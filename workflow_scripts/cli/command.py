@@ -110,12 +110,15 @@ def check(arguments: Sequence[str]) -> None:
         InputError: Snakemake would misread them, hang or print a traceback.
     """
     from snakemake.cli import get_argument_parser
+    from snakemake.exceptions import CliException
     from snakemake_interface_common.exceptions import WorkflowError
 
     try:
         given, _ = get_argument_parser().parse_known_args(arguments)
     except WorkflowError:
         return  # Snakemake reports it in a line
+    except CliException as error:
+        raise InputError(error.msg) from None
     for number, option in ((given.cores, "--cores"), (given.jobs, "--jobs")):
         if number is not None and number < 1:
             raise InputError(f"{option}: got {number}, expected at least 1")

@@ -1,9 +1,11 @@
 """Checks a job's inputs against the records of the stages that wrote them, and records its outputs."""
 
 import os
+import re
 import shlex
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,9 @@ from pulse_core.errors import InputError
 
 VARIABLE = "PULSE_OPTIONS"  # from the driver to its jobs: the configuration to name in commands
 OPTIONS = {"--configfile", "--configfiles", "--config", "-C", "--profile", "--directory", "-d"}
+# The column that an error of pandas or pyarrow is about.
+TABLE_LIBRARY = re.compile(r"\b(pandas|pyarrow)\b")
+COLUMN = re.compile(r"""['"](\w+)['"]|FieldRef\.Name\((\w+)\)""")
 MADE_BY_STAGES = ("results/", "resources/models/", "resources/synthetic/")
 
 
@@ -30,9 +35,9 @@ def pass_on_options() -> None:
     os.environ[VARIABLE] = shlex.join(configuration_options(sys.argv[1:]))
 
 
-def command(target: str) -> str:
-    """The command that makes a stage's output again, even if Snakemake takes it for up to date."""
-    return f"snakemake {shlex.quote(target)} --cores all --force {os.environ.get(VARIABLE, '')}".rstrip()
+def command(*targets: str) -> str:
+    """The command that makes stages' outputs again, even if Snakemake takes them for up to date."""
+    return f"snakemake {shlex.join(targets)} --cores all --force {os.environ.get(VARIABLE, '')}".rstrip()
 
 
 @contextmanager
@@ -52,8 +57,9 @@ def recorded(job: Any) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except Exception:
+    except Exception as error:
         check_readable(unrecorded)
+        check_columns(unrecorded, error)
         raise
     if outputs:
         seconds = time.monotonic() - started
@@ -85,3 +91,18 @@ def check_readable(files: Iterable[Path]) -> None:
     for path in files:
         if path.as_posix().startswith(MADE_BY_STAGES) and (reason := unreadable(path)):
             raise InputError(f"{path} cannot be read ({reason}): run `{command(str(path))}`") from None
+
+
+def check_columns(files: Iterable[Path], error: Exception) -> None:
+    """Raise InputError if `error` is about a column that artifacts among `files` lack."""
+    import pyarrow.parquet as pq
+
+    raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+    column = COLUMN.search(str(error)) if TABLE_LIBRARY.search(raised_in) else None
+    if column is None:
+        return
+    name = column[1] or column[2]
+    tables = [path for path in files if path.as_posix().startswith(MADE_BY_STAGES) and path.suffix == ".parquet"]
+    lacking = [str(path) for path in tables if name not in pq.read_schema(path).names]
+    if lacking:
+        raise InputError(f"no column {name!r} in {' or '.join(lacking)}: run `{command(*lacking)}`") from None
