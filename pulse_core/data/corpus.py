@@ -28,10 +28,9 @@ log = logging.getLogger("pulse")
 
 
 def corpus_source(folder: Path, default: str) -> str:
-    """The corpus name that source.json declares beside the raw files, else `default`.
+    """The corpus name that source.json declares beside the raw files, else `default`; InputError if it names none.
 
-    The declaration has priority over settings, so that generated reviews cannot pass for real ones. Raises InputError
-    if it names no corpus.
+    The declaration has priority over settings, so that generated reviews cannot pass for real ones.
     """
     declared = folder / "source.json"
     if not declared.is_file():
@@ -86,8 +85,8 @@ def _build(reviews: Path, metadata: Path | None, settings: CorpusSettings, out: 
 
     order = sequence_order(users, kept.milliseconds, kept.rows)
     write_table(out / "interactions.parquet", _interaction_table(kept, users, items, order))
-    users_column = pa.array(np.arange(len(user_ids), dtype=np.int32))
-    write_table(out / "users.parquet", pa.table({"user": users_column, "user_id": pa.array(user_ids, pa.string())}))
+    user_codes = np.arange(len(user_ids), dtype=np.int32)
+    write_table(out / "users.parquet", pa.table({"user": user_codes, "user_id": user_ids}))
     write_table(out / "items.parquet", item_table)
     reviews_with_text = write_reviews(out / "reviews.parquet", reviews, kept.rows, users, items, settings)
 
@@ -111,11 +110,10 @@ def _build(reviews: Path, metadata: Path | None, settings: CorpusSettings, out: 
 
 
 def _nothing_left(path: Path, single: ReviewColumns, k: int) -> str:
-    busiest = int(np.bincount(single.users).max())
     return (
         f"corpus.k_core = {k} leaves no user of {path}: it has {len(single)} distinct (user, item) pairs of "
         f"{len(np.unique(single.users))} users and {len(np.unique(single.items))} items, the busiest user has "
-        f"{busiest}. Set a smaller corpus.k_core (1 keeps everything) or give a larger dump."
+        f"{np.bincount(single.users).max()}. Set a smaller corpus.k_core (1 keeps everything) or give a larger dump."
     )
 
 
@@ -139,8 +137,8 @@ def _figures(users: NDArray[Any], items: NDArray[Any], kept: ReviewColumns, orde
     times = None if kept.milliseconds is None else kept.milliseconds[order]
     starts = np.flatnonzero(np.diff(users, prepend=-1))
     ends = np.append(starts[1:], n) - 1
-    one_time = None if times is None else int(((times[starts] == times[ends]) & (ends > starts)).sum())
-    if one_time and 2 * one_time > n_users:
+    one_time = 0 if times is None else int(((times[starts] == times[ends]) & (ends > starts)).sum())
+    if 2 * one_time > n_users:
         log.warning(
             "%d of %d users have a single time for all their reviews: their order, and so split.kind = leave_one_out, "
             "follows the lines of the file, not time",

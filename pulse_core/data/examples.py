@@ -53,22 +53,21 @@ def examples_table(interactions: pd.DataFrame, settings: SplitSettings, seed: in
         targets = {"test": ends - 1, "validation": ends - 2, "train": ends - 3}
     else:
         targets = _targets_by_date(interactions, users, starts, ends, settings)
-    last_train = targets["train"]
-    parts = [("test", starts, targets["test"]), ("validation", starts, targets["validation"])]
-    parts += [("train", starts, last_train - back) for back in range(settings.examples_per_user)]
-
-    rows: list[NDArray[np.int64]] = []
-    first: list[NDArray[np.int64]] = []
-    names: list[NDArray[np.str_]] = []
-    for name, begin, target in parts:
-        possible = target > begin  # at least one item of history (a missing target is -1)
-        rows.append(target[possible])
-        first.append(begin[possible])
-        names.append(np.full(int(possible.sum()), name))
-    row, begin, split = np.concatenate(rows), np.concatenate(first), np.concatenate(names)
-    order = np.argsort(row, kind="stable")
-    row, begin, split = row[order], begin[order], split[order]
-    _refuse_empty(split, settings)
+    parts = [("test", targets["test"]), ("validation", targets["validation"])]
+    parts += [("train", targets["train"] - back) for back in range(settings.examples_per_user)]
+    split = np.repeat([name for name, _ in parts], len(starts))
+    begin, row = np.tile(starts, len(parts)), np.concatenate([target for _, target in parts])
+    possible = np.flatnonzero(row > begin)  # at least one item of history (a missing target is -1)
+    possible = possible[np.argsort(row[possible], kind="stable")]
+    row, begin, split = row[possible], begin[possible], split[possible]
+    for name in SPLITS:
+        if not (split == name).any():
+            advice = (
+                "users need at least 4 interactions: raise corpus.k_core or give a larger dump"
+                if settings.kind == "leave_one_out"
+                else "move split.validation_quantile and split.test_quantile apart, or give a larger dump"
+            )
+            raise InputError(f"split.kind = {settings.kind} leaves no {name} example; {advice}")
     cut = np.maximum(begin, row - settings.max_history)
     offsets = np.concatenate([[0], np.cumsum(row - cut)])
     # Histories are contiguous runs of `items`.
@@ -106,25 +105,6 @@ def _targets_by_date(
     }
 
 
-def _refuse_empty(split: NDArray[Any], settings: SplitSettings) -> None:
-    for name in SPLITS:
-        if not (split == name).any():
-            advice = (
-                "users need at least 4 interactions: raise corpus.k_core or give a larger dump"
-                if settings.kind == "leave_one_out"
-                else "move split.validation_quantile and split.test_quantile apart, or give a larger dump"
-            )
-            raise InputError(f"split.kind = {settings.kind} leaves no {name} example; {advice}")
-
-
-def user_order(user_ids: Sequence[str], seed: int) -> NDArray[np.int64]:
-    """Each user's rank in a random order, (users,) by user code; it depends only on the seed and the user ids."""
-    draws = np.array([derive_seed(seed, "sample", user_id) for user_id in user_ids], dtype=np.int64)
-    rank = np.empty(len(draws), dtype=np.int64)
-    rank[np.argsort(draws, kind="stable")] = np.arange(len(draws))
-    return rank
-
-
 def _sampled(
     users: NDArray[Any], split: NDArray[Any], sizes: SampleUsers, seed: int, user_ids: Sequence[str]
 ) -> NDArray[np.bool_]:
@@ -137,7 +117,9 @@ def _sampled(
     limits = {name: getattr(sizes, name) for name in SPLITS}
     if all(limit is None for limit in limits.values()):
         return sampled
-    rank = user_order(user_ids, seed)
+    draws = np.array([derive_seed(seed, "sample", user_id) for user_id in user_ids], dtype=np.int64)
+    rank = np.empty(len(draws), dtype=np.int64)
+    rank[np.argsort(draws, kind="stable")] = np.arange(len(draws))
     for name, limit in limits.items():
         in_split = split == name
         eligible = np.sort(np.unique(rank[users[in_split]]))

@@ -6,7 +6,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from pulse_core.data.formats import line_blocks
@@ -20,6 +19,7 @@ log = logging.getLogger("pulse")
 
 # Category paths of the 2018 release continue into feature bullets; real category names are short.
 MAX_CATEGORY_CHARACTERS = 40
+NO_TITLE = "no `title`: name another field in corpus.fields.title"
 MIN_TITLED_SHARE = 0.9  # a smaller share of titled items is warned about
 
 ITEM_SCHEMA = pa.schema(
@@ -36,7 +36,7 @@ ITEM_SCHEMA = pa.schema(
 )
 
 
-def category_of(record: Record) -> str:
+def _category(record: Record) -> str:
     """The most specific category: the last of the path that looks like a name, else the main category."""
     path: Any = record.get("category") or record.get("categories") or []
     while isinstance(path, list) and path and isinstance(path[-1], list):  # the 2014 release nests several paths
@@ -48,17 +48,12 @@ def category_of(record: Record) -> str:
     return ""
 
 
-def brand_of(record: Record) -> str:
-    """The brand (2018) or store (2023) as plain text."""
-    brand = plain_text(record.get("brand") or record.get("store"))
-    return cut_at_word(brand.removeprefix("by ").strip(), 60)
-
-
 def _fields(record: Record, settings: CorpusSettings) -> dict[str, object]:
+    brand = plain_text(record.get("brand") or record.get("store")).removeprefix("by ").strip()
     return {
         "title": clean_title(record.get("title"), settings.max_title_characters),
-        "brand": brand_of(record),
-        "category": category_of(record),
+        "brand": cut_at_word(brand, 60),
+        "category": _category(record),
         "price": price_of(record.get("price")),
         "description": cut_at_word(plain_text(record.get("description")), settings.max_description_characters),
     }
@@ -84,12 +79,6 @@ class _Causes:
         """The most frequent cause, if it affects more rows than there are titled items; else ""."""
         cause, rows = max(self.rows.items(), key=lambda entry: entry[1], default=("", 0))
         return f" Likely cause, in {rows} metadata rows: {cause}." if rows > titled else ""
-
-
-def _untitled(title: object) -> str:
-    if title is None or not str(title).strip():
-        return "no `title`: name another field in corpus.fields.title"
-    return "the title is markup or page code"
 
 
 def _loose(item_id: str) -> str:
@@ -129,7 +118,8 @@ def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings)
                     continue
             fields = _fields(record, settings)
             if not fields["title"]:
-                causes.rows[_untitled(record.get("title"))] += 1
+                given = record.get("title") is not None and str(record["title"]).strip()
+                causes.rows["the title is markup or page code" if given else NO_TITLE] += 1
             if known is None or fields["title"]:
                 fields_by_code[code] = fields
     malformed.check(settings.max_malformed_share)
@@ -144,14 +134,9 @@ def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings)
     if path is None:
         log.warning("no metadata file: the title of every item is its id")
     elif titled < MIN_TITLED_SHARE * len(item_ids):
-        log.warning(
-            "%s: only %d of %d items (%.1f%%) have a title; prompts show the ids of the others.%s",
-            path,
-            titled,
-            len(item_ids),
-            100 * titled / len(item_ids),
-            causes.likely(titled),
-        )
+        share = f"{titled} of {len(item_ids)} items ({titled / len(item_ids):.1%})"
+        cause = causes.likely(titled)
+        log.warning("%s: only %s have a title; prompts show the ids of the others.%s", path, share, cause)
     return table, {
         "metadata_rows": malformed.lines,
         "metadata_malformed_lines": malformed.count,
@@ -166,10 +151,8 @@ def read_items(path: Path | None, item_ids: list[str], settings: CorpusSettings)
 def _table(item_ids: list[str], fields_by_code: dict[int, dict[str, object]]) -> tuple[pa.Table, int]:
     no_fields: dict[str, object] = {"title": "", "brand": "", "category": "", "price": None, "description": ""}
     rows = [fields_by_code.get(code, no_fields) for code in range(len(item_ids))]
-    columns: dict[str, object] = {name: [row[name] for row in rows] for name in no_fields}
-    columns["has_title"] = [bool(row["title"]) for row in rows]
-    columns["title"] = [row["title"] or item_id for row, item_id in zip(rows, item_ids, strict=True)]
-    columns["item_id"] = item_ids
-    columns["item"] = np.arange(len(item_ids), dtype=np.int32)
-    table = pa.table({name: columns[name] for name in ITEM_SCHEMA.names}, schema=ITEM_SCHEMA)
-    return table, sum(not row["title"] for row in rows)
+    columns: dict[str, Any] = {name: [row[name] for row in rows] for name in no_fields}
+    titles = columns["title"]
+    columns |= {"item": range(len(rows)), "item_id": item_ids, "has_title": [bool(title) for title in titles]}
+    columns["title"] = [title or item_id for title, item_id in zip(titles, item_ids, strict=True)]
+    return pa.table(columns, schema=ITEM_SCHEMA), titles.count("")

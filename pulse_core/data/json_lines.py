@@ -94,8 +94,6 @@ def parse_object(line: bytes) -> Record:
 
 def is_utf8(text: bytes) -> bool:
     """Whether the bytes are UTF-8 text."""
-    if text.isascii():
-        return True
     try:
         text.decode()
     except UnicodeDecodeError:

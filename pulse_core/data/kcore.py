@@ -63,7 +63,4 @@ def sequence_order(users: NDArray[Any], times: NDArray[Any] | None, rows: NDArra
 def tied_share(users: NDArray[Any], times: NDArray[Any]) -> float:
     """Share of rows, sorted by user and time, that share their time with another row of the same user."""
     same = (users[1:] == users[:-1]) & (times[1:] == times[:-1])
-    tied = np.zeros(len(users), dtype=bool)
-    tied[1:] |= same
-    tied[:-1] |= same
-    return float(tied.mean()) if len(users) else 0.0
+    return float((np.append(False, same) | np.append(same, False)).mean()) if len(users) else 0.0

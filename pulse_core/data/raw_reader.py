@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 
 from pulse_core.data.formats import record_word
@@ -52,15 +51,9 @@ class Malformed:
     lines: int = 0
     count: int = 0
     first: list[int] = field(default_factory=list)
-    advice: str = ""
-    """Advice to add to the error if there are too many."""
+    advice: str = ""  # added to the error if there are too many
     reasons: Counter[str] = field(default_factory=Counter)
     example: bytes = b""
-
-    @cached_property
-    def word(self) -> str:
-        """What the numbers of this file's records count: lines or records."""
-        return record_word(self.path)
 
     def add(self, number: int, line: bytes, why: str) -> None:
         """Count record `number` (1-based) as malformed."""
@@ -70,19 +63,19 @@ class Malformed:
         if len(self.first) < self.quoted_lines:
             self.first.append(number)
             quote = printable(line[:160].decode("utf-8", "replace").strip())
-            log.warning("%s, %s %d is malformed (%s): %s", self.path, self.word, number, why, quote)
+            log.warning("%s, %s %d is malformed (%s): %s", self.path, record_word(self.path), number, why, quote)
 
     def check(self, max_share: float) -> None:
         """Raise InputError when more than `max_share` of the records so far were malformed."""
         if self.count > max_share * self.lines:
-            numbers = ", ".join(map(str, self.first))
+            word, numbers = record_word(self.path), ", ".join(map(str, self.first))
             raise InputError(
-                f"{self.path}: {self.count} of {self.lines} {self.word}s are malformed ({self.count / self.lines:.2%}; "
-                f"corpus.max_malformed_share allows {max_share:.2%}). First at {self.word} {numbers}. "
+                f"{self.path}: {self.count} of {self.lines} {word}s are malformed ({self.count / self.lines:.2%}; "
+                f"corpus.max_malformed_share allows {max_share:.2%}). First at {word} {numbers}. "
                 f"{self._advice()}docs/your-data.md lists the formats and field names that are read.{self.advice}"
             )
         if self.count > len(self.first):
-            log.warning("%s: %d malformed %ss in all", self.path, self.count, self.word)
+            log.warning("%s: %d malformed %ss in all", self.path, self.count, record_word(self.path))
 
     def _advice(self) -> str:
         if not self.reasons:
@@ -99,10 +92,8 @@ class Malformed:
 
 def fields_of(names: Sequence[FieldName], settings: CorpusSettings, is_text: bool = False) -> tuple[Field, ...]:
     """The fields `names` as a file may name them, the configured name first."""
-    configured = settings.fields
-    return tuple(
-        Field((configured[name], *NAMES[name]) if name in configured else NAMES[name], is_text) for name in names
-    )
+    configured = {name: (theirs,) for name, theirs in settings.fields.items()}
+    return tuple(Field((*configured.get(name, ()), *NAMES[name]), is_text) for name in names)
 
 
 def item_of_metadata(line: bytes, fields: Mapping[FieldName, str]) -> tuple[str, Record]:

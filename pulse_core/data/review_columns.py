@@ -55,14 +55,13 @@ class ReviewColumns:
 
     def take(self, chosen: NDArray[Any]) -> "ReviewColumns":
         """The chosen rows (positions or mask); ids and counts stay."""
-        names = ("users", "items", "ratings", "milliseconds", "rows")
-        columns = {name: column[chosen] for name in names if (column := getattr(self, name)) is not None}
-        return replace(self, **columns)
+        columns = {name: column for name, column in vars(self).items() if isinstance(column, np.ndarray)}
+        return replace(self, **{name: column[chosen] for name, column in columns.items()})
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """The usable rows of one block: (rows,) each."""
+    """The usable rows of one block; arrays are (rows,)."""
 
     users: pa.Array
     items: pa.Array
@@ -111,21 +110,17 @@ class _Columns:
         for position, user, item, rating, time in zip(parsed.positions.tolist(), *parsed.columns, strict=True):
             try:
                 ids = identifier(user, "user"), identifier(item, "item (asin)")
-                rows.append((position, *ids, rating_of(rating), milliseconds := time_of(time)))
+                number, milliseconds = rating_of(rating), time_of(time)
             except ValueError as error:
                 parsed.faults.append((position, str(error)))
                 continue
+            rows.append((*ids, number, NO_TIME if milliseconds is None else milliseconds, position))
             if milliseconds is None and not self.unread_time:
                 key = unread_time(parse_object(parsed.lines[position]), self.fields[3].names)
                 self.unread_time = f"line {self._lines_before + position + 1} has {key}" if key else ""
-        positions, users, items, stars, times = zip(*rows, strict=True) if rows else ((),) * 5
-        return _Rows(
-            pa.array(users, pa.string()),
-            pa.array(items, pa.string()),
-            np.array(stars, np.float64),
-            np.array([NO_TIME if time is None else time for time in times], np.int64),
-            np.array(positions, np.int64),
-        )
+        users, items, stars, times, positions = zip(*rows, strict=True) if rows else ((),) * 5
+        ids = pa.array(users, pa.string()), pa.array(items, pa.string())
+        return _Rows(*ids, np.array(stars, float), np.array(times, np.int64), np.array(positions, np.int64))
 
 
 def _without_other_encodings(parsed: ParsedLines) -> ParsedLines:

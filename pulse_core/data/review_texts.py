@@ -69,11 +69,10 @@ def _words(
     if parsed.faults:
         position, why = parsed.faults[0]
         raise InputError(f"{path}, line {numbers[position]} could be read once and cannot be read again: {why}")
-    return [clean_column(_texts(column), limit) for column in parsed.columns]
+    return [clean_column(_as_texts(column), limit) for column in parsed.columns]
 
 
-def _texts(values: list[Any]) -> pa.Array:
-    """`as_text` of each value, None for null."""
+def _as_texts(values: list[Any]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
     except pa.ArrowTypeError:  # lists or numbers among them

@@ -45,10 +45,10 @@ class RawFile:
 def raw_files(domain: str, mirrors: tuple[str, ...] = MIRRORS) -> tuple[RawFile, ...]:
     """The 5-core reviews and the metadata of a published domain (KeyError for another)."""
     category = CATEGORIES[domain]
-    reviews, metadata = f"categoryFilesSmall/{category}_5.json.gz", f"metaFiles2/meta_{category}.json.gz"
+    paths = f"categoryFilesSmall/{category}_5.json.gz", f"metaFiles2/meta_{category}.json.gz"
     return tuple(
-        RawFile(tuple(mirror + path for mirror in mirrors), path.rsplit("/", 1)[1], name)
-        for path, name in ((reviews, "reviews.jsonl.gz"), (metadata, "metadata.jsonl.gz"))
+        RawFile(tuple(mirror + path for mirror in mirrors), path.rsplit("/", 1)[1], f"{name}.jsonl.gz")
+        for path, name in zip(paths, RAW_NAMES, strict=True)
     )
 
 
@@ -61,8 +61,7 @@ def raw_candidates(folder: Path, name: str) -> list[Path]:
     named = [folder / f"{name}{suffix}" for suffix in RAW_SUFFIXES]
     if placed := [path for path in named if path.is_file()]:
         return placed
-    pattern = _PUBLISHED[name]
-    published = [path for path in sorted(folder.glob("*")) if pattern.fullmatch(path.name) and path.is_file()]
+    published = [path for path in folder.glob("*") if _PUBLISHED[name].fullmatch(path.name) and path.is_file()]
     return published if len(published) == 1 else []
 
 

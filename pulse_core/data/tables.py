@@ -72,7 +72,8 @@ def delimited_lines(path: Path, blocks: Iterable[bytes], head: str) -> Iterator[
                 record = {name: cell for name, cell in zip(names, row, strict=False) if cell not in MISSING}
                 line = orjson.dumps(record) if row else b""
             else:
-                line = fault_line(f"{len(row)} cells instead of {len(names)}", delimiter.join(row))
+                fault = f"{len(row)} cells instead of {len(names)}: {delimiter.join(row)}"
+                line = orjson.dumps(fault[:200])  # not an object, so it is counted as malformed and quoted
             lines.append(b"\n" * (reader.line_num - number - 1) + line)  # a quoted cell may span lines
             number = reader.line_num
             if len(lines) == ROWS_PER_BLOCK:
@@ -82,11 +83,6 @@ def delimited_lines(path: Path, blocks: Iterable[bytes], head: str) -> Iterator[
         raise InputError(f"{path}, line {reader.line_num}: {error}") from None
     if lines:
         yield b"\n".join(lines)
-
-
-def fault_line(why: str, text: str) -> bytes:
-    """A JSON line that says why a row cannot be used."""
-    return orjson.dumps(f"{why}: {text}"[:200])
 
 
 def _text_lines(path: Path, blocks: Iterable[bytes]) -> Iterator[str]:
@@ -110,8 +106,7 @@ def parquet_lines(path: Path, digest: "hashlib._Hash | None") -> Iterator[bytes]
     try:
         if digest is not None:
             with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
+                hashlib.file_digest(file, lambda: digest)
         with pq.ParquetFile(path) as table:
             for batch in table.iter_batches(ROWS_PER_BLOCK):
                 columns = [_plain_column(column) for column in batch.columns]

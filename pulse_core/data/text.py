@@ -45,10 +45,7 @@ def plain_text(raw: object) -> str:
     """The text of a JSON value (a string or a list of strings) on one line, without markup; "" for any other value."""
     text = as_text(raw)
     if "&" in text:
-        # Twice: some dumps are escaped twice ("&amp;quot;").
-        text = html.unescape(text)
-        if "&" in text:
-            text = html.unescape(text)
+        text = html.unescape(html.unescape(text))  # some dumps are escaped twice ("&amp;quot;")
     if "<" in text:
         text = _OPEN_TAG_AT_END.sub(" ", _TAG.sub(" ", _CODE_BLOCK.sub(" ", text)))
     if "[[" in text:

@@ -17,8 +17,8 @@ FIRST_DAY, LAST_DAY = 16_071, 17_800  # 2014-01-01 to 2018-09-26 in days since 1
 DAYS_BETWEEN = 20  # mean days between two purchases on different days
 MOST_PURCHASES = 60
 
+# Called before each purchase with (step, users (n,), items considered (m,), utilities (n, m)); used by tests.
 Watch = Callable[[int, np.ndarray, np.ndarray, np.ndarray], None]
-"""Called before each purchase with (step, users (n,), items considered (m,), utilities (n, m)); used by tests."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Tastes:
 
     def of(self, rows: np.ndarray) -> "Tastes":
         """A copy for some of the users."""
-        return Tastes(self.driver[rows], self.slots[rows], self.brand[rows], self.kind[rows], self.price_level[rows])
+        return Tastes(*(column[rows] for column in vars(self).values()))
 
 
 def first_tastes(catalogue: Catalogue, count: int, rng: np.random.Generator) -> Tastes:

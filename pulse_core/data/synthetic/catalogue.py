@@ -71,13 +71,6 @@ def _brands(domain: str, count: int, rng: np.random.Generator) -> list[str]:
     return chosen
 
 
-def _pick_drivers(kind: Kind, lean: np.ndarray, drivers: list[Driver], rng: np.random.Generator) -> np.ndarray:
-    """Two to four drivers that fit the kind, weighted by the brand."""
-    weights = lean * np.array([kind.group in driver.fits for driver in drivers], dtype=float)
-    count = int(rng.choice([2, 3, 4], p=[0.35, 0.45, 0.2]))
-    return rng.choice(len(drivers), size=count, replace=False, p=weights / weights.sum())
-
-
 def _one(words: Sequence[str], rng: np.random.Generator) -> str:
     return words[int(rng.integers(len(words)))]
 
@@ -126,15 +119,18 @@ def make_catalogue(settings: SyntheticSettings, domain: str, seed: int) -> Catal
         rng.random(count) < settings.titles_naming_drivers, rng.choice([1, 2], size=count, p=[0.55, 0.45]), 0
     )
     for item in range(count):
-        carried = _pick_drivers(kinds[kind[item]], lean[brand[item]], drivers, rng)
+        its_brand, its_kind = brands[brand[item]], kinds[kind[item]]
+        weights = lean[brand[item]] * np.array([its_kind.group in driver.fits for driver in drivers], dtype=float)
+        size = int(rng.choice([2, 3, 4], p=[0.35, 0.45, 0.2]))
+        carried = rng.choice(len(drivers), size=size, replace=False, p=weights / weights.sum())
         named = carried[: named_counts[item]]
         for _ in range(20):  # a candidate set may not contain a title twice
-            title = _title(brands[brand[item]], kinds[kind[item]], [drivers[d] for d in named], rng)
+            title = _title(its_brand, its_kind, [drivers[d] for d in named], rng)
             if title not in seen:
                 break
         seen.add(title)
         titles.append(title)
-        descriptions.append(_description(brands[brand[item]], kinds[kind[item]], [drivers[d] for d in carried], rng))
+        descriptions.append(_description(its_brand, its_kind, [drivers[d] for d in carried], rng))
         strength[item, carried] = BACKGROUND
         strength[item, named] = HEADLINE
     ids = [synthetic_id(f"SYN{domain[0].upper()}", number, 6) for number in range(count)]
