@@ -5,7 +5,7 @@ import pandas as pd
 
 from pulse_core.errors import InputError
 from pulse_core.evaluation.metrics import target_ranks
-from pulse_core.evaluation.tables import PREDICTION_SCHEMA, require_columns
+from pulse_core.evaluation.tables import PREDICTION_SCHEMA
 
 
 def one_row_a_user(frame: pd.DataFrame, split: str, file: str) -> pd.DataFrame:
@@ -41,7 +41,8 @@ def aligned_ranks(
     Raises:
         InputError: a user has no prediction, or its candidates are not those of `candidates`.
     """
-    require_columns(predictions, PREDICTION_SCHEMA.names, file)
+    if absent := [column for column in PREDICTION_SCHEMA.names if column not in predictions.columns]:
+        raise InputError(f"{file}: columns {absent} are missing; it has {list(predictions.columns)}")
     wanted = one_row_a_user(examples, split, "examples")
     predicted = one_row_a_user(predictions, split, file)
     official = one_row_a_user(candidates, split, "candidates")

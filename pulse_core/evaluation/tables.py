@@ -1,14 +1,10 @@
-"""The common schema of predictions (user, split, candidates, scores), and a check of columns.
+"""The common schema of predictions (user, split, candidates, scores).
 
 Kept apart from the metrics, so that editing a metric does not rerun the stages that write predictions.
 """
 
-from collections.abc import Iterable
-
 import pandas as pd
 import pyarrow as pa
-
-from pulse_core.errors import InputError
 
 PREDICTION_SCHEMA = pa.schema(
     [
@@ -24,10 +20,3 @@ def predictions_table(frame: pd.DataFrame) -> pa.Table:
     """Predictions in the common schema, sorted by (user, split)."""
     ordered = frame.sort_values(["user", "split"], ignore_index=True)
     return pa.Table.from_pandas(ordered[PREDICTION_SCHEMA.names], schema=PREDICTION_SCHEMA, preserve_index=False)
-
-
-def require_columns(frame: pd.DataFrame, columns: Iterable[str], file: str) -> None:
-    """Raise InputError, naming `file`, if a column is missing."""
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise InputError(f"{file}: columns {missing} are missing; it has {list(frame.columns)}")

@@ -14,7 +14,6 @@ from pulse_core.evaluation.compare import estimates
 from pulse_core.evaluation.schema import WhyRecall
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.evaluation.significance import paired_bootstrap
-from pulse_core.evaluation.tables import require_columns
 from pulse_core.keys import KEY
 from pulse_core.rank_metrics import Floats
 from pulse_core.seeding import derive_seed
@@ -61,7 +60,6 @@ def why_recall(
     Raises:
         InputError: a driver without phrases, an example without rationale, base or leaf, or no purchase with a driver.
     """
-    require_columns(truth, ("user_id", "item_id", "driver"), "truth.parquet")
     patterns = driver_patterns(phrases)
     tested = examples[(examples["split"] == "test") & examples["sampled"].astype(bool)]
     drivers = _drivers(tested, truth, users, items, patterns)
