@@ -9,8 +9,7 @@ class SamplingSettings(Settings):
     """How tokens are sampled."""
 
     max_new_tokens: int = Field(default=48, ge=4)
-    """Maximum tokens of a rationale. Three short titles and a need take 35-45; a longer text is cut back to its last
-    whole clause."""
+    """Maximum tokens of a rationale. Three short titles and a need take 35-45; longer texts end at a whole clause."""
     temperature: float = Field(default=0.5, ge=0)
     """0 is greedy, which makes small models repeat themselves. Well above 0.7 they garble product names."""
     top_p: float = Field(default=0.9, gt=0, le=1)
@@ -18,8 +17,8 @@ class SamplingSettings(Settings):
     top_k: int = Field(default=50, ge=1)
     """Sample from at most this many tokens."""
     no_repeat: int = Field(default=8, ge=0)
-    """Never repeat a run of this many tokens within a text, because small models fall into loops. A brand that
-    occurs in two titles is 3-5 tokens long, and lower values make the model misspell it. 0 turns it off."""
+    """Never repeat a run of this many tokens within a text, because small models fall into loops. Lower values make the
+    model misspell a brand of 3-5 tokens that occurs twice. 0 turns it off."""
 
 
 class RationaleSettings(Settings):

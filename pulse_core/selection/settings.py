@@ -15,7 +15,7 @@ class SelectionSettings(Settings):
     behaviour: Literal["history", "oracle"] = "history"
     """The behaviour text b_u that leaves are compared with. `history` is what is known when a purchase is predicted.
     `oracle` is the paper's Eq. (2) to the letter, with the target in the text: it gives the selector the answer and
-    exists only to measure the effect (the leak audit). Never report it as a result."""
+    only measures the effect (the leak audit). Never report it as a result."""
     pooling: Literal["mean", "cls"] = "mean"
     """Pooling of the frozen encoders (`distilbert`, `sbert`); the Thought Space's pooling is saved with it."""
     max_tokens: int = Field(default=96, ge=8, le=8192)

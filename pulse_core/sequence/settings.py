@@ -21,11 +21,9 @@ class SASRecTrainingSettings(Settings):
     max_length: int = Field(50, ge=1, le=1000)
     """Maximum history length; older items are dropped."""
     loss: Literal["bce", "ce"] = "ce"
-    """`ce`: softmax over the whole catalogue, the stronger loss. `bce`: one uniform negative per position, the
-    original."""
+    """`ce`: softmax over the catalogue, the stronger loss. `bce`: a uniform negative per position, as in the paper."""
     learning_rate: float = Field(3e-3, gt=0.0)
-    """Learning rate of Adam (betas 0.9, 0.98). The paper's 0.001 with batches of 128 reaches the same quality in
-    twice the time."""
+    """Learning rate of Adam. The paper's 0.001 with batches of 128 reaches the same quality in twice the time."""
     batch_size: int = Field(256, ge=1)
     """Users per step. Lower the learning rate with it."""
     epochs: int = Field(200, ge=1)
@@ -49,8 +47,7 @@ class SASRecSettings(SASRecTrainingSettings):
     """Maximum validation examples per check, sampled by seed: enough to find the best epoch."""
     cross_fit_folds: int = Field(3, ge=0, le=20)
     """Number of cross-fitting folds; each adds one model. Training examples get their states and neighbours from a
-    model that never saw their users, so neighbours are as informative in training as at test time. 0 turns
-    cross-fitting off."""
+    model that never saw their users, so they are as informative as at test time. 0 turns it off."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "SASRecSettings":
@@ -65,8 +62,7 @@ class CandidateSettings(Settings):
     count: int = Field(10, ge=2)
     """Candidates per example, including the target. The paper uses 10; chance is 1/count."""
     kind: Literal["uniform", "sasrec_hard"] = "uniform"
-    """`uniform`: drawn from all items the user never touched. `sasrec_hard`: drawn from SASRec's top ranks, a harder
-    test."""
+    """`uniform`: from all items the user never touched. `sasrec_hard`: from SASRec's top ranks, a harder test."""
     hard_depth: int = Field(100, ge=10)
     """`sasrec_hard` only: number of SASRec's top items to draw from."""
 
@@ -83,15 +79,12 @@ class NeighbourSettings(Settings):
     """Users with similar taste, and their items that best predict the next purchase."""
 
     users: int = Field(50, ge=1)
-    """Number of nearest users, by cosine of SASRec states. On Luxury Beauty the next purchase was among the first 10
-    items in .386 of the validation examples with 10 users, .394 with 20, .414 with 50 and .412 with 100 (at
-    `sasrec_share` 0)."""
+    """Number of nearest users, by cosine of SASRec states. On Luxury Beauty (`sasrec_share` 0) the next purchase was
+    among the first 10 items in .386 of validation examples with 10 users, .394 with 20, .414 with 50, .412 with 100."""
     temperature: float = Field(0.1, gt=0.0)
-    """A neighbour's weight is exp(cosine / temperature). Low values trust the few nearest users; high values weigh all
-    equally."""
+    """A neighbour's weight is exp(cosine / temperature). Low values trust the nearest; high ones weigh all alike."""
     after_decay: float = Field(0.8, ge=0.0, le=1.0)
-    """A neighbour's first purchase after the most similar state has weight 1; the weight of each later one is
-    multiplied by this."""
+    """Factor per step on the weight of a neighbour's purchases after the most similar state; the first has weight 1."""
     before_weight: float = Field(0.2, ge=0.0, le=1.0)
     """Weight of a neighbour's last purchase before that state; earlier purchases weigh less."""
     sasrec_share: float = Field(0.5, ge=0.0, le=1.0)
@@ -99,7 +92,7 @@ class NeighbourSettings(Settings):
     probability) ** x. 0 uses the neighbours only. The next purchase is among the first 3 items in .339 of Luxury
     Beauty's validation examples with 0.5, .334 with 0, and .330 with SASRec alone."""
     popularity_exponent: float = Field(0.0, ge=0.0, le=1.0)
-    """Neighbours' weights are divided by item popularity to this power, which favours rare items. It cost hits on
-    Luxury Beauty; raise it only if the same bestsellers fill every list."""
+    """Weights are divided by item popularity to this power, which favours rare items. It cost hits on Luxury Beauty;
+    raise it only if the same bestsellers fill every list."""
     items: int = Field(12, ge=1, le=100)
     """Maximum items kept per example, best first."""

@@ -11,17 +11,14 @@ class ThoughtSpaceSettings(Settings):
     """Training of E1 and E2. Defaults are the paper's where it gives a value (section 5.3)."""
 
     domains: list[str] = Field(default_factory=list)
-    """Domains whose positive rationales train one shared space (they are written first); empty: each domain trains
-    its own."""
+    """Domains whose positive rationales train one shared space; empty: each domain trains its own."""
     inter_domain_negatives: bool = True
-    """Whether negatives may come from other domains. With several domains, true contrasts within and across domains
-    (the paper's reading). false contrasts only within a domain, which is harder, since other domains are easy to
-    tell apart."""
+    """Whether negatives may come from other domains, as in the paper. false contrasts within a domain only, which is
+    harder, since other domains are easy to tell apart."""
     pooling: Literal["mean", "cls"] = "mean"
     """How token states become one vector: `mean` for MiniLM and other sentence encoders, `cls` for DistilBERT."""
     max_tokens: int = Field(default=96, ge=8, le=8192)
-    """Maximum tokens per text; longer texts are truncated at the end. Raise it for long histories; cost grows with
-    it."""
+    """Maximum tokens per text; longer ones lose their end. Raise it for long histories; cost grows with it."""
     batch_size: int = Field(default=32, ge=2)
     """Users per step. Negatives come from the batch, so it must exceed `negatives`."""
     negatives: int = Field(default=10, ge=1)
@@ -42,8 +39,7 @@ class ThoughtSpaceSettings(Settings):
     max_steps: int | None = Field(default=None, ge=1)
     """Maximum steps over all epochs (a step of 32 users takes 2-4 s on two CPU cores); null: no limit."""
     patience: int | None = Field(default=None, ge=1)
-    """Stop after this many epochs without a better validation MRR; null: run all epochs. The best epoch is kept
-    either way."""
+    """Stop after this many epochs without a better validation MRR; null: never. The best epoch is kept either way."""
     target_dropout: float = Field(default=0.5, ge=0, le=1)
     """Share of training examples whose behaviour text leaves out the target, redrawn every epoch. With 0, E2
     never trains on the history-only text that selection reads; with 1, it never sees the target."""
@@ -56,9 +52,8 @@ class ThoughtSpaceSettings(Settings):
     encode_batch_size: int = Field(default=64, ge=1)
     """Texts per batch outside training; matters on a GPU, little on a CPU."""
     processes: int = Field(default=1, ge=1, le=64)
-    """Training processes, one per GPU: the stage requests that many GPUs and splits each batch among them. The
-    paper's encoders fit on one card, and two jobs on a card each finish more work than one job on two, so prefer 1
-    if other stages or domains can use the other cards. Results differ by rounding and dropout masks."""
+    """Training processes, one per GPU; each takes part of a batch. Prefer 1 if other stages can use the other cards:
+    the paper's encoders fit on one. Results differ by rounding and dropout masks."""
 
     def steps(self, examples: int) -> int:
         """Steps over all epochs for this number of training examples."""
