@@ -1,7 +1,6 @@
 """The frozen layers' states of each question, computed once for all epochs and cached in a file.
 
-They need not fit in memory: a user of 500 tokens takes half a megabyte with SmolLM2 and three with Phi-4-mini. Recent
-pages stay in the OS page cache while memory is free.
+They need not fit in memory; recent pages stay in the OS page cache while memory is free.
 """
 
 import os
@@ -89,7 +88,6 @@ class CachedTrunk:
 
 
 def _bytes(states: torch.Tensor) -> memoryview:
-    """The bytes of contiguous states."""
     return states.view(torch.uint8).numpy().reshape(-1).data
 
 

@@ -1,7 +1,6 @@
 """Training f_phi by Eq. (3), and scoring with it.
 
-The layers below the adapted ones never change, so their output is computed once per example and cached; an epoch then
-runs only the top layers. The result is the same as without the cache (tests/ranking).
+The output of the layers below the adapted ones never changes, so it is computed once per example (`CachedTrunk`).
 """
 
 import logging

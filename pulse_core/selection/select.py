@@ -52,19 +52,13 @@ def leaves_of(tree: pd.DataFrame) -> pd.DataFrame:
 
 
 def select_rationales(tree: pd.DataFrame, behaviour: Mapping[Key, str], scorer: Scorer) -> pd.DataFrame:
-    """Select the best leaf of each tree, Eq. (2).
+    """Select the best leaf of each tree, Eq. (2). `behaviour`: texts for scorers that read them.
 
-    Args:
-        tree: one row per node, as in tree.parquet, in any order.
-        behaviour: behaviour texts by (user, split, position); may be empty if the scorer does not read them.
-        scorer: see `make_scorer`.
-
-    Returns:
-        One row per example, sorted by key: rationale, node and score of the best leaf, the scorer's name, and
-        `runners_up`, the other leaves by descending score. Ties (in float32) go to the lowest node.
+    Returns one row per example, sorted by key: rationale, node and score of the best leaf, the scorer's name, and
+    `runners_up`, the other leaves by descending score. Ties (in float32) go to the lowest node.
 
     Raises:
-        InputError: the tree is malformed (`leaves_of`), an example has no behaviour text, or a score is not a number.
+        InputError: a tree has no leaf, an example has no behaviour text, or a score is not a number.
     """
     leaves = leaves_of(tree)
     leaf_keys = keys(leaves)

@@ -15,7 +15,7 @@ REDRAWS = 20  # attempts to replace a negative that is one of the user's items
 
 def pad(sequences: Sequence[np.ndarray]) -> Tensor:
     """Item codes -> (batch, longest) int64 of code + 1, zeros on the right."""
-    lengths = np.fromiter((len(sequence) for sequence in sequences), dtype=np.int64, count=len(sequences))
+    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
     padded = np.zeros((len(sequences), max(int(lengths.max(initial=0)), 1)), dtype=np.int64)
     if lengths.sum():
         padded[np.arange(padded.shape[1]) < lengths[:, None]] = np.concatenate(sequences) + 1
@@ -27,12 +27,11 @@ def training_batches(
 ) -> Iterator[list[tuple[Tensor, Tensor]]]:
     """One epoch of random batches, each split into parts (inputs, targets) of similar length, both (users, length).
 
-    targets[:, t] is code + 1 of the item that follows inputs[:, t], or 0. The parts of a batch make one step; its
-    loss is the mean over all positions, so the gradient is that of one padded batch. Batches of users with similar
-    lengths would be faster, but overweight short histories, which cost 0.015 HR@1 on Luxury Beauty. Sequences of one
-    item are skipped.
+    targets[:, t] is code + 1 of the item that follows inputs[:, t], or 0. The parts of a batch make one step; its loss
+    is the mean over all positions, as for one padded batch. Batches of users with similar lengths would be faster, but
+    overweight short histories, which cost 0.015 HR@1 on Luxury Beauty. Sequences of one item are skipped.
     """
-    lengths = np.fromiter((min(len(s), max_length + 1) for s in sequences), dtype=np.int64, count=len(sequences))
+    lengths = np.array([min(len(sequence), max_length + 1) for sequence in sequences])
     order = generator.permutation(np.flatnonzero(lengths > 1))
     for start in range(0, len(order), batch_size):
         users = order[start : start + batch_size]

@@ -18,8 +18,8 @@ def states(model: SASRec, histories: Sequence[np.ndarray]) -> np.ndarray:
     model.eval()
     out = np.zeros((len(histories), model.items.embedding_dim), dtype=np.float32)
     cut = [np.asarray(history[-model.max_length :]) for history in histories]
-    for rows in by_length(cut, EVALUATION_BATCH):
-        chosen = [int(row) for row in rows if len(cut[row])]
+    for batch in by_length(cut, EVALUATION_BATCH):
+        chosen = [row for row in batch if len(cut[row])]
         if not chosen:
             continue
         padded = pad([cut[row] for row in chosen])

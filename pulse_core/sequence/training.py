@@ -37,14 +37,11 @@ def train(
     checkpoint: Checkpoint | None = None,
     label: str = "SASRec",
 ) -> tuple[SASRec, Training]:
-    """Fit SASRec on training sequences.
-
-    Equal inputs and seed give equal weights; torch's global generator is left as it was.
+    """Fit SASRec on training sequences; torch's global generator is left as it was.
 
     Args:
         sequences: item codes of each user, oldest first, without validation or test targets.
-        validation: (histories, targets) for early stopping on full-ranking NDCG@10; None: run exactly
-            `settings.epochs`.
+        validation: (histories, targets) for early stopping on full-ranking NDCG@10; None: run all epochs.
         checkpoint: a killed run resumes from it and gives the same bytes.
         label: names the training in progress lines.
 

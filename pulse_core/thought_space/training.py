@@ -28,7 +28,7 @@ log = logging.getLogger("pulse")
 
 @dataclass
 class TrainedThoughtSpace:
-    """The two encoders and the report of their training."""
+    """E1, E2 and the report of their training."""
 
     rationale_encoder: Encoder
     history_encoder: Encoder
@@ -61,9 +61,8 @@ def train_thought_space(
     epoch and for the epoch that is kept: the best by validation MRR on history-only text, the text selection reads. So
     `after` is the best of several measurements on the same users, slightly optimistic if they are few.
     On one machine, the result depends only on the set of examples, the settings and the seed. Processes that train
-    together (`pulse_core.processes`) must all call this with the same arguments: they take the same steps over the same
-    batches, and negatives come from the whole batch. After a kill, the next call with the same arguments and a
-    `checkpoint` in the same directory resumes and gives the same bytes as an undisturbed run, except `timing`.
+    together (`pulse_core.processes`) must all call this with the same arguments; negatives come from the whole batch.
+    A killed call resumes from `checkpoint` and gives the same bytes, except `timing`.
 
     Raises:
         InputError: fewer than two users are left to train on.
