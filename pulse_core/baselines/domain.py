@@ -120,9 +120,9 @@ class Recommender(ABC):
         """More figures for metrics.json, for validation and test of the chosen trial."""
         return {}
 
-    @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
-        """The weights to save, without those of frozen pre-trained models."""
+        """The weights to save, if any, without those of frozen pre-trained models."""
+        return {}
 
 
 def predictions(score: Callable[[Examples], np.ndarray], domain: Domain) -> pa.Table:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import Tensor
 
 from pulse_core.baselines.domain import Examples, Recommender
 from pulse_core.checkpoints import Checkpoint
@@ -41,9 +40,6 @@ class RankerTrial(Recommender):
             raise ValueError(f"the ranker's {examples.split} questions do not match these examples or their order")
         return score(self.ranker, question_set.questions, f"scoring {examples.split}")
 
-    def tensors(self) -> dict[str, Tensor]:
-        return {}
-
 
 class ConfiguredRanker(Recommender):
     """The ranker of the main pipeline, represented by its predictions and training record."""
@@ -66,6 +62,3 @@ class ConfiguredRanker(Recommender):
                 raise InputError(f"{self.file}: wrong candidates for user {user} ({examples.split}); rebuild it")
             rows.append(scores)
         return np.stack(rows).astype(np.float32)
-
-    def tensors(self) -> dict[str, Tensor]:
-        return {}

@@ -60,7 +60,7 @@ class TextTower(nn.Module):
         self._cache: dict[int, Tensor] = {}
 
     def train(self, mode: bool = True) -> "TextTower":
-        """Keep the frozen layers in evaluation mode."""
+        """Frozen layers stay in evaluation mode."""
         super().train(mode)
         if self.below is not None:
             self.below.eval()

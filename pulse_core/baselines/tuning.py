@@ -37,9 +37,6 @@ class Trial:
     validation: dict[str, float]
     training: dict[str, Any]
 
-    def merit(self) -> tuple[float, float]:
-        return self.validation["hr1"], self.validation["ndcg10"]
-
 
 @dataclass
 class Tuned:
@@ -71,7 +68,7 @@ def tune(
     """
     best: Recommender | None = None
     finished: list[Trial] = []
-    chosen = 0
+    chosen, best_merit = 0, (0.0, 0.0)
     for number, changed in enumerate(settings.search[:trials]):
         directory = work / f"trial-{number + 1}" if work else None
         try:
@@ -79,11 +76,12 @@ def tune(
             training = system.fit(Checkpoint(directory, code, model))
         except InputError as error:
             raise InputError(f"search[{number}] = {changed}: {error}") from error
-        trial = Trial(changed, candidate_figures(validation, system.scores(validation)), training)
-        log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, changed, trial.validation["hr1"])
-        finished.append(trial)
-        if best is None or trial.merit() > finished[chosen].merit():
-            best, chosen = system, number
+        figures = candidate_figures(validation, system.scores(validation))
+        log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, changed, figures["hr1"])
+        finished.append(Trial(changed, figures, training))
+        merit = figures["hr1"], figures["ndcg10"]
+        if best is None or merit > best_merit:
+            best, best_merit, chosen = system, merit, number
         del system  # free a rejected system before the next one is made
     assert best is not None
     return Tuned(best, chosen, finished)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,27 +77,20 @@ class Shared:
         return self._aligned[key]
 
 
-@contextmanager
-def prefixed_errors(section: str) -> Iterator[None]:
-    """Prefix error messages with the section of the system's settings."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"{section}: {error}") from error
-
-
 def align(inputs: Inputs, settings: ALLMRecSettings, seed: int, checkpoint: Checkpoint) -> Aligned:
     """Train stage 0, freeze it, and train stage 1 on it. Equal seeds give equal codes."""
-    collaborative = SASRecBaseline(inputs.everyone, settings.collaborative, derive_seed(seed, "collaborative"))
-    with prefixed_errors("collaborative"):
-        record = {"collaborative": collaborative.fit(checkpoint.part("collaborative"))}
-    model = collaborative.model.requires_grad_(False).eval()
-    chosen = settings.alignment
-    with prefixed_errors("alignment"):
+    section = "collaborative"  # of the settings, for error messages
+    try:
+        collaborative = SASRecBaseline(inputs.everyone, settings.collaborative, derive_seed(seed, section))
+        record = {section: collaborative.fit(checkpoint.part(section))}
+        model = collaborative.model.requires_grad_(False).eval()
+        section, chosen = "alignment", settings.alignment
         encoder = Encoder(inputs.encoder, chosen.text_tokens, inputs.pooling, inputs.dtype, "text_tokens")
         texts = TextTower(encoder, inputs.texts, chosen.encoder_layers)
-        stage = _Alignment(inputs.everyone, model, texts, chosen, derive_seed(seed, "alignment"))
-        record["alignment"] = stage.fit(checkpoint.part("alignment"))
+        stage = _Alignment(inputs.everyone, model, texts, chosen, derive_seed(seed, section))
+        record[section] = stage.fit(checkpoint.part(section))
+    except InputError as error:
+        raise InputError(f"{section}: {error}") from error
     tensors = {f"collaborative/{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"alignment/{name}": value for name, value in trained_state(stage).items()}
     codes = stage.codes()

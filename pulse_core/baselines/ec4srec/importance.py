@@ -1,7 +1,6 @@
 """Importance of each item of a prefix for the model's prediction (EC4SRec).
 
-The explained quantity is the score of the item ranked first after the prefix. Both methods use the model in evaluation
-mode, and each prefix's values are divided by their norm.
+Explained is the score of the item ranked first after the prefix, by the model in evaluation mode.
 """
 
 from collections.abc import Callable
