@@ -47,13 +47,10 @@ class ALLMRec(Recommender):
         rationales = self.shared.inputs.rationales
         if rationales is not None and (missing := [key for key in examples.keys if key not in rationales]):
             raise InputError(f"rationales: none selected for (user, split, position) {missing[0]}; rebuild selected/")
+        shown = [history[-self.settings.history_items :].tolist() for history in examples.histories]
         return [
-            self._writer.write(
-                history[-self.settings.history_items :].tolist(),
-                candidates.tolist(),
-                None if rationales is None else rationales[key],
-            )
-            for key, history, candidates in zip(examples.keys, examples.histories, examples.candidates, strict=True)
+            self._writer.write(history, candidates, rationales[key] if rationales else None)
+            for key, history, candidates in zip(examples.keys, shown, examples.candidates.tolist(), strict=True)
         ]
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -95,16 +92,8 @@ class ALLMRec(Recommender):
             unit="users",
             size=len,
             checkpoint=checkpoint,
-            determined_by=(
-                aligned.digest,
-                self._seed,
-                settings.model_dump(),
-                domain.fingerprint,
-                text,
-                model.dtype,
-            ),
+            determined_by=(aligned.digest, self._seed, settings.model_dump(), domain.fingerprint, text, model.dtype),
         )
-        self._scores = {}
         return {**aligned.record, "projections": training.record()}
 
     def _states(self, examples: Examples) -> Tensor:
