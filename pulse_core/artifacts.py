@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -26,11 +27,10 @@ def _fsync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _sweep(path: Path) -> None:
-    """Delete what killed writers of `path` left behind; the job's lock ensures that nothing else writes it now.
-
-    `.a.json.x.<random>.part` belongs to `a.json.x`, not to `a.json`.
-    """
+def _place(path: Path) -> dict[str, Any]:
+    """Where the temporary file of `path` goes, after what its killed writers left there is deleted (the job's lock
+    ensures that nothing else writes it now). `.a.json.x.<random>.part` belongs to `a.json.x`, not to `a.json`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     left = re.compile(re.escape(f".{path.name}.") + r"[^.]+\.part")
     for file in path.parent.iterdir():
         if left.fullmatch(file.name):
@@ -38,15 +38,14 @@ def _sweep(path: Path) -> None:
                 shutil.rmtree(file)
             else:
                 file.unlink()
+    return {"dir": path.parent, "prefix": f".{path.name}.", "suffix": ".part"}
 
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path`, renamed onto it when the block ends without an error."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    descriptor, name = tempfile.mkstemp(**_place(path))
     os.close(descriptor)
     partial = Path(name)
     try:
@@ -63,9 +62,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
 def whole_directory(path: str | Path) -> Iterator[Path]:
     """A temporary directory beside `path` that replaces it when the block ends without an error."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(path)
-    partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+    partial = Path(tempfile.mkdtemp(**_place(path)))
     try:
         yield partial
         partial.chmod(0o755)

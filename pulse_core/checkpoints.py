@@ -1,7 +1,7 @@
 """Checkpoints of a training: a killed run resumes from the last one and ends with the same bytes.
 
-One file holds the tensors (current and best weights, optimiser moments) and, in its header, numbers and a key: the
-hash of everything that determines the training.
+One file holds the tensors (current and best weights, optimiser moments) and, in its header, numbers and a key: the hash
+of everything that determines the training.
 """
 
 import copy
@@ -63,7 +63,7 @@ class Checkpoint:
         self._next = 0.0
 
     def part(self, name: str) -> "Checkpoint":
-        """The checkpoint of one stage of a training, in a subdirectory of this name."""
+        """The checkpoint of one stage of a training, in a subdirectory."""
         part = copy.copy(self)
         part.directory = self.directory / name if self.directory else None
         return part
@@ -73,15 +73,12 @@ class Checkpoint:
         return self.directory / "training.safetensors" if self.directory else None
 
     def resume(self, *determined_by: object) -> State | None:
-        """The state of a killed run of the same training; None if there is none.
-
-        Args:
-            determined_by: what the training depends on beside code and model, as values that JSON has or dataclasses.
-        """
+        """The state of a killed run of the same training, if there is one. `determined_by`: JSON values or dataclasses
+        that the training depends on beside code and model."""
         content = orjson.dumps([*self._made_of, *determined_by], option=orjson.OPT_SERIALIZE_NUMPY)
         self._key = hashlib.sha256(content).hexdigest()
         state = self._read()
-        # All processes resume or none does; and none writes before the last one has read.
+        # All processes resume or none does; none writes before the last one has read.
         readers = processes.total(np.array([float(state is not None)]))
         self._next = time.monotonic() + SECONDS
         return state if readers == processes.count() else None
@@ -95,15 +92,14 @@ class Checkpoint:
                 if metadata.get("key") != self._key:
                     log.info("%s is of other settings, data, model or code: the training starts anew", self._file)
                     return None
-            # Cloned, because loaded tensors are mapped to the file, which will be replaced.
-            flat = {path: tensor.clone() for path, tensor in load_file(self._file).items()}
+            tensors: dict[str, dict[str, Tensor]] = {}
+            for path, tensor in load_file(self._file).items():
+                group, name = path.split("/", 1)
+                # Cloned, because loaded tensors are mapped to the file, which will be replaced.
+                tensors.setdefault(group, {})[name] = tensor.clone()
         except (OSError, SafetensorError) as error:
             log.warning("%s cannot be read (%s): the training starts anew", self._file, error)
             return None
-        tensors: dict[str, dict[str, Tensor]] = {}
-        for path, tensor in flat.items():
-            group, name = path.split("/", 1)
-            tensors.setdefault(group, {})[name] = tensor
         log.info("the training goes on from %s", self._file)
         return State(json.loads(metadata["numbers"]), tensors)
 
@@ -112,7 +108,7 @@ class Checkpoint:
         return self.directory is not None and processes.rank() == 0 and time.monotonic() >= self._next
 
     def write(self, numbers: Mapping[str, Any], **groups: Tensors) -> None:
-        """Replace the saved state, whole or not at all. If the disk is full, training continues and the log says so."""
+        """Replace the saved state, whole or not at all. If the disk is full, the log says so and training continues."""
         assert self.directory is not None and self._file is not None
         started = time.monotonic()
         tensors = {
@@ -134,7 +130,7 @@ class Checkpoint:
         self._next = ended + max(SECONDS, (ended - started) / SHARE)
 
     def remove(self) -> None:
-        """Delete the directory, once the artifacts are written; leftovers do no harm."""
+        """Delete the directory, once the artifacts are written."""
         if self.directory is not None:
             shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -1,13 +1,13 @@
 """The version of a script's code: a hash of what its file, and every module of this repository behind it, mean.
 
-Snakemake reruns a rule when its params change, and it doesn't see imported modules. With this hash in the params of
-each rule, a changed statement reruns the stages that use it and no others. YAML files beside an imported module count
-by their values. Comments, docstrings, formatting and imports for type checkers alone don't count; modules imported for
-their settings or types do, because their code runs.
+With this hash in the params of each rule, a changed statement reruns the stages that use it and no others. YAML files
+beside an imported module count by their values. Comments, docstrings, formatting and imports for type checkers alone
+don't count; modules imported for their settings or types do, because their code runs.
 """
 
 import ast
 import hashlib
+import importlib.util
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -64,20 +64,14 @@ def source_hash(source: ast.AST) -> bytes:
 
 
 def imported_modules(source: ast.AST, package: str) -> Iterator[str]:
-    """Dotted names of PACKAGES' modules that `source` imports, anywhere in it (a lazy import inside a function counts).
-
-    Args:
-        source: parsed Python source.
-        package: dotted name of the package that holds the source, for relative imports ("" for a script).
-    """
+    """Dotted names of PACKAGES' modules that `source` imports, lazily or not; `package` holds it ("": a script)."""
     for node in _walk(source):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
+            base = "." * node.level + (node.module or "")
             if node.level:
-                parents = package.split(".")[: len(package.split(".")) - node.level + 1]
-                base = ".".join([*parents, *([base] if base else [])])
+                base = importlib.util.resolve_name(base, package)
             # `from package import name` may mean a module of that name.
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         else:
@@ -118,9 +112,7 @@ def files_version(files: Iterable[Path], root: Path) -> str:
 
 
 def code_version(script: str | Path, root: str | Path) -> str:
-    """A short hash of all code that `script` (a path relative to `root`) runs from this repository.
-
-    Not seen: modules named only in strings (`importlib.import_module(name)`), and installed libraries.
-    """
+    """A short hash of all code that `script` (a path relative to `root`) runs from this repository; modules named only
+    in strings are not seen."""
     root = Path(root).resolve()
     return files_version(code_files(Path(script), root), root)

@@ -1,7 +1,7 @@
 """The whole configuration: every stage's settings in one typed schema, with errors that a user can act on.
 
-Stages never import this module. Each reads its own package's settings, so that changing one settings class does not
-rerun other stages. Only the workflow, which hands each stage its section, and tools need the whole.
+Only the workflow and tools import this module. A stage reads its own package's settings, so that a change to one
+settings class does not rerun the others.
 """
 
 import difflib
@@ -35,10 +35,8 @@ from pulse_core.tree.settings import TreeSettings
 
 # The domains of each source; domains of `files` may have any name.
 AVAILABLE = {"synthetic": tuple(GROUPS), "amazon-2018": tuple(CATEGORIES)}
-# Directories in results/ that belong to no domain.
-SHARED_RESULTS = ("tables", "figures")
-# A domain's name is a directory under results/ and part of target names.
-Name = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]
+SHARED_RESULTS = ("tables", "figures")  # directories in results/ that belong to no domain
+Name = Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]  # a directory under results/ and part of target names
 
 
 class DomainSettings(Settings):
@@ -162,8 +160,7 @@ def load_config(values: Mapping[str, Any]) -> Config:
     """The validated configuration.
 
     Raises:
-        InputError: an unknown key (with the closest known one), a wrong type, a value out of range or an impossible
-            combination; one line per problem.
+        InputError: unknown keys, wrong types, values out of range or impossible combinations; one line per problem.
     """
     try:
         # A section whose keys are all commented out is null in YAML: it keeps its defaults.
@@ -188,36 +185,29 @@ EXPECTED = {
 
 def _problem(details: Any) -> str:
     # pydantic appends [key] where a mapping's key is wrong, such as the name of a domain.
-    location = tuple(part for part in details["loc"] if part != "[key]")
-    key = ".".join(str(part) for part in location)
+    location = [str(part) for part in details["loc"] if part != "[key]"]
+    key = ".".join(location)
     if details["type"] == "extra_forbidden":
         known = _keys(location[:-1])
-        near = difflib.get_close_matches(str(location[-1]), known, n=1)
-        parent = ".".join(str(part) for part in location[:-1])
-        meant = (
-            f"did you mean {'.'.join(filter(None, (parent, near[0])))}?" if near else f"there are {', '.join(known)}"
-        )
+        near = difflib.get_close_matches(location[-1], known, n=1)
+        meant = f"did you mean {'.'.join([*location[:-1], *near])}?" if near else f"there are {', '.join(known)}"
         return f"{key}: no such key; {meant}"
     message = details["msg"].removeprefix("Value error, ")
     if details["type"] == "value_error":
         return message if message.startswith(key) else f"{key}: {message}"
-    wanted = EXPECTED.get(details["type"]) or re.sub(
-        "^(greater|less)", r"a number \1", message.removeprefix("Input should be ")
-    )
-    return f"{key}: got {_as_written(details['input'])}, expected {wanted}"
+    value, message = details["input"], message.removeprefix("Input should be ")
+    wanted = EXPECTED.get(details["type"]) or re.sub("^(greater|less)", r"a number \1", message)
+    # YAML's notation.
+    written = json.dumps(value) if value is None or isinstance(value, bool) else reprlib.repr(value)
+    return f"{key}: got {written}, expected {wanted}"
 
 
-def _as_written(value: Any) -> str:
-    """A value in YAML's notation, shortened."""
-    return json.dumps(value) if value is None or isinstance(value, bool) else reprlib.repr(value)
-
-
-def _keys(location: Sequence[Any]) -> list[str]:
+def _keys(location: Sequence[str]) -> list[str]:
     """The keys of the section at `location`."""
     current: Any = Config
     for part in location:
         if isinstance(current, type) and issubclass(current, BaseModel):
-            field = current.model_fields.get(str(part))
+            field = current.model_fields.get(part)
             current = field.annotation if field else None
         elif typing.get_origin(current) is dict:
             current = typing.get_args(current)[1]

@@ -1,7 +1,6 @@
 """A text encoder: a transformer's token states pooled into one unit-norm vector per text."""
 
 import json
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from pulse_core import processes
 from pulse_core.artifacts import whole_directory
@@ -18,7 +18,6 @@ from pulse_core.models import device
 from pulse_core.precision import arithmetic
 from pulse_core.progress import progress
 
-log = logging.getLogger("pulse")
 Pooling = Literal["mean", "cls"]
 
 # The layout that sentence-transformers reads: transformer, pooling, normalisation.
@@ -30,10 +29,8 @@ _MODULES = [
 
 
 def pool_tokens(states: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
-    """Token states (B, T, d) and their mask (B, T; 1 = a token) as vectors (B, d), in float32, of any length.
-
-    `mean` averages the tokens and leaves the padding out; `cls` takes the first token.
-    """
+    """Token states (B, T, d) and their mask (B, T; 1 = a token) as float32 vectors (B, d) of any length: the mean of
+    the tokens, or the first (`cls`)."""
     states = states.float()
     if pooling == "cls":
         return states[:, 0]
@@ -47,15 +44,13 @@ def pool(states: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
 
 
 class Encoder:
-    """Texts to unit-norm embeddings, on the job's accelerator or the CPU.
-
-    Weights are float32; bfloat16 arithmetic is autocast.
+    """Texts to unit-norm embeddings. Weights are float32; bfloat16 arithmetic is autocast.
 
     Args:
         path: a directory in Hugging Face layout, such as `save` or sentence-transformers writes.
         max_tokens: longest text read, in tokens with the special ones; the rest is cut off the end.
-        pooling: `mean` or `cls`.
-        dtype: `auto`, `bfloat16` or `float32` arithmetic (`pulse_core.precision`).
+        dtype: `auto`, `bfloat16` or `float32` arithmetic.
+        key: the setting of `max_tokens`, for messages.
 
     Raises:
         InputError: the directory holds no such model, or the model cannot read `max_tokens` tokens.
@@ -99,13 +94,9 @@ class Encoder:
 
     def embed(self, token_ids: Sequence[Sequence[int]]) -> Tensor:
         """Embeddings of one batch of token ids, (B, dim) float32 unit-norm, with gradients if they are enabled."""
-        longest = max(map(len, token_ids))
-        ids = torch.full((len(token_ids), longest), self.tokenizer.pad_token_id or 0, dtype=torch.long)
-        mask = torch.zeros((len(token_ids), longest), dtype=torch.long)
-        for row, tokens in enumerate(token_ids):
-            ids[row, : len(tokens)] = torch.tensor(tokens, dtype=torch.long)
-            mask[row, : len(tokens)] = 1
-        ids, mask = ids.to(self.device), mask.to(self.device)
+        rows = [torch.tensor(tokens, dtype=torch.long) for tokens in token_ids]
+        ids = pad_sequence(rows, batch_first=True, padding_value=self.tokenizer.pad_token_id or 0).to(self.device)
+        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True).to(self.device)
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.dtype == "bfloat16"):
             states = self.model(input_ids=ids, attention_mask=mask).last_hidden_state  # (B, T, dim)
         return pool(states, mask, self.pooling)
@@ -113,9 +104,8 @@ class Encoder:
     def encode(self, texts: Sequence[str], batch_size: int = 64) -> np.ndarray:
         """Embeddings of the texts in evaluation mode, (n, dim) float32 unit-norm.
 
-        Each distinct text is encoded once, in batches of similar length. Batches, and so embeddings, depend on the
-        set of texts, not on their order or repeats. Processes that train together divide the batches, and all of them
-        get all embeddings.
+        Distinct texts are encoded in batches of similar length, which depend on the set of texts, not on their order or
+        repeats. Processes that train together divide the batches, and all get all embeddings.
         """
         distinct = sorted(set(texts))
         if not distinct:

@@ -1,5 +1,4 @@
-"""Which pre-trained model. Separate from pulse_core.models, which imports torch, so that reading a configuration is
-fast."""
+"""Which pre-trained model. Does not import torch, so that reading a configuration is fast."""
 
 import importlib.util
 from pathlib import Path
@@ -47,11 +46,7 @@ class ModelSettings(Settings):
 
     @classmethod
     def from_name(cls, name: str) -> "ModelSettings":
-        """The settings whose `name` this is.
-
-        Raises:
-            ValueError: not a model's name.
-        """
+        """The settings whose `name` this is."""
         origin, _, dtype = name.rpartition(":")
         hub, _, revision = origin.rpartition("@")
         given = {"hub": hub, "revision": revision} if hub else {"package": origin}
@@ -59,11 +54,8 @@ class ModelSettings(Settings):
 
 
 def package_directory(package: str) -> Path:
-    """The directory of an installed weights package, without importing it (its dependencies may be missing).
-
-    Raises:
-        InputError: the package is not installed.
-    """
+    """The directory of a weights package, which is not imported (its dependencies may be missing). Raises InputError if
+    the package is not installed."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise InputError(f"the weights package {package!r} is not installed: run `make setup`, or name another model")
@@ -71,11 +63,7 @@ def package_directory(package: str) -> Path:
 
 
 def local_directory(settings: ModelSettings) -> Path:
-    """The directory that `path` or `package` names.
-
-    Raises:
-        InputError: there is none.
-    """
+    """The directory that `path` or `package` names. Raises InputError if there is none."""
     directory = Path(settings.path) if settings.path else package_directory(settings.package or "")
     if not directory.is_dir():
         raise InputError(

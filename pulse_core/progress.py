@@ -3,8 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 
 from tqdm import tqdm
 
@@ -37,8 +36,7 @@ class Progress:
 
     def line(self, note: str = "") -> str:
         """One plain line: done, total, rate, time left."""
-        elapsed = max(time.monotonic() - self.started, 1e-9)
-        rate = (self.done - self.skipped) / elapsed
+        rate = (self.done - self.skipped) / max(time.monotonic() - self.started, 1e-9)
         left = f"{(self.total - self.done) / rate:.0f} s left" if rate > 0 else "time left unknown"
         tail = f", {note}" if note else ""
         return f"{self.what}: {self.done}/{self.total} {self.unit}, {rate:.2f} {self.unit}/s, {left}{tail}"
@@ -48,11 +46,6 @@ class Progress:
         self._bar.close()
 
 
-@contextmanager
-def progress(what: str, total: int, unit: str) -> Iterator[Progress]:
-    """Progress over `total` units; the bar is closed however the block ends."""
-    meter = Progress(what, total, unit)
-    try:
-        yield meter
-    finally:
-        meter.close()
+def progress(what: str, total: int, unit: str) -> closing[Progress]:
+    """Progress over `total` units in a `with` block."""
+    return closing(Progress(what, total, unit))

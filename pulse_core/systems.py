@@ -7,13 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-SEQUENTIAL, TEXT, LANGUAGE_MODEL, OURS, FLOOR = (
-    "sequential, by item id",
-    "sequential, with item text",
-    "language model",
-    "PULSE",
-    "floor",
-)
+SEQUENTIAL, TEXT = "sequential, by item id", "sequential, with item text"
+LANGUAGE_MODEL, OURS, FLOOR = "language model", "PULSE", "floor"
 
 
 @dataclass(frozen=True)
@@ -24,24 +19,19 @@ class System:
     """
 
     name: str
-    label: str
-    """Its name in tables, sentences and documentation."""
+    label: str  # its name in tables, sentences and documentation
     group: str
-    encoder: bool = False
-    """The prepared text encoder."""
-    slm: bool = False
-    """The prepared language model."""
-    reviews: bool = False
-    """Review texts, for the ranker's prompts."""
-    rationales: bool = False
-    """The rationales that the Thought Space selected."""
+    encoder: bool = False  # the prepared text encoder
+    slm: bool = False  # the prepared language model
+    reviews: bool = False  # review texts, for the ranker's prompts
+    rationales: bool = False  # those that the Thought Space selected
+    # The ranker variant that it tunes: what the ranker is trained with. The configured ranker is its trial `{}`.
     variant: str | None = None
-    """The ranker variant that it tunes: what the ranker is trained with. The configured ranker is its trial `{}`."""
+    # Configuration section -> the keys its script is given; no keys: the whole section.
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Configuration section -> the keys its script is given; no keys: the whole section."""
+    # The section under `baselines` that tunes it; None: nothing to tune. Systems that share a section share its seed
+    # and differ only in what they read.
     section: str | None = None
-    """The section under `baselines` that tunes it; None: nothing to tune. Systems that share a section share its seed
-    and differ only in what they read."""
 
     @property
     def gpu(self) -> bool:
@@ -72,10 +62,9 @@ SYSTEMS = (
 CHANCE = System("chance", "chance", FLOOR)  # exact, so no rule makes it
 BY_NAME = {system.name: system for system in (*SYSTEMS, CHANCE)}
 PULSE = BY_NAME["pulse"]
-HR1_SYSTEMS = tuple(
-    BY_NAME[name] for name in ("pulse", "slm_sft", "sasrec", "llm_zero_shot", "brand_repeat", "popularity")
-)
-"""The systems of hr1.json, in the order of its summary."""
+# The systems of hr1.json, in the order of its summary.
+_HR1 = ("pulse", "slm_sft", "sasrec", "llm_zero_shot", "brand_repeat", "popularity")
+HR1_SYSTEMS = tuple(BY_NAME[name] for name in _HR1)
 
 
 def label(name: str) -> str:

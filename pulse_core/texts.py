@@ -1,7 +1,6 @@
 """Items, histories and behaviour as text.
 
-A text depends only on the history (and target, if given) that the caller passes in, never on later interactions:
-nothing here looks up interactions by user alone.
+A text depends only on the history (and target, if given) that the caller passes in, never on later interactions.
 """
 
 import re
@@ -17,9 +16,8 @@ if TYPE_CHECKING:
     from pulse_core.rationales.settings import RationaleSettings
 
 BREAKS = re.compile(r",| \| | - | – |\(|;|: ")
-DANGLING = re.compile(
-    r"([\s,;:\-–(/&+.]+(for|with|of|and|or|in|de|the|a|by|to)?)+$", re.IGNORECASE
-)  # leftovers of a cut
+# Leftovers of a cut.
+DANGLING = re.compile(r"([\s,;:\-–(/&+.]+(for|with|of|and|or|in|de|the|a|by|to)?)+$", re.IGNORECASE)
 LONGER = 16  # characters by which the limit of titles grows whose cuts are equal
 BRIEF = 16  # minimum length of a title cut at a comma, bar or bracket
 
@@ -40,11 +38,11 @@ class Shop:
         self._opinions = opinions
 
     def title(self, item: int, limit: int) -> str:
-        """The title, cut at a word to at most `limit` characters."""
+        """The title, see `shorten`."""
         return shorten(self._titles[item], limit)
 
     def distinct_titles(self, items: Sequence[int], limit: int) -> list[str]:
-        """Titles of several items, cut to `limit` characters but to different texts."""
+        """Titles of several items, see `distinct_titles`."""
         return distinct_titles([self._titles[item] for item in items], limit)
 
     def brief_title(self, item: int, limit: int) -> str:
@@ -58,14 +56,11 @@ class Shop:
 
 def load_shop(items: pd.DataFrame, interactions: pd.DataFrame, reviews: pd.DataFrame) -> Shop:
     """The texts of a corpus, from its tables."""
-    words = {
-        (user, item): (summary or text or "")
-        for user, item, summary, text in reviews[["user", "item", "summary", "text"]].itertuples(index=False)
-    }
-    rated = interactions[["user", "item", "rating"]].itertuples(index=False)
+    written = reviews[["user", "item", "summary", "text"]].itertuples(index=False)
+    words = {(user, item): (summary or text or "") for user, item, summary, text in written}
     opinions = {
         (user, item): Opinion(None if pd.isna(stars) else float(stars), words.get((user, item), ""))
-        for user, item, stars in rated
+        for user, item, stars in interactions[["user", "item", "rating"]].itertuples(index=False)
     }
     return Shop(items, opinions)
 
@@ -114,37 +109,24 @@ def history_lines(
     return lines
 
 
-def behaviour_text(
-    shop: Shop,
-    user: int,
-    history: Sequence[int],
-    target: int | None,
-    *,
-    most: int,
-    title_chars: int,
-    review_chars: int,
-) -> str:
-    """b_u of section 4.1: the target if given (never its review), then the history, newest first.
+def behaviour_text(shop: Shop, user: int, history: Sequence[int], target: int | None, **limits: int) -> str:
+    """b_u of section 4.1: the target if given (never its review), then the history within `limits` of `history_lines`,
+    newest first.
 
     Encoders truncate the end, so the oldest purchases are lost first. Selection passes `target=None` in every split
     (`behaviour: history`); the paper's (s_u, i_t+1) is E2's training text and the text of `behaviour: oracle`.
     """
-    lines = history_lines(shop, user, history, most=most, title_chars=title_chars, review_chars=review_chars)
-    text = "Bought before: " + "; ".join(reversed(lines))
-    return text if target is None else f"Bought: {shop.brief_title(target, title_chars)}. {text}"
+    text = "Bought before: " + "; ".join(reversed(history_lines(shop, user, history, **limits)))
+    return text if target is None else f"Bought: {shop.brief_title(target, limits['title_chars'])}. {text}"
 
 
 def behaviour_texts(
     examples: pd.DataFrame, shop: Shop, settings: "RationaleSettings", *, with_target: bool
 ) -> dict[Key, str]:
-    """Behaviour texts by (user, split, position), for training the Thought Space and for selection."""
+    """Behaviour texts of all examples, for training the Thought Space and for selection."""
     targets = examples["target"].tolist() if with_target else [None] * len(examples)
-    shown = {
-        "most": settings.behaviour_items,
-        "title_chars": settings.title_chars,
-        "review_chars": settings.review_chars,
-    }
+    limits = {"title_chars": settings.title_chars, "review_chars": settings.review_chars}
     return {
-        key: behaviour_text(shop, key[0], history, target, **shown)
+        key: behaviour_text(shop, key[0], history, target, most=settings.behaviour_items, **limits)
         for key, history, target in zip(keys(examples), examples["history"], targets, strict=True)
     }

@@ -1,14 +1,12 @@
 """The training loop of every model: validate on a schedule, keep the best weights, stop early, resume after a kill.
 
-The loop is independent of the model: the caller supplies the batches of an epoch, the step and the validation. A killed
-training resumes from its checkpoint and ends with the same bytes, provided that random draws are seeded by epoch or
-step, or come from a generator passed to `fit`.
+The caller supplies the batches of an epoch, the step and the validation. A killed training resumes from its checkpoint
+and ends with the same bytes if random draws are seeded by epoch or step, or come from a generator passed to `fit`.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
@@ -33,14 +31,10 @@ CPU = torch.device("cpu")
 class Schedule:
     """When to validate and when to stop. The last epoch is always validated."""
 
-    epochs: int
-    """Maximum number of epochs."""
-    evaluate_every: int = 1
-    """Epochs between validations."""
-    patience: int | None = None
-    """Stop after this many validations in a row without improvement; None: never."""
-    first_validation: int = 1
-    """No validation before this epoch; with 0 the untrained weights are validated, too."""
+    epochs: int  # maximum
+    evaluate_every: int = 1  # epochs between validations
+    patience: int | None = None  # stop after this many validations in a row without improvement; None: never
+    first_validation: int = 1  # no validation before this epoch; with 0 the untrained weights are validated, too
 
     def validates(self, epoch: int) -> bool:
         """Whether this epoch is followed by a validation."""
@@ -54,20 +48,13 @@ class Training:
     best_epoch: int = 0
     epochs_run: int = 0
     steps: int = 0
-    epoch_steps: int = 0
-    """Steps taken in the current epoch."""
-    units: int = 0
-    """Progress in the caller's units."""
-    batch_losses: list[float] = field(default_factory=list)
-    """Losses of the current epoch."""
-    epoch_losses: list[float] = field(default_factory=list)
-    """Mean loss of each epoch."""
-    curve: list[Figures] = field(default_factory=list)
-    """Epoch, mean loss (absent for epoch 0) and figures of each validation."""
-    seconds: float = 0.0
-    """Total, including validation."""
+    epoch_steps: int = 0  # in the current epoch
+    units: int = 0  # progress in the caller's units
+    batch_losses: list[float] = field(default_factory=list)  # of the current epoch
+    epoch_losses: list[float] = field(default_factory=list)  # mean of each epoch
+    curve: list[Figures] = field(default_factory=list)  # epoch, mean loss (not of epoch 0) and figures per validation
+    seconds: float = 0.0  # with validation
     step_seconds: float = 0.0
-    """Spent in steps."""
 
     @property
     def epoch_seconds(self) -> float:
@@ -87,14 +74,6 @@ class Training:
 def trained_state(module: nn.Module) -> dict[str, Tensor]:
     """Copies of the trainable parameters, by name."""
     return {name: value.detach().clone() for name, value in _trained(module).items()}
-
-
-def load_trained_state(module: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Restore the parameters of a `trained_state`."""
-    parameters = dict(module.named_parameters())
-    with torch.no_grad():
-        for name, value in state.items():
-            parameters[name].copy_(value)
 
 
 def _trained(module: nn.Module) -> dict[str, nn.Parameter]:
@@ -121,8 +100,8 @@ def fit(
 ) -> Training:
     """Train until the schedule ends; `module` is left with the weights of its best validation, in evaluation mode.
 
-    Processes that train together (`pulse_core.processes`) all call this with the same arguments, and `step` and
-    `validate` return the same numbers in all of them.
+    Processes that train together all call this with the same arguments, and get the same numbers from `step` and
+    `validate`.
 
     Args:
         label: names the training in progress lines.
@@ -141,7 +120,7 @@ def fit(
     peak_rates = [group["lr"] for group in optimiser.param_groups]
     if checkpoint.directory and (saved := checkpoint.resume(asdict(schedule), *determined_by)):
         state, best = Training(**saved.numbers["training"]), saved.tensors.get("best", {})
-        load_trained_state(module, saved.tensors["weights"])
+        module.load_state_dict(saved.tensors["weights"], strict=False)
         restore_optimiser(optimiser, saved.tensors.get("optimiser", {}))
         if generator is not None:
             generator.bit_generator.state = saved.numbers["generator"]
@@ -151,12 +130,12 @@ def fit(
     def save() -> None:
         state.seconds = time.monotonic() - training_start
         numbers: dict[str, Any] = {"training": asdict(state)}
-        groups: dict[str, Mapping[str, Tensor]] = {"weights": _trained(module), "best": best}
-        groups["optimiser"] = optimiser_tensors(optimiser)
+        draws = {}
         if generator is not None:
             numbers["generator"] = generator.bit_generator.state
-            groups["torch"] = {"generator": torch.get_rng_state()}
-        checkpoint.write(numbers, **groups)
+            draws["torch"] = {"generator": torch.get_rng_state()}
+        optimised = optimiser_tensors(optimiser)
+        checkpoint.write(numbers, weights=_trained(module), best=best, optimiser=optimised, **draws)
 
     def evaluate() -> None:
         nonlocal best
@@ -199,7 +178,7 @@ def fit(
         save()
     state.seconds = time.monotonic() - training_start
     if best:
-        load_trained_state(module, best)
+        module.load_state_dict(best, strict=False)
     module.eval()
     return state
 
@@ -216,42 +195,23 @@ def fit_epochs(
     checkpoint: Checkpoint | None = None,
     determined_by: Sequence[object] = (),
 ) -> Training:
-    """`fit` with one step per epoch: `epoch` gets its number and a generator seeded for it, and returns the mean loss.
-
-    The epoch's seed also determines dropout.
-    """
+    """`fit` with one step per epoch: `epoch` gets its number and a generator seeded for it, as dropout is, and returns
+    the mean loss."""
 
     def step(steps: int, number: int) -> list[float]:
-        with epoch_draws(seed, number, device) as generator:
-            return [epoch(number, generator)]
+        epoch_seed = derive_seed(seed, "epoch", number)
+        with processes.seeded_dropout(epoch_seed, device):
+            return [epoch(number, np.random.default_rng(epoch_seed))]
 
     return fit(
-        label,
-        module,
-        optimiser,
-        lambda number: [number],
-        step,
-        validate,
-        schedule,
+        *(label, module, optimiser, lambda number: [number], step, validate, schedule),
         checkpoint=checkpoint,
         determined_by=(seed, *determined_by),
     )
 
 
-@contextmanager
-def epoch_draws(seed: int, epoch: int, device: torch.device = CPU) -> Iterator[np.random.Generator]:
-    """A generator seeded for this epoch; inside the block, torch's global generators are seeded likewise."""
-    epoch_seed = derive_seed(seed, "epoch", epoch)
-    with processes.seeded_dropout(epoch_seed, device):
-        yield np.random.default_rng(epoch_seed)
-
-
 def descend(optimiser: Optimizer, losses: Iterable[Tensor], label: str, key: str = "learning_rate") -> list[float]:
-    """Take an optimiser step per loss before computing the next; returns their values.
-
-    Raises:
-        InputError: a loss is not finite (`finite`).
-    """
+    """Take an optimiser step per loss before computing the next; returns the losses, which must be `finite`."""
     values = []
     for loss in losses:
         optimiser.zero_grad(set_to_none=True)
@@ -262,11 +222,7 @@ def descend(optimiser: Optimizer, losses: Iterable[Tensor], label: str, key: str
 
 
 def finite(loss: float, label: str, key: str) -> float:
-    """`loss` itself.
-
-    Raises:
-        InputError: the loss is not finite; the message names `key`, the setting of the learning rate.
-    """
+    """`loss` itself; if it is not finite, InputError that names `key`, the setting of the learning rate."""
     if not math.isfinite(loss):
         raise InputError(f"{label} has diverged (loss {loss}): lower {key}")
     return loss

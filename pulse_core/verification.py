@@ -3,7 +3,7 @@
 The record of `results/a/b.parquet` is `results/.written/a/b.parquet.json`: it moves with its results folder.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,17 +42,13 @@ class Finding:
 
 
 def record_path(path: Path) -> Path:
-    """Where the record of an artifact lies, for a path relative to the working directory."""
+    """Where the record of an artifact lies; both relative to the working directory."""
     top, *below = path.parts
     return Path(top, RECORDS, *below[:-1], f"{path.name}.json")
 
 
 def read_record(path: Path) -> Written | None:
-    """The record of an artifact, or None.
-
-    Raises:
-        InputError: the record itself is damaged.
-    """
+    """The record of an artifact, if it has one. Raises InputError if the record is damaged."""
     file = record_path(path)
     return _parsed(file) if file.is_file() else None
 
@@ -67,7 +63,7 @@ def _parsed(file: Path) -> Written:
 def with_companions(path: Path) -> list[Path]:
     """The files to record for `path`: with weights, every file of their directory (configuration, tokenizer).
 
-    Files outside the working directory, or in no folder of it, are not recorded.
+    None for files outside the working directory's folders.
     """
     if path.is_absolute() or len(path.parts) == 1:
         return []
@@ -120,11 +116,7 @@ def _size_difference(path: Path, record: Written) -> str | None:
 
 
 def size_differences(folder: Path) -> list[str]:
-    """Messages on the files in `results` whose size is not the recorded one. Reads no file but the records.
-
-    Raises:
-        InputError: a record is damaged.
-    """
+    """Messages on the files in `results` whose size is not the recorded one. Reads no file but the records."""
     return [
         message(file, problem, record)
         for file, record in sorted(_records_of(folder).items())
@@ -152,10 +144,7 @@ def unreadable(path: Path) -> str | None:
 
 
 def verify(directory: Path) -> tuple[int, list[Finding]]:
-    """Compare the artifacts in a results folder, and the models and files they were made from, with their records.
-
-    Args:
-        directory: `results`, or a folder in it.
+    """Compare the artifacts in `results` or a folder in it, and all that they were made from, with their records.
 
     Returns:
         The number of files compared, and those that differ from their record or have none.
@@ -171,14 +160,17 @@ def verify(directory: Path) -> tuple[int, list[Finding]]:
         raise InputError(f"{directory} has no records of what its stages wrote (they lie in results/{RECORDS})")
     others = sorted(folder for folder in top.parent.iterdir() if folder != top)
     records = {file: record for folder in (*others, top) for file, record in _records_of(folder).items()}
-    jobs = _Jobs(records.values())
-    wanted = jobs.with_sources(record.target for file, record in records.items() if file.is_relative_to(directory))
+    jobs = {record.target: record for record in records.values()}
+    maker = {record.path: record.target for record in records.values()}
+    sources = {name: {maker[path] for path in job.inputs if path in maker} for name, job in jobs.items()}
+    readers = {name: {reader for reader, read in sources.items() if name in read} for name in jobs}
+    wanted = _closure((job.target for file, job in records.items() if file.is_relative_to(directory)), sources)
     compared = {file: record for file, record in sorted(records.items()) if record.target in wanted}
-    findings = [
-        Finding(file, problem, record, jobs.after(record.target))
-        for file, record in compared.items()
-        if (problem := difference(file, record))
-    ]
+    findings = []
+    for file, record in compared.items():
+        if problem := difference(file, record):
+            later = _closure([record.target], readers) - {record.target}
+            findings.append(Finding(file, problem, record, tuple(jobs[name] for name in sorted(later))))
     for file in sorted(directory.rglob("*")):
         if not _hidden(file.relative_to(directory)) and file.suffix in ARTIFACTS and file not in records:
             findings.append(Finding(file, "has no record", None))
@@ -191,31 +183,11 @@ def _records_of(folder: Path) -> dict[Path, Written]:
     return {folder / file.relative_to(base).with_suffix(""): _parsed(file) for file in base.rglob("*.json")}
 
 
-class _Jobs:
-    """Which job reads what which other job wrote; a job's name is its first output."""
-
-    def __init__(self, records: Iterable[Written]) -> None:
-        self._records = {record.target: record for record in records}
-        maker = {record.path: record.target for record in records}
-        self._sources = {
-            name: {maker[path] for path in record.inputs if path in maker} for name, record in self._records.items()
-        }
-
-    def with_sources(self, names: Iterable[str]) -> set[str]:
-        """These jobs and all that they depend on."""
-        return _closure(names, lambda name: self._sources[name])
-
-    def after(self, name: str) -> tuple[Written, ...]:
-        """One record of each job that depends on job `name`."""
-        readers = _closure([name], lambda source: {reader for reader, of in self._sources.items() if source in of})
-        return tuple(self._records[reader] for reader in sorted(readers - {name}))
-
-
-def _closure(names: Iterable[str], neighbours: Callable[[str], set[str]]) -> set[str]:
+def _closure(names: Iterable[str], neighbours: Mapping[str, set[str]]) -> set[str]:
     """`names` and all that can be reached from them."""
     seen: set[str] = set()
     pending = set(names)
     while pending:
         seen |= pending
-        pending = set().union(*map(neighbours, pending)) - seen
+        pending = set().union(*(neighbours[name] for name in pending)) - seen
     return seen

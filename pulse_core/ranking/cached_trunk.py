@@ -99,7 +99,7 @@ def _shared_file(directory: Path | None) -> BufferedRandom:
             directory.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=directory, prefix="trunk.", suffix=".part")
         os.close(descriptor)
-    name = processes.from_owner(name, 0)
+    name = processes.from_first(name)
     file = BufferedRandom(FileIO(name, "r+"))
     processes.meet()  # not unlinked before all have opened it
     if processes.rank() == 0:

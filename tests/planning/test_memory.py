@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 from transformers import BertConfig, BertModel, LlamaConfig, Phi3Config
 
 from pulse_core.artifacts import read_json
+from pulse_core.checkpoints import Checkpoint
 from pulse_core.encoder import Encoder
 from pulse_core.generation.settings import GenerationSettings, VLLMSettings
 from pulse_core.planning.memory import (
@@ -24,11 +25,13 @@ from pulse_core.planning.memory import (
     shape_of_config,
     vllm_memory,
 )
+from pulse_core.planning.stages import TRAINED_BYTES
 from pulse_core.ranking.layout import collate
 from pulse_core.ranking.model import Ranker
 from pulse_core.ranking.questions import PackedQuestion
 from pulse_core.ranking.settings import RankerSettings
 from pulse_core.thought_space.settings import ThoughtSpaceSettings
+from pulse_core.training_loop import Schedule, descend, fit
 from tests.planning.test_shapes import paper_shape
 from tests.workflow.tiny_models import save_language_model, tokenizer
 
@@ -137,6 +140,23 @@ def test_training_needs_weights_gradients_and_adam_moments() -> None:
     planned = encoder_training_memory(DISTILBERT, ThoughtSpaceSettings(), 4, (128, 512), fused=True)
     # Two encoders of 66.4 million parameters: weight, gradient and two moments, and two more copies of the best epoch.
     assert planned["weights"] + planned["optimiser"] == pytest.approx(2 * 66_362_880 * 4 * (4 + 2), rel=0.01)
+
+
+def test_a_checkpoint_takes_the_planned_bytes_per_weight(tmp_path: Path) -> None:
+    """The result, and two checkpoints while one replaces the other, each with weights, best weights and two moments."""
+    module = torch.nn.Linear(300, 200)
+
+    def step(number: int, batch: torch.Tensor) -> list[float]:
+        return descend(optimiser, [module(batch).square().mean()], "test")
+
+    optimiser = torch.optim.AdamW(module.parameters())
+    data = [torch.ones(2, 300)]
+    checkpoint, schedule = Checkpoint(tmp_path), Schedule(1)
+    fit("test", module, optimiser, lambda _: data, step, lambda: {"ndcg10": 0.5}, schedule, checkpoint=checkpoint)
+    weights = sum(parameter.numel() for parameter in module.parameters())
+    size = (tmp_path / "training.safetensors").stat().st_size
+    # Names, and the counts of steps, take less than 1 %.
+    assert 4 * weights + 2 * size == pytest.approx(TRAINED_BYTES * weights, rel=0.01)
 
 
 def test_the_vllm_cache_gets_the_rest_of_its_share() -> None:
