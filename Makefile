@@ -55,12 +55,14 @@ demo: setup
 	$(RUN) results/luxury/hr1.json
 	$(BIN)/python -m workflow_scripts.cli.demo_summary results/luxury
 
-# Slurm's tests mostly wait, so they run in parallel with the others, which run two at a time with one torch thread each.
+# Slurm's tests mostly wait, so they run in parallel with the others, which run two files at a time with one torch thread
+# each. Both use the workflow that the first of them has run.
 test: setup
-	$(MAKE) --no-print-directory --jobs 2 test-here test-cluster
+	share=$$(mktemp -d) && trap 'rm -rf "$$share"' EXIT && \
+	  PULSE_TESTS_SHARE="$$share" $(MAKE) --no-print-directory --jobs 2 test-here test-cluster
 
 test-here: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -r s -n 2 --ignore tests/cluster
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -r s -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/cluster
 
 test-cluster: setup
 	$(BIN)/python -m pytest -r s tests/cluster

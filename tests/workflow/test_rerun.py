@@ -18,8 +18,8 @@ SPACE = {"thought_space", *SELECTION}
 POSITIVE = {"positive_rationales", "gather_positive", *SPACE}
 
 
-def test_a_second_call_has_nothing_to_do(built: Workspace) -> None:
-    assert "Nothing to be done" in built.run()
+def test_a_second_call_has_nothing_to_do(workspace: Workspace) -> None:
+    assert "Nothing to be done" in workspace.run()
 
 
 @pytest.mark.parametrize(
