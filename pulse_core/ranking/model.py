@@ -51,9 +51,8 @@ class Ranker(nn.Module):
         return torch.autocast(device().type, torch.bfloat16, enabled=self.dtype == "bfloat16")
 
     def _inputs(self, batch: Batch) -> dict[str, Any]:
-        eager = self.settings.attention == "eager"
-        inputs = attention_inputs(self._causal.config, batch, self.scale.device, eager=eager)
-        return {"input_ids": batch.tokens.to(self.scale.device), **inputs}
+        place, eager = self.scale.device, self.settings.attention == "eager"
+        return {"input_ids": batch.tokens.to(place), **attention_inputs(self._causal.config, batch, place, eager=eager)}
 
     def trunk(self, batch: Batch) -> torch.Tensor:
         """(B, L, d) states after the frozen layers (the embeddings if no layer is frozen); no gradient."""

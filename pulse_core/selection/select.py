@@ -30,20 +30,9 @@ SELECTED_SCHEMA = pa.schema(
 )
 
 
-def leaves_of(tree: pd.DataFrame) -> pd.DataFrame:
-    """The selectable leaves, sorted by (user, split, position, node).
-
-    Blank leaves (empty texts) are dropped unless all leaves of the tree are blank.
-
-    Raises:
-        InputError: a tree has no leaf.
-    """
+def _leaves(tree: pd.DataFrame) -> pd.DataFrame:
+    """The leaves by (user, split, position, node), without blank ones unless all leaves of the tree are blank."""
     leaves = tree[tree["is_leaf"]].sort_values([*KEY, "node"], ignore_index=True)
-    trees, with_leaf = tree[KEY].drop_duplicates(), leaves[KEY].drop_duplicates()
-    if len(trees) != len(with_leaf):
-        bare = trees.merge(with_leaf, how="left", indicator=True).query("_merge == 'left_only'")
-        key = next(bare[KEY].itertuples(index=False, name=None))
-        raise InputError(f"tree: no leaf for (user, split, position) {key} and {len(bare) - 1} more")
     blank = leaves["rationale"].str.strip() == ""
     all_blank = blank.groupby([leaves[column] for column in KEY]).transform("all")
     if blank.any():
@@ -58,9 +47,9 @@ def select_rationales(tree: pd.DataFrame, behaviour: Mapping[Key, str], scorer: 
     `runners_up`, the other leaves by descending score. Ties (in float32) go to the lowest node.
 
     Raises:
-        InputError: a tree has no leaf, an example has no behaviour text, or a score is not a number.
+        InputError: an example has no behaviour text, or a score is not a number.
     """
-    leaves = leaves_of(tree)
+    leaves = _leaves(tree)
     leaf_keys = keys(leaves)
     texts = [""] * len(leaf_keys)
     if scorer.reads_behaviour:

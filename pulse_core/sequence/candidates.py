@@ -95,20 +95,15 @@ def draw_candidates(
     parts = [np.zeros((0, count), dtype=np.int32)]
     for start in range(0, len(targets), block):
         rows = slice(start, start + block)
-        allowed = _allowed(targets[rows], touched[rows], groups)
+        # (examples, items): neither touched nor with the target's title
+        allowed = groups != groups[targets[rows], None]
+        owners = np.repeat(np.arange(len(allowed)), [len(items) for items in touched[rows]])
+        allowed[owners, np.concatenate(touched[rows])] = False
         others = _draw(allowed, seeds[rows], groups, count - 1, None if ranking is None else ranking[rows])
         parts.append(np.concatenate([targets[rows, None], others], axis=1).astype(np.int32))
     drawn = np.concatenate(parts)
     order = np.argsort(stream(~seeds, count), axis=1, kind="stable")  # a different stream from the draw's
     return np.take_along_axis(drawn, order, axis=1)
-
-
-def _allowed(targets: np.ndarray, touched: Sequence[np.ndarray], groups: np.ndarray) -> np.ndarray:
-    """(n, items) bool: items that are neither touched nor share the target's title."""
-    mask = groups != groups[targets, None]
-    rows = np.repeat(np.arange(len(targets)), [len(items) for items in touched])
-    mask[rows, np.concatenate(touched)] = False
-    return mask
 
 
 def _draw(
@@ -150,12 +145,11 @@ def _draw_exactly(
     permuted = allowed[order]
     _, first = np.unique(groups[permuted], return_index=True)
     if len(first) < wanted:
-        where = "in the catalogue" if ranking is None else "among SASRec's top ranks"
         titles = len(np.unique(groups))
         shared = f" ({len(groups)} items with {titles} distinct titles)" if titles < len(groups) else ""
-        remedies = [f"give a corpus with more {'distinct titles' if shared else 'items'}"]
+        where, remedies = "in the catalogue", [f"give a corpus with more {'distinct titles' if shared else 'items'}"]
         if ranking is not None:
-            remedies.insert(0, "raise candidates.hard_depth")
+            where, remedies = "among SASRec's top ranks", ["raise candidates.hard_depth", *remedies]
         if len(first):  # a set has at least two candidates
             remedies.insert(0, f"lower candidates.count to {len(first) + 1}")
         raise InputError(

@@ -44,10 +44,9 @@ def run_neighbours(
     neighbours = np.empty(len(examples), dtype=object)
     with progress("neighbours", len(examples) + (int(is_train.sum()) if cross_fitted else 0), "examples") as meter:
         for fold in np.unique(example_folds):
-            rows = np.flatnonzero(example_folds == fold)
+            rows, model = example_folds == fold, models[int(fold)]
             pool = {user: items for user, items in training.items() if fold == ALL_USERS or folds[user] != fold}
-            fold_examples, model = examples.iloc[rows], models[int(fold)]
-            neighbours[rows] = _neighbours_of(fold_examples, model, pool, full_sequences, settings, meter)
+            neighbours[rows] = _neighbours_of(examples[rows], model, pool, full_sequences, settings, meter)
         figures = {
             str(split): target_share(neighbours[splits == split], examples[splits == split])
             for split in np.unique(splits)

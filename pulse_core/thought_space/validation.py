@@ -16,9 +16,8 @@ from pulse_core.thought_space.settings import ThoughtSpaceSettings
 class Validation:
     """Held-out examples with their retrieval pools, drawn once: every measurement ranks the same rationales.
 
-    A pool is the example's rationale and `retrieval_pool - 1` of other held-out users, or all if there are fewer (see
-    `pool` and `chance` in the figures). Pools stay within the example's domain, where rationales are hardest to tell
-    apart.
+    A pool is the example's rationale and `retrieval_pool - 1` of other held-out users of its domain, where rationales
+    are hardest to tell apart, or all if there are fewer (see `pool` and `chance` in the figures).
     """
 
     def __init__(self, examples: Sequence[TrainingExample], settings: ThoughtSpaceSettings, seed: int) -> None:
@@ -37,13 +36,11 @@ class Validation:
         if len(self.examples) < 2:
             return {}
         rationale = rationale_encoder.encode([e.rationale for e in self.examples], self._batch_size)
-        kinds = {"history_only": [e.history_only for e in self.examples]}
-        if not brief:
-            kinds["with_target"] = [e.with_target for e in self.examples]
-        return {
-            kind: self._figures(history_encoder.encode(texts, self._batch_size), rationale)
-            for kind, texts in kinds.items()
-        }
+        figures = {}
+        for kind in ("history_only",) if brief else ("history_only", "with_target"):
+            texts = [getattr(example, kind) for example in self.examples]
+            figures[kind] = self._figures(history_encoder.encode(texts, self._batch_size), rationale)
+        return figures
 
     def _figures(self, history: np.ndarray, rationale: np.ndarray) -> dict[str, Any]:
         figures: dict[str, Any] = space_metrics(history, rationale, self._others)

@@ -115,8 +115,6 @@ def test_what_cannot_be_selected_is_refused_by_key(tree):
         select_rationales(tree, {k: v for k, v in BEHAVIOUR.items() if k[0] == 0}, agreement())
     with pytest.raises(InputError, match=r"likelihood gives .*\(0, 'test', 3, 1\)"):
         select_rationales(tree.assign(mean_logprob=np.nan), {}, LikelihoodScorer())
-    with pytest.raises(InputError, match=r"no leaf .*\(0, 'test', 3\) and 0 more"):
-        select_rationales(tree.assign(is_leaf=tree["is_leaf"] & (tree["position"] != 3)), BEHAVIOUR, agreement())
 
 
 def test_the_artifact_contains_the_selection(tree, tmp_path):
