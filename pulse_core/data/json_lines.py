@@ -94,6 +94,8 @@ def parse_object(line: bytes) -> Record:
 
 def is_utf8(text: bytes) -> bool:
     """Whether the bytes are UTF-8 text."""
+    if text.isascii():  # twice as fast to find out as to decode
+        return True
     try:
         text.decode()
     except UnicodeDecodeError:

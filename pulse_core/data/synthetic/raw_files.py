@@ -36,9 +36,8 @@ def _break(line: bytes, how: int) -> bytes:
 
 def break_lines(lines: list[bytes], share: float, rng: np.random.Generator) -> list[bytes]:
     """The lines with malformed ones inserted (`share` of their number), so that no purchase is lost."""
-    count = int(len(lines) * share)
     out = list(lines)
-    for place in sorted(rng.integers(0, len(lines), size=count).tolist(), reverse=True):
+    for place in sorted(rng.integers(0, len(lines), size=int(len(lines) * share)).tolist(), reverse=True):
         out.insert(place, _break(lines[place], int(rng.integers(4))))
     return out
 
