@@ -38,7 +38,13 @@ from tests.workflow.tiny_models import save_language_model, tokenizer
 PHI = paper_shape("microsoft/Phi-4-mini-instruct")
 DISTILBERT = paper_shape("distilbert/distilbert-base-uncased")
 WIDTHS = {"float32": 4, "bfloat16": 2}
-SLACK = 2.0  # an estimate is never below the measured peak, and never more than this above it
+# An estimate is never below the measured peak, and at most so many times above it: 1 to 2 % above the largest ratio of
+# the models below. It cannot be closer to all of them: it takes one multiple of the hidden and feed-forward size for
+# every model and dtype, and counts a layer for scoring as training keeps it.
+TRAINING_SLACK = {"float32": 1.8, "bfloat16": 1.4}
+EAGER_SLACK = {"float32": 2.0, "bfloat16": 1.45}
+ENCODER_SLACK = {"float32": 1.3, "bfloat16": 1.1}
+SCORING_SLACK, ENCODING_SLACK = 3.0, 2.8
 
 
 class Peak(TorchDispatchMode):
@@ -71,8 +77,8 @@ def peak(work: Callable[[], Any]) -> int:
     return counted.peak
 
 
-def within(planned: dict[str, float], measured: int) -> bool:
-    return measured <= (1 + MARGIN) * planned["activations"] <= SLACK * measured
+def within(planned: dict[str, float], measured: int, slack: float) -> bool:
+    return measured <= (1 + MARGIN) * planned["activations"] <= slack * measured
 
 
 @pytest.fixture(scope="module", params=[LlamaConfig, Phi3Config], ids=["llama", "phi3"])
@@ -96,11 +102,13 @@ def test_the_ranker_needs_no_more_than_planned(language_model: Path, dtype: Any,
     ranker = Ranker(language_model, settings, 0)
     shape = shape_of_config(read_json(language_model / "config.json"), "")
     training = ranker_memory(shape, settings, WIDTHS[dtype], 400, 0, trains=True)
-    assert within(training, peak(lambda: ranker.train().head_logits(batch, ranker.trunk(batch)).sum().backward()))
+    measured = peak(lambda: ranker.train().head_logits(batch, ranker.trunk(batch)).sum().backward())
+    slack = EAGER_SLACK if settings.attention == "eager" else TRAINING_SLACK
+    assert within(training, measured, slack[dtype])
     scoring = ranker_memory(shape, settings, WIDTHS[dtype], 400, 0, trains=False)
     with torch.inference_mode():
         measured = peak(lambda: ranker.eval()(batch))
-    assert measured <= (1 + MARGIN) * scoring["activations"]
+    assert within(scoring, measured, SCORING_SLACK)
 
 
 @pytest.mark.parametrize("fused", [True, False])
@@ -130,10 +138,10 @@ def test_the_encoders_need_no_more_than_planned(tmp_path: Path, dtype: str, fuse
 
     step()  # allocates the gradients
     planned = encoder_training_memory(shape, ThoughtSpaceSettings(batch_size=16), width, (48, 128), fused=fused)
-    assert within(planned, peak(step))
+    assert within(planned, peak(step), ENCODER_SLACK[dtype])
     frozen = encoding_memory(shape, width, 16, 128, fused=fused)
     measured = peak(lambda: encoders[1].encode([f"{number}" + "x" * 700 for number in range(16)], 16))
-    assert measured <= (1 + MARGIN) * frozen["activations"]
+    assert within(frozen, measured, ENCODING_SLACK)
 
 
 def test_training_needs_weights_gradients_and_adam_moments() -> None:
