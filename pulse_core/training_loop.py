@@ -187,7 +187,7 @@ def fit_epochs(
     label: str,
     module: nn.Module,
     optimiser: Optimizer,
-    epoch: Callable[[int, np.random.Generator], float],
+    epoch: Callable[[int, np.random.Generator], Sequence[float]],
     validate: Callable[[], Figures] | None,
     schedule: Schedule,
     seed: int,
@@ -196,12 +196,12 @@ def fit_epochs(
     determined_by: Sequence[object] = (),
 ) -> Training:
     """`fit` with one step per epoch: `epoch` gets its number and a generator seeded for it, as dropout is, and returns
-    the mean loss."""
+    its losses."""
 
-    def step(steps: int, number: int) -> list[float]:
+    def step(_: int, number: int) -> Sequence[float]:
         epoch_seed = derive_seed(seed, "epoch", number)
         with processes.seeded_dropout(epoch_seed, device):
-            return [epoch(number, np.random.default_rng(epoch_seed))]
+            return epoch(number, np.random.default_rng(epoch_seed))
 
     return fit(
         *(label, module, optimiser, lambda number: [number], step, validate, schedule),

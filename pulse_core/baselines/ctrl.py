@@ -89,9 +89,7 @@ class CollaborativeTower(SASRec):
     """SASRec followed by the linear output layer of stage 2."""
 
     def __init__(self, item_count: int, settings: CTRLSettings) -> None:
-        super().__init__(
-            item_count, settings.dimension, settings.blocks, settings.heads, settings.dropout, settings.max_length
-        )
+        super().__init__(item_count, settings)
         self.output = nn.Linear(settings.dimension, settings.dimension)
 
     def forward(self, padded: Tensor) -> Tensor:
@@ -193,9 +191,8 @@ class CTRL(SASRecBaseline):
                 tabular, textual = network(samples, order[step * batch : (step + 1) * batch])
                 yield alignment_loss(tabular, textual, settings.temperature, settings.alignment_loss)
 
-        def epoch(number: int, generator: np.random.Generator) -> float:
-            values = descend(optimiser, losses(number, generator), "CTRL's alignment", "alignment_learning_rate")
-            return float(np.mean(values))
+        def epoch(number: int, generator: np.random.Generator) -> list[float]:
+            return descend(optimiser, losses(number, generator), "CTRL's alignment", "alignment_learning_rate")
 
         inputs = (self.domain.fingerprint, self.titles, text.identity, settings.model_dump())
         schedule = Schedule(settings.alignment_epochs)

@@ -88,10 +88,9 @@ class MoRec(IDModel):
 
     def new_backbone(self) -> SASRec:
         """The user tower; draws the layer after the encoder, too."""
-        settings, width = self.settings, self.settings.dimension
-        users = SASRec(0, width, settings.blocks, settings.heads, settings.dropout, settings.max_length, True)
+        users = SASRec(0, self.settings, post_norm=True)
         users.items.requires_grad_(False)  # unused: `ranking_model` has item vectors instead of id embeddings
-        linear = nn.Linear(self.text.dim, width)
+        linear = nn.Linear(self.text.dim, self.settings.dimension)
         nn.init.xavier_normal_(linear.weight)
         nn.init.zeros_(linear.bias)
         self.project = nn.Sequential(linear, nn.GELU())
@@ -118,7 +117,7 @@ class MoRec(IDModel):
         groups = parameter_groups(tower, settings.learning_rate, self.text, settings.encoder_learning_rate)
         optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
 
-        def epoch(_number: int, generator: np.random.Generator) -> float:
+        def epoch(_number: int, generator: np.random.Generator) -> list[float]:
             self._with_items = None
             return self._epoch(optimiser, generator)
 
@@ -126,7 +125,7 @@ class MoRec(IDModel):
         self._with_items = None  # the best weights are back
         return {"loss": self.loss} | record
 
-    def _epoch(self, optimiser: torch.optim.Optimizer, generator: np.random.Generator) -> float:
+    def _epoch(self, optimiser: torch.optim.Optimizer, generator: np.random.Generator) -> list[float]:
         settings = self.settings
         sequences = self.domain.sequences
         batches = list(training_batches(sequences, settings.batch_size, settings.max_length, generator))
@@ -147,7 +146,7 @@ class MoRec(IDModel):
                     encoded.backward(vectors.grad / len(group))
                 optimiser.step()  # skips the encoder unless it has a gradient
                 losses.append(finite(loss.item(), "MoRec", "learning_rate"))
-        return float(np.mean(losses))
+        return losses
 
     def _items_of(self, group: list[Parts], negatives: list[np.ndarray]) -> np.ndarray:
         """Codes of the items to encode for these batches, sorted."""

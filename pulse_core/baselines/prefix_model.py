@@ -72,8 +72,7 @@ class PrefixModel(IDModel):
         self.prefixes = Prefixes(domain.sequences, settings.max_length)
 
     def new_backbone(self) -> SASRec:
-        s = self.settings
-        return SASRec(self.domain.item_count, s.dimension, s.blocks, s.heads, s.dropout, s.max_length, post_norm=True)
+        return SASRec(self.domain.item_count, self.settings, post_norm=True)
 
     def prepare(self, number: int) -> None:
         """Called before each epoch."""
@@ -83,20 +82,20 @@ class PrefixModel(IDModel):
         """The weighted contrastive loss of these prefixes; None if it is not used yet."""
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
-        settings = self.settings
-        optimiser = torch.optim.Adam(self.model.parameters(), lr=settings.learning_rate, fused=True)
+        optimiser = torch.optim.Adam(self.model.parameters(), lr=self.settings.learning_rate, fused=True)
+        return self.train(
+            lambda number, generator: descend(optimiser, self._losses(number, generator), self.label),
+            optimiser,
+            checkpoint,
+        )
 
-        def epoch(number: int, generator: np.random.Generator) -> float:
-            self.prepare(number)
-            return float(np.mean(descend(optimiser, losses(generator), self.label)))
-
-        def losses(generator: np.random.Generator) -> Iterator[Tensor]:
-            for windows, rows in self.prefixes.steps(settings.batch_size, generator):
-                loss = self.prefixes.cross_entropy(self.model, windows, settings.batch_size)
-                contrast = self.contrast(rows, generator)
-                yield loss if contrast is None else loss + contrast
-
-        return self.train(epoch, optimiser, checkpoint)
+    def _losses(self, number: int, generator: np.random.Generator) -> Iterator[Tensor]:
+        self.prepare(number)
+        batch_size = self.settings.batch_size
+        for windows, rows in self.prefixes.steps(batch_size, generator):
+            loss = self.prefixes.cross_entropy(self.model, windows, batch_size)
+            contrast = self.contrast(rows, generator)
+            yield loss if contrast is None else loss + contrast
 
     def further_figures(self, examples: Examples) -> dict[str, float]:
         """Alignment and uniformity (Wang & Isola 2020) of unit-norm states.

@@ -1,7 +1,7 @@
 """What systems share that score items by state times item vector, and SASRec (Kang & McAuley 2018) as the first."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from pulse_core.sequence.full_ranking import ranking_metrics
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import SASRecTrainingSettings
 from pulse_core.sequence.states import full_ranks, score_candidates
-from pulse_core.sequence.training import new_model, new_optimiser, run_epoch
+from pulse_core.sequence.training import new_optimiser, run_epoch
 from pulse_core.training_loop import CPU, Figures, Schedule, fit_epochs
 
 
@@ -50,7 +50,7 @@ class IDModel(Recommender):
 
     def train(
         self,
-        epoch: Callable[[int, np.random.Generator], float],
+        epoch: Callable[[int, np.random.Generator], Sequence[float]],
         optimiser: torch.optim.Optimizer,
         checkpoint: Checkpoint,
         *determined_by: object,
@@ -91,7 +91,7 @@ class SASRecBaseline(IDModel):
     settings: SASRecTrainingSettings
 
     def new_backbone(self) -> SASRec:
-        return new_model(self.domain.item_count, self.settings)
+        return SASRec(self.domain.item_count, self.settings)
 
     def fit(self, checkpoint: Checkpoint, *determined_by: object) -> dict[str, Any]:
         model, sequences, settings = self.model, self.domain.sequences, self.settings

@@ -30,21 +30,12 @@ def candidate_figures(examples: Examples, scores: np.ndarray) -> dict[str, float
 
 
 @dataclass
-class Trial:
-    """One trial: changed settings, validation figures, training record."""
-
-    changed: dict[str, Any]
-    validation: dict[str, float]
-    training: dict[str, Any]
-
-
-@dataclass
 class Tuned:
     """The best trial's recommender, and all trials."""
 
     system: Recommender
     chosen: int
-    trials: list[Trial]
+    trials: list[dict[str, Any]]  # of each: changed settings, validation figures, training record
 
 
 def tune(
@@ -67,7 +58,7 @@ def tune(
         InputError: raised in a trial; names the trial and its changes.
     """
     best: Recommender | None = None
-    finished: list[Trial] = []
+    finished: list[dict[str, Any]] = []
     chosen, best_merit = 0, (0.0, 0.0)
     for number, changed in enumerate(settings.search[:trials]):
         directory = work / f"trial-{number + 1}" if work else None
@@ -78,7 +69,7 @@ def tune(
             raise InputError(f"search[{number}] = {changed}: {error}") from error
         figures = candidate_figures(validation, system.scores(validation))
         log.info("trial %d of %d %s: validation HR@1 %.4f", number + 1, trials, changed, figures["hr1"])
-        finished.append(Trial(changed, figures, training))
+        finished.append({"changed": changed, "validation": figures, "training": training})
         merit = figures["hr1"], figures["ndcg10"]
         if best is None or merit > best_merit:
             best, best_merit, chosen = system, merit, number
@@ -94,7 +85,7 @@ def write_tuned(name: str, tuned: Tuned, domain: Domain, seed: int, out: Path) -
         "system": name,
         "seed": seed,
         "settings": system.settings.model_dump(exclude={"search"}),
-        "trials": [vars(trial) for trial in tuned.trials],
+        "trials": tuned.trials,
         "chosen": tuned.chosen,
     }
     for part in (domain.validation, domain.test):

@@ -20,7 +20,7 @@ from pulse_core.errors import InputError
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import SASRecSettings
-from pulse_core.sequence.training import new_model, train
+from pulse_core.sequence.training import train
 from pulse_core.training_loop import Training
 
 ALL_USERS = -1  # the fold of the model trained on all users
@@ -90,7 +90,7 @@ def load_models(path: str | Path, settings: SASRecSettings) -> dict[int, SASRec]
     models = {}
     for fold, state in states.items():
         with torch.random.fork_rng(devices=[]):
-            models[fold] = new_model(len(state["items.weight"]) - 1, settings).eval()
+            models[fold] = SASRec(len(state["items.weight"]) - 1, settings).eval()
         try:
             models[fold].load_state_dict(state)
         except RuntimeError as error:

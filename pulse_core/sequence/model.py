@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pulse_core.sequence.settings import BackboneSettings
+
 
 class Block(nn.Module):
     """x + attention(norm(x)), then x + feed_forward(norm(x)); with `post_norm`, each norm is of the sum instead."""
@@ -56,22 +58,14 @@ class Block(nn.Module):
 class SASRec(nn.Module):
     """States of histories and, by inner product with the item embeddings, scores of next items."""
 
-    def __init__(
-        self,
-        item_count: int,
-        dimension: int,
-        blocks: int,
-        heads: int,
-        dropout: float,
-        max_length: int,
-        post_norm: bool = False,
-    ) -> None:
+    def __init__(self, item_count: int, shape: BackboneSettings, post_norm: bool = False) -> None:
         super().__init__()
-        self.item_count, self.max_length, self.post_norm = item_count, max_length, post_norm
+        self.item_count, self.max_length, self.post_norm = item_count, shape.max_length, post_norm
+        dimension, dropout = shape.dimension, shape.dropout
         self.items = nn.Embedding(item_count + 1, dimension, padding_idx=0)
-        self.positions = nn.Embedding(max_length, dimension)
+        self.positions = nn.Embedding(shape.max_length, dimension)
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(Block(dimension, heads, dropout, post_norm) for _ in range(blocks))
+        self.blocks = nn.ModuleList(Block(dimension, shape.heads, dropout, post_norm) for _ in range(shape.blocks))
         self.norm = nn.LayerNorm(dimension, eps=1e-8)
         for parameter in self.parameters():
             if parameter.dim() > 1 and post_norm:

@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 from pulse_core.settings import Settings
 
 
-class SASRecTrainingSettings(Settings):
-    """SASRec's architecture and training, wherever it is trained."""
+class BackboneSettings(Settings):
+    """The shape of SASRec and of the models built on it."""
 
     dimension: int = Field(50, ge=2, le=1024)
     """Width of item embeddings and states. 50 suits 5-core Amazon sets; raise it for catalogues above 50,000 items."""
@@ -20,6 +20,17 @@ class SASRecTrainingSettings(Settings):
     """Dropout on embeddings, attention and feed-forward layers. 0.5 for sparse data, 0.2 for long, dense histories."""
     max_length: int = Field(50, ge=1, le=1000)
     """Maximum history length; older items are dropped."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.dimension % self.heads:
+            raise ValueError(f"heads = {self.heads} must divide dimension = {self.dimension}")
+        return self
+
+
+class SASRecTrainingSettings(BackboneSettings):
+    """SASRec's architecture and training, wherever it is trained."""
+
     loss: Literal["bce", "ce"] = "ce"
     """`ce`: softmax over the catalogue, the stronger loss. `bce`: a uniform negative per position, as in the paper."""
     learning_rate: float = Field(3e-3, gt=0.0)
@@ -32,12 +43,6 @@ class SASRecTrainingSettings(Settings):
     """Epochs between validations (full-ranking NDCG@10)."""
     patience: int = Field(4, ge=1)
     """Stop after this many validations without improvement; the best model is kept."""
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        if self.dimension % self.heads:
-            raise ValueError(f"heads = {self.heads} must divide dimension = {self.dimension}")
-        return self
 
 
 class SASRecSettings(SASRecTrainingSettings):

@@ -16,13 +16,6 @@ from pulse_core.sequence.states import full_ranks
 from pulse_core.training_loop import Schedule, Training, descend, fit
 
 
-def new_model(item_count: int, settings: SASRecTrainingSettings) -> SASRec:
-    """An untrained model of the configured shape; draws from torch's global generator."""
-    return SASRec(
-        item_count, settings.dimension, settings.blocks, settings.heads, settings.dropout, settings.max_length
-    )
-
-
 def new_optimiser(model: SASRec, settings: SASRecTrainingSettings) -> torch.optim.Adam:
     """Adam with the SASRec paper's betas."""
     return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
@@ -55,14 +48,14 @@ def train(
     generator = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # initial weights and dropout draw from torch's generator
-        model = new_model(item_count, settings)
+        model = SASRec(item_count, settings)
         optimiser = new_optimiser(model, settings)
         training = fit(
             label,
             model,
             optimiser,
             lambda epoch: [epoch],
-            lambda _step, _epoch: [run_epoch(model, sequences, optimiser, settings, generator)],
+            lambda _step, _epoch: run_epoch(model, sequences, optimiser, settings, generator),
             (lambda: ranking_metrics(full_ranks(model, histories, targets))) if validation else None,
             Schedule(settings.epochs, settings.evaluate_every, settings.patience),
             generator=generator,
@@ -79,11 +72,11 @@ def run_epoch(
     settings: SASRecTrainingSettings,
     generator: np.random.Generator,
     key: str = "sasrec.learning_rate",
-) -> float:
-    """One pass over the sequences; returns the mean loss per batch. `key` is the setting to lower if it diverges."""
+) -> list[float]:
+    """One pass over the sequences; returns the loss of each batch. `key` is the setting to lower if it diverges."""
     batches = training_batches(sequences, settings.batch_size, settings.max_length, generator)
     losses = (_loss(model, parts, settings, generator) for parts in batches)
-    return float(np.mean(descend(optimiser, losses, "SASRec", key)))
+    return descend(optimiser, losses, "SASRec", key)
 
 
 def _loss(

@@ -120,7 +120,7 @@ def test_a_resume_in_the_second_stage_does_not_repeat_the_first(
     record = uninterrupted.fit(Checkpoint())
     run_epoch, calls, steps = sasrec.run_epoch, [], []
 
-    def until_killed(*given: Any) -> float:
+    def until_killed(*given: Any) -> list[float]:
         calls.append(len(calls))
         if len(calls) == 3:
             raise KeyboardInterrupt

@@ -141,7 +141,7 @@ def test_resumed_training_equals_uninterrupted_training(
     killed = MoRec(domain, titles, settings, 3, encoder)
     run_epoch, numbers = killed._epoch, []
 
-    def until_killed(*given: Any) -> float:
+    def until_killed(*given: Any) -> list[float]:
         numbers.append(len(numbers))
         if len(numbers) == 3:
             raise KeyboardInterrupt

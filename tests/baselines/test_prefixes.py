@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from pulse_core.baselines.packed import dropped, packed_states
 from pulse_core.baselines.prefixes import Prefixes
+from pulse_core.baselines.settings.post_norm import PostNormSettings
 from pulse_core.sequence.batches import pad
 from pulse_core.sequence.model import SASRec
 
@@ -31,7 +32,7 @@ def model() -> SASRec:
     """A model whose weights are all large enough to matter."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = SASRec(ITEMS, 16, 2, 2, 0.5, MAX_LENGTH, post_norm=True)
+        model = SASRec(ITEMS, PostNormSettings(dimension=16, max_length=MAX_LENGTH), post_norm=True)
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.5)
     with torch.no_grad():

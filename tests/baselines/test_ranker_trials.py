@@ -34,7 +34,7 @@ def test_the_configured_rankers_predictions_are_reused_unchanged(domain: Domain)
     record = {"validation_hr1": [0.5], "settings": {"epochs": 2}, "corpus": "synthetic"}
     ranker = ConfiguredRanker(RankerSettings(), stored, record, "file")
     tuned = tune(lambda _: ranker, RankerTrialsSettings(search=[{}]), 1, domain.validation)
-    assert tuned.trials[0].training == {"validation_hr1": [0.5]}
+    assert tuned.trials[0]["training"] == {"validation_hr1": [0.5]}
     reused = predictions(ranker.scores, domain).to_pandas()
     pd.testing.assert_frame_equal(reused, stored)
 

@@ -209,7 +209,7 @@ def _killing(after: int) -> Any:
 
     calls = []
 
-    def epoch(*arguments: Any) -> float:
+    def epoch(*arguments: Any) -> list[float]:
         calls.append(1)
         if len(calls) > after:
             raise Killed
@@ -230,6 +230,6 @@ def test_sasrec_learns_planted_order_with_both_losses() -> None:
     popular = walking().popularity[walking().test.candidates]
     by_popularity = (popular.argmax(axis=1) == walking().test.places()).mean()
     for trial in tuned.trials:
-        assert trial.validation["hr1"] > by_popularity + 0.3, trial.changed
+        assert trial["validation"]["hr1"] > by_popularity + 0.3, trial["changed"]
     test = tuned.system.scores(walking().test)
     assert (test.argmax(axis=1) == walking().test.places()).mean() > by_popularity + 0.3

@@ -11,16 +11,16 @@ from pulse_core.sequence.batches import draw_negatives, pad, training_batches
 from pulse_core.sequence.cross_fit import load_models, save_models
 from pulse_core.sequence.full_ranking import ranking_metrics, ranks_of_targets
 from pulse_core.sequence.model import SASRec, binary_loss, softmax_loss
-from pulse_core.sequence.settings import SASRecSettings
+from pulse_core.sequence.settings import BackboneSettings, SASRecSettings
 from pulse_core.sequence.states import full_ranks, prefix_states, score_candidates, states
-from pulse_core.sequence.training import new_model, train
+from pulse_core.sequence.training import train
 
 
 @pytest.fixture(scope="module")
 def model() -> SASRec:
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        return SASRec(item_count=30, dimension=8, blocks=2, heads=2, dropout=0.5, max_length=6).eval()
+        return SASRec(30, BackboneSettings(dimension=8, heads=2, max_length=6)).eval()
 
 
 def test_a_later_item_never_changes_an_earlier_state(model: SASRec) -> None:
@@ -147,7 +147,7 @@ def test_training_finds_planted_order_and_repeats_itself(
 
 
 def test_saved_models_load_unchanged(tmp_path: object, small: SASRecSettings) -> None:
-    models = {-1: new_model(9, small), 0: new_model(9, small)}
+    models = {-1: SASRec(9, small), 0: SASRec(9, small)}
     save_models(f"{tmp_path}/model.safetensors", models)
     loaded = load_models(f"{tmp_path}/model.safetensors", small)
     assert sorted(loaded) == [-1, 0]

@@ -10,12 +10,12 @@ import torch
 from pulse_core.artifacts import read_json
 from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.sequence.cross_fit import fold_of_users, load_models
+from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.neighbour_stage import run_neighbours
 from pulse_core.sequence.neighbours import _bought_around, _shares, build_pool, find_neighbours, unit
 from pulse_core.sequence.sasrec_stage import run_sasrec
 from pulse_core.sequence.settings import NeighbourSettings, SASRecSettings
 from pulse_core.sequence.states import states
-from pulse_core.sequence.training import new_model
 from tests.planted_cycle import ITEMS
 
 
@@ -118,7 +118,7 @@ def test_the_fast_path_is_the_plain_one(small: SASRecSettings) -> None:
     sequences = [generator.choice(30, size=int(size), replace=False) for size in generator.integers(2, 12, size=25)]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # with some weights, users with the same first items tie for the last place
-        model = new_model(30, small)
+        model = SASRec(30, small)
     settings = NeighbourSettings(users=4, items=5)
     pool = build_pool(model, sequences, np.arange(25), settings)
     histories = sequences[:6]

@@ -145,9 +145,6 @@ class _Alignment(nn.Module):
         groups = parameter_groups([self.aligner], settings.learning_rate, self.texts, settings.text_learning_rate)
         optimiser = torch.optim.Adam(groups, betas=(0.9, 0.98))
 
-        def epoch(_number: int, generator: np.random.Generator) -> float:
-            return float(np.mean(descend(optimiser, losses(generator), "A-LLMRec, stage 1")))
-
         @torch.no_grad()
         def validate() -> Figures:
             codes = torch.sigmoid(self.aligner.item_encoder(self.items.to(device())))
@@ -168,7 +165,7 @@ class _Alignment(nn.Module):
             "A-LLMRec: alignment",
             self,
             optimiser,
-            epoch,
+            lambda _, generator: descend(optimiser, losses(generator), "A-LLMRec, stage 1"),
             validate,
             Schedule(settings.epochs, settings.evaluate_every, settings.patience),
             self.seed,

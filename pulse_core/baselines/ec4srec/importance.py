@@ -3,7 +3,7 @@
 Explained is the score of the item ranked first after the prefix, by the model in evaluation mode.
 """
 
-from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 import torch
@@ -70,11 +70,8 @@ def saliency(model: SASRec, prefixes: Prefixes) -> np.ndarray:
     return values
 
 
-METHODS: dict[str, Callable[[SASRec, Prefixes], np.ndarray]] = {"occlusion": occlusion, "saliency": saliency}
-
-
-def importance(model: SASRec, prefixes: Prefixes, method: str) -> np.ndarray:
+def importance(model: SASRec, prefixes: Prefixes, method: Literal["occlusion", "saliency"]) -> np.ndarray:
     """Importance of each item of each prefix by this method, with norm 1 per prefix: (Σ lengths,)."""
-    values = METHODS[method](model, prefixes)
+    values = occlusion(model, prefixes) if method == "occlusion" else saliency(model, prefixes)
     norms = np.sqrt(np.add.reduceat(values**2, prefixes.offsets[:-1]))
     return values / np.maximum(np.repeat(norms, prefixes.lengths), 1e-12)

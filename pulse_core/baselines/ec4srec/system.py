@@ -27,14 +27,9 @@ class MaskedSASRec(SASRec):
     """The post-norm backbone with an extra embedding for a masked item, which is never scored."""
 
     def __init__(self, item_count: int, settings: EC4SRecSettings) -> None:
-        s = settings
-        super().__init__(item_count + 1, s.dimension, s.blocks, s.heads, s.dropout, s.max_length, post_norm=True)
+        super().__init__(item_count + 1, settings, post_norm=True)
         self.item_count = item_count
-
-    @property
-    def mask(self) -> int:
-        """The masked item's index (items are code + 1)."""
-        return self.item_count + 1
+        self.mask = item_count + 1  # the masked item's index (items are code + 1)
 
     def item_vectors(self) -> Tensor:
         return self.items.weight[1 : self.item_count + 1]

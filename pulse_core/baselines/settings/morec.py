@@ -2,12 +2,13 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from pulse_core.baselines.settings.tuned import Trials, TunedSettings
+from pulse_core.sequence.settings import BackboneSettings
 
 
-class MoRecSettings(TunedSettings):
+class MoRecSettings(BackboneSettings, TunedSettings):
     """MoRec (Yuan et al. 2023): an item is its title, read by an encoder trained with the user tower."""
 
     title_tokens: int = Field(default=30, ge=4, le=512)
@@ -16,8 +17,6 @@ class MoRecSettings(TunedSettings):
     """Top layers of the encoder to train. null: all, as in the paper; 0: none (the paper's two-stage form)."""
     dimension: int = Field(default=128, ge=2, le=4096)
     """Width of item vectors and states; 512 in the authors' scripts."""
-    blocks: int = Field(default=2, ge=1, le=12)
-    """Self-attention blocks of the user tower."""
     heads: int = Field(default=2, ge=1, le=16)
     """Attention heads; must divide `dimension`."""
     dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
@@ -47,9 +46,3 @@ class MoRecSettings(TunedSettings):
     """Stop after this many validations without improvement; the best model is kept."""
     search: Trials = Field([{}, {"learning_rate": 3e-4}, {"encoder_layers": 0}, {"dropout": 0.3}])
     """One entry per trial."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "MoRecSettings":
-        if self.dimension % self.heads:
-            raise ValueError(f"heads = {self.heads} must divide dimension = {self.dimension}")
-        return self

@@ -1,23 +1,20 @@
 """The backbone shared by DuoRec and EC4SRec, and its training."""
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from pulse_core.baselines.settings.tuned import TunedSettings
+from pulse_core.sequence.settings import BackboneSettings
 
 
-class PostNormSettings(TunedSettings):
+class PostNormSettings(BackboneSettings, TunedSettings):
     """The backbone of DuoRec and EC4SRec, SASRec in post-norm form, and its training."""
 
     dimension: int = Field(default=64, ge=2, le=1024)
     """Width of item embeddings and states."""
-    blocks: int = Field(default=2, ge=1, le=12)
-    """Self-attention blocks."""
     heads: int = Field(default=2, ge=1, le=16)
     """Attention heads; must divide `dimension`."""
     dropout: float = Field(default=0.5, ge=0.0, lt=1.0)
     """Dropout on embeddings, attention and feed-forward layers; it also creates the two views of a history."""
-    max_length: int = Field(default=50, ge=1, le=1000)
-    """Maximum history length; older items are dropped."""
     learning_rate: float = Field(default=1e-3, gt=0.0)
     """Learning rate of Adam."""
     batch_size: int = Field(default=256, ge=2)
@@ -28,9 +25,3 @@ class PostNormSettings(TunedSettings):
     """Epochs between validations (full-ranking NDCG@10)."""
     patience: int = Field(default=10, ge=1)
     """Stop after this many validations without improvement; the best model is kept."""
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> "PostNormSettings":
-        if self.dimension % self.heads:
-            raise ValueError(f"heads = {self.heads} must divide dimension = {self.dimension}")
-        return self
