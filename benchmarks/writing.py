@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from benchmarks.embedded import embedded_config, titles
 from pulse_core.artifacts import write_table
-from pulse_core.generation.journal import Journal
+from pulse_core.generation.journal import Writer
 from pulse_core.generation.requests import Request, TextGenerator
 from pulse_core.keys import Key
 from pulse_core.rationales.prompts import PromptTemplate
-from pulse_core.rationales.write import Writer, write_rationales
 from pulse_core.rationales.write import base_requests as requests_for
+from pulse_core.rationales.write import write_rationales
 from pulse_core.texts import Shop, load_shop
 from pulse_core.tree.grow import grow_trees
 from pulse_core.tree.settings import TreeSettings
@@ -51,7 +51,7 @@ def users(count: int, first: int = 0) -> Users:
 
 def write_base(generator: TextGenerator, chosen: Users, work: Path) -> pa.Table:
     """The base rationales' stage, with journal and table in `work`."""
-    writer = Writer(generator, Journal(work / "journal"), embedded_config().generation.chunk_prompts)
+    writer = Writer(generator, work / "journal", embedded_config().generation.chunk_prompts)
     table = write_rationales(chosen.examples, base_requests(chosen), writer, "base rationales")
     write_table(work / "base.parquet", table)
     return table
@@ -61,7 +61,7 @@ def write_trees(generator: TextGenerator, chosen: Users, branching: list[int], w
     """The stage of trees over one sentence per user; roots are not generated, so their tokens do not count."""
     config = embedded_config()
     settings: TreeSettings = config.tree.model_copy(update={"branching": branching})
-    writer = Writer(generator, Journal(work / "journal"), config.generation.chunk_prompts)
+    writer = Writer(generator, work / "journal", config.generation.chunk_prompts)
     roots = chosen.examples.assign(
         rationale="First Silk Sleep Mask: looks for gentle care.", mean_logprob=0.0, tokens=0, seed=0
     )

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping
 
 import numpy as np
+from scipy.stats import binomtest
 
 from pulse_core.evaluation.metrics import METRICS, chance_values, metric_values
 from pulse_core.evaluation.schema import Comparison, Difference, Estimate, HitComparison, SystemResult
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.evaluation.significance import (
-    binomial_against,
     bootstrap_means,
     holm,
     mcnemar_exact,
@@ -48,11 +48,9 @@ def all_results(
     seed: int,
     oracle: Collection[str] = (),
 ) -> dict[str, SystemResult]:
-    """System -> metrics, chance (the exact expectation of random scores) included.
+    """System -> metrics, from ranks of the same users, shape (users,); chance, which is exact, is added.
 
-    Args:
-        ranks: system -> ranks of the same users in the same order, shape (users,).
-        oracle: systems to mark as such.
+    `oracle` names the systems to mark as such.
     """
     results = {name: system_result(values, settings, seed, name in oracle) for name, values in ranks.items()}
     exact = [Estimate(value=value, low=value, high=value) for value in chance_values(candidate_count).tolist()]
@@ -63,16 +61,15 @@ def all_results(
 def compare_hits(
     first: np.ndarray, second: np.ndarray | float, settings: EvaluationSettings, seed: int
 ) -> tuple[Difference, int | None, int | None]:
-    """Paired difference in hits, and the numbers of users on whom only the first and only the second system hit.
+    """Paired difference in hits, 0 or 1, shape (users,); `second` may be the level of chance.
 
-    Args:
-        first: hits, 0 or 1, shape (users,).
-        second: hits of the same users in the same order, or the level of chance; the numbers are None for chance.
+    Returns:
+        The difference, and on how many users only the first and only the second system hit (None against chance).
     """
     gap = paired_bootstrap(first, np.broadcast_to(second, first.shape), settings, seed)
     first_only = second_only = None
     if isinstance(second, float):
-        test, p_value = "exact binomial", binomial_against(first, second)
+        test, p_value = "exact binomial", float(binomtest(int(first.sum()), len(first), second).pvalue)
     else:
         test, (p_value, first_only, second_only) = "McNemar exact", mcnemar_exact(first, second)
     verdict = verdict_of(gap.difference, p_value, settings.confidence)

@@ -23,7 +23,6 @@ def assemble(
     Args:
         results: at least HR1_SYSTEMS. Metrics are over the sampled users of a split.
         recorded: fields of `Hr1` that are taken as they are, from `models` to `stages` and from `why_recall` on.
-        seed: the run's seed, from which the bootstrap's draws follow.
 
     Raises:
         InputError: a system is missing, or its users or candidates are not those of the others (names its file).

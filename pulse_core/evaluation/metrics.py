@@ -10,9 +10,7 @@ METRICS = ("hr1", "mrr", "ndcg10")
 
 
 def target_ranks(candidates: np.ndarray, scores: np.ndarray, targets: np.ndarray) -> NDArray[np.int64]:
-    """Rank of each user's target, 1 = best: 1 + the number of other candidates that score at least as high.
-
-    Ties therefore count against the model: the target gets the worst rank of the tied group.
+    """Rank of each user's target, 1 = best; among ties it is the worst.
 
     Args:
         candidates: item codes, shape (users, candidates), distinct within a row.

@@ -30,13 +30,9 @@ def rectangle(lists: pd.Series, what: str, file: str) -> np.ndarray:
 def aligned_ranks(
     predictions: pd.DataFrame, examples: pd.DataFrame, candidates: pd.DataFrame, split: str, file: str
 ) -> pd.Series:
-    """Rank of the target for each user with an example in `split`, indexed and sorted by user.
+    """Rank of the target for each user with an example (user, split, target, ...) in `split`, in the order of users.
 
-    Args:
-        predictions: in the common schema; users without an example are ignored.
-        examples: (user, split, target, ...): the users to evaluate.
-        candidates: (user, split, candidates): the sets to rank, in any order within a set.
-        file: of the predictions, for messages.
+    Predictions are in the common schema, in `file`; the order of candidates within a set does not matter.
 
     Raises:
         InputError: a user has no prediction, or its candidates are not those of `candidates`.

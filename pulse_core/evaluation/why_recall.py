@@ -15,7 +15,6 @@ from pulse_core.evaluation.schema import WhyRecall
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.evaluation.significance import paired_bootstrap
 from pulse_core.keys import KEY
-from pulse_core.rank_metrics import Floats
 from pulse_core.seeding import derive_seed
 
 SPACES = re.compile(r"[\s\-\u2010-\u2015]+")
@@ -58,7 +57,8 @@ def why_recall(
         users, items: the corpus tables that map user_id and item_id to codes.
 
     Raises:
-        InputError: a driver without phrases, an example without rationale, base or leaf, or no purchase with a driver.
+        InputError: a driver without phrases, an example without one rationale, base or leaf, or no purchase with a
+            driver.
     """
     patterns = driver_patterns(phrases)
     tested = examples[(examples["split"] == "test") & examples["sampled"].astype(bool)]
@@ -66,22 +66,19 @@ def why_recall(
     if drivers.empty:
         raise InputError("truth.parquet: no sampled test purchase has a driver; is it of another corpus?")
     keys = drivers.index
-    chosen = _named(selected, keys, patterns, "selected")
-    base = _named(tree[tree["parent"] == -1], keys, patterns, "tree (base rationale)")
-    leaves = _named(tree[tree["is_leaf"].astype(bool)], keys, patterns, "tree (leaves)", single=False)
+    chosen = _named(selected, keys, patterns, "selected").to_numpy()
+    base = _named(tree[tree["parent"] == -1], keys, patterns, "tree (base rationale)").to_numpy()
+    leaves = _named(tree[tree["is_leaf"].astype(bool)], keys, patterns, "tree (leaves)", several=True)
     own = np.array([list(patterns).index(driver) for driver in drivers])  # column of each example's driver
-
-    def share_of_own(named: pd.DataFrame) -> Floats:
-        return named.to_numpy()[np.arange(len(keys)), own]
-
+    rows = np.arange(len(keys))
     frequency = np.bincount(own, minlength=len(patterns)).astype(np.float64)
     others = (frequency[None, :] - np.eye(len(patterns))[own]) / max(len(keys) - 1, 1)  # (examples, drivers)
     values = {
-        "selected": share_of_own(chosen),
-        "random_leaf": share_of_own(leaves.groupby(level=KEY).mean()),
-        "base": share_of_own(base),
-        "best_leaf": share_of_own(leaves.groupby(level=KEY).max()),
-        "selected_other_driver": (chosen.to_numpy() * others).sum(axis=1),
+        "selected": chosen[rows, own],
+        "random_leaf": leaves.groupby(level=KEY).mean().to_numpy()[rows, own],
+        "base": base[rows, own],
+        "best_leaf": leaves.groupby(level=KEY).max().to_numpy()[rows, own],
+        "selected_other_driver": (chosen * others).sum(axis=1),
     }
     figures = estimates(np.stack(list(values.values()), axis=1), settings, derive_seed(seed, "why_recall"))
     bootstrap_seed = derive_seed(seed, "why_recall", "paired")
@@ -111,22 +108,14 @@ def _drivers(
 
 
 def _named(
-    texts: pd.DataFrame, keys: pd.MultiIndex, patterns: Mapping[str, re.Pattern[str]], file: str, single: bool = True
+    texts: pd.DataFrame, keys: pd.MultiIndex, patterns: Mapping[str, re.Pattern[str]], file: str, several: bool = False
 ) -> pd.DataFrame:
-    """Which drivers each rationale of `keys` names: 0/1, one column per driver, rows indexed and sorted by KEY.
-
-    With `single`, an example may have only one row.
-    """
+    """Which drivers each rationale of `keys` names: 0/1, one column per driver, rows indexed and sorted by KEY."""
     indexed = texts.set_index(KEY)["rationale"].sort_index()
-    missing = keys.difference(indexed.index)
-    if len(missing):
-        raise InputError(
-            f"{file}: {len(missing)} examples have no rationale, the first is (user, split, position) = "
-            f"({missing[0][0]}, {missing[0][1]}, {missing[0][2]}); make that file again"
-        )
-    repeated = indexed.index[indexed.index.duplicated()]
-    if single and len(repeated):
-        raise InputError(f"{file}: user {repeated[0][0]} has more than one row for an example; make that file again")
     rationales = indexed[indexed.index.isin(keys)].fillna("").map(normalise)
+    found = rationales.index.unique() if several else rationales.index
+    if found.tolist() != keys.tolist():
+        wanted = "a rationale" if several else "one rationale"
+        raise InputError(f"{file}: each sampled test example should have {wanted}; make that file again")
     names = {driver: [pattern.search(text) is not None for text in rationales] for driver, pattern in patterns.items()}
     return pd.DataFrame(names, index=rationales.index, dtype=np.float64)

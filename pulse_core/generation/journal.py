@@ -6,6 +6,7 @@ chunk's requests. With another prompt, model, seed or chunk size the names diffe
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -15,58 +16,42 @@ from pulse_core.generation.requests import Completion, Request, TextGenerator
 from pulse_core.progress import progress
 
 
-class Journal:
-    """Finished chunks under `directory`."""
+@dataclass(frozen=True)
+class Writer:
+    """An engine, the directory of its journal and the number of prompts per chunk."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    generator: TextGenerator
+    journal: Path
+    chunk_prompts: int
 
-    def _file(self, name: str) -> Path:
-        return self.directory / f"{name}.json"
+    def run(self, requests: Sequence[Request], what: str) -> list[list[Completion]]:
+        """Completions of all requests, in order; chunks in the journal are reused. `what` names the progress lines.
 
-    def holds(self, name: str) -> bool:
-        """Whether a chunk is finished."""
-        return self._file(name).exists()
+        Chunks do not depend on what is finished, so a resumed run forms the same batches. If all are finished the
+        engine is not loaded.
 
-    def read(self, name: str) -> list[list[Completion]]:
-        """The completions of a finished chunk."""
-        answers = orjson.loads(self._file(name).read_bytes())
-        return [[Completion(**completion) for completion in answer] for answer in answers]
+        Raises:
+            InputError: the engine refuses one of the prompts; nothing is generated then.
+        """
+        starts = range(0, len(requests), self.chunk_prompts)
+        chunks = [requests[start : start + self.chunk_prompts] for start in starts]
+        files = [self._file(chunk) for chunk in chunks]
+        missing = [request for file, chunk in zip(files, chunks, strict=True) if not file.exists() for request in chunk]
+        if missing:
+            self.generator.prepare(missing)
+        answers: list[list[Completion]] = []
+        with progress(what, sum(request.samples for request in requests), "texts") as meter:
+            for file, chunk in zip(files, chunks, strict=True):
+                if finished := file.exists():
+                    answers += [[Completion(**text) for text in texts] for texts in orjson.loads(file.read_bytes())]
+                else:
+                    new = self.generator.generate(chunk)
+                    with whole_file(file) as partial:
+                        partial.write_bytes(orjson.dumps(new))
+                    answers += new
+                meter.advance(sum(request.samples for request in chunk), skipped=finished)
+        return answers
 
-    def write(self, name: str, answers: Sequence[Sequence[Completion]]) -> None:
-        """Write a chunk, atomically and durably."""
-        with whole_file(self._file(name)) as partial:
-            partial.write_bytes(orjson.dumps(answers))
-
-
-def run_requests(
-    generator: TextGenerator, requests: Sequence[Request], journal: Journal, chunk_prompts: int, what: str
-) -> list[list[Completion]]:
-    """Completions of all requests, in order; chunks in the journal are reused.
-
-    Chunks do not depend on what is finished, so a resumed run forms the same batches. If all are finished the engine
-    is not loaded.
-
-    Raises:
-        InputError: the engine refuses one of the prompts; nothing is generated then.
-    """
-    chunks = [requests[start : start + chunk_prompts] for start in range(0, len(requests), chunk_prompts)]
-    named = [(_name(generator.identity, chunk), chunk) for chunk in chunks]
-    if missing := [request for name, chunk in named if not journal.holds(name) for request in chunk]:
-        generator.prepare(missing)
-    answers: list[list[Completion]] = []
-    with progress(what, sum(request.samples for request in requests), "texts") as meter:
-        for name, chunk in named:
-            if finished := journal.holds(name):
-                answers += journal.read(name)
-            else:
-                new = generator.generate(chunk)
-                journal.write(name, new)
-                answers += new
-            meter.advance(sum(request.samples for request in chunk), skipped=finished)
-    return answers
-
-
-def _name(identity: str, chunk: Sequence[Request]) -> str:
-    keys = "".join(request.key(identity) for request in chunk)
-    return hashlib.sha256(keys.encode()).hexdigest()[:40]
+    def _file(self, chunk: Sequence[Request]) -> Path:
+        keys = "".join(request.key(self.generator.identity) for request in chunk)
+        return self.journal / f"{hashlib.sha256(keys.encode()).hexdigest()[:40]}.json"

@@ -76,6 +76,12 @@ class TextGenerator(Protocol):
         """`requests[i].samples` completions for each request i."""
 
 
+def common_prefix(prompts: Sequence[Any]) -> int:
+    """Number of leading tokens or characters that all prompts share."""
+    low, high = min(prompts), max(prompts)  # the prefix of the extremes is the prefix of all
+    return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+
+
 def engine_identity(module: str, library: str, origin: Mapping[str, Any], *settings: str | int) -> str:
     """The identity of an engine: library, this package's code that it uses, weights, and settings that change texts.
 

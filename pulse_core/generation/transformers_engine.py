@@ -19,7 +19,7 @@ from pulse_core.generation import grouped_attention
 from pulse_core.generation.chat_tokens import ChatTokens
 from pulse_core.generation.grouped_attention import KeysValues
 from pulse_core.generation.growing_cache import GrowingCache
-from pulse_core.generation.requests import Completion, Request, Sampling, engine_identity
+from pulse_core.generation.requests import Completion, Request, Sampling, common_prefix, engine_identity
 from pulse_core.generation.sampling import draw, repeating, uniforms
 from pulse_core.models import device
 from pulse_core.precision import arithmetic
@@ -78,7 +78,8 @@ class TransformersGenerator:
         # A sliding window that hides part of the prefix from a text's end rules out sharing it.
         window = getattr(self.model.config, "sliding_window", None)
         hidden = window and max(map(len, prompts)) + requests[0].sampling.max_new_tokens > window
-        shared = 0 if hidden else _common_prefix(prompts)
+        # Each prompt keeps at least one token of its own.
+        shared = 0 if hidden else min(common_prefix(prompts), min(map(len, prompts)) - 1)
         # By length, so padding is small.
         order = sorted(range(len(requests)), key=lambda i: (-len(prompts[i]), i))
         with torch.inference_mode():
@@ -162,7 +163,10 @@ class TransformersGenerator:
         chances = torch.stack([sequence.uniforms for sequence in sequences]).to(logits.device)
         active = list(range(len(sequences)))
         for step in range(sampling.max_new_tokens):
-            allowed = self._without_repeats(logits, [sequences[index] for index in active], sampling)
+            # Small models fall into loops: exclude the tokens that would repeat a run.
+            allowed = logits.clone() if sampling.no_repeat else logits
+            for row, index in enumerate(active):
+                allowed[row, repeating(sequences[index].tokens, sampling.no_repeat)] = float("-inf")
             chosen = draw(allowed, chances[active, step], sampling)
             logprobs = torch.log_softmax(logits, -1).gather(-1, chosen[:, None]).squeeze(-1).tolist()
             stopped = self._stops[chosen].tolist()
@@ -183,21 +187,6 @@ class TransformersGenerator:
             mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
             position = position + 1
             logits = self._forward(chosen[:, None], cache, mask, position[:, None], prefix)
-
-    @staticmethod
-    def _without_repeats(logits: torch.Tensor, sequences: list[_Sequence], sampling: Sampling) -> torch.Tensor:
-        """Logits with the tokens excluded that would repeat a run: small models fall into loops."""
-        allowed = logits.clone() if sampling.no_repeat else logits
-        for row, sequence in enumerate(sequences):
-            allowed[row, repeating(sequence.tokens, sampling.no_repeat)] = float("-inf")
-        return allowed
-
-
-def _common_prefix(prompts: list[list[int]]) -> int:
-    """Number of leading tokens that all prompts share, leaving at least one token of each."""
-    low, high = min(prompts), max(prompts)
-    limit = min(map(len, prompts)) - 1
-    return next((i for i, (a, b) in enumerate(zip(low[:limit], high, strict=False)) if a != b), limit)
 
 
 def _left_padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:

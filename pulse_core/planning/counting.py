@@ -4,12 +4,11 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pulse_core.config import Config
-from pulse_core.generation.requests import Request
+from pulse_core.generation.requests import Request, common_prefix
 from pulse_core.keys import KEY, keys
 from pulse_core.planning.domain import DomainData
 from pulse_core.ranking.questions import make_questions, prefix_text
@@ -63,10 +62,10 @@ def count_prompts(
         return PromptCounts()
     prompts = [(tokenise or _characters)(request) for request in requests]
     size = 1.0 if tokenise else characters_per_token
-    shared = _common_prefix(prompts)
+    shared = common_prefix(prompts)
     cached = [shared] * (len(prompts) - 1)
     if engine == "vllm":
-        cached = [_common_prefix(pair) for pair in itertools.pairwise(prompts)]
+        cached = [common_prefix(pair) for pair in itertools.pairwise(prompts)]
     lengths = [len(prompt) for prompt in prompts]
     computed = sum(lengths) - sum(cached)
     return PromptCounts(sum(lengths) / size, computed / size, shared / size, max(lengths) / size)
@@ -75,11 +74,6 @@ def count_prompts(
 def _characters(request: Request) -> str:
     """A prompt without any model's chat format."""
     return "\n".join([*(f"{turn.role}: {turn.content}" for turn in request.messages), request.answer_start])
-
-
-def _common_prefix(prompts: Sequence[Any]) -> int:
-    low, high = min(prompts), max(prompts)  # the prefix of the extremes is the prefix of all
-    return next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
 
 
 def behaviour_tokens(data: DomainData, config: Config) -> float:

@@ -1,15 +1,14 @@
 """Positive rationales (Phase I) and base rationales (Phase II): from examples to a table of rationales."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from pulse_core.errors import InputError
-from pulse_core.generation.journal import Journal, run_requests
-from pulse_core.generation.requests import Request, Sampling, TextGenerator
+from pulse_core.generation.journal import Writer
+from pulse_core.generation.requests import Request, Sampling
 from pulse_core.keys import KEY_FIELDS, Key, key_columns, keys
 from pulse_core.rationales.prompts import PromptTemplate, tidy
 from pulse_core.rationales.settings import RationaleSettings
@@ -26,15 +25,6 @@ SCHEMA = pa.schema(
         ("model", pa.string()),
     ]
 )
-
-
-@dataclass(frozen=True)
-class Writer:
-    """An engine, its journal and the number of prompts per chunk."""
-
-    generator: TextGenerator
-    journal: Journal
-    chunk_prompts: int
 
 
 def neighbour_titles(shop: Shop, items: Sequence[int], settings: RationaleSettings) -> list[str]:
@@ -103,8 +93,7 @@ def _requests(
 
 def write_rationales(examples: pd.DataFrame, requests: Sequence[Request], writer: Writer, label: str) -> pa.Table:
     """Answers to the requests, one row per example. `label` names the work in progress lines."""
-    answers = run_requests(writer.generator, requests, writer.journal, writer.chunk_prompts, label)
-    completions = [answer[0] for answer in answers]
+    completions = [answer[0] for answer in writer.run(requests, label)]
     return pa.table(
         {
             **key_columns(examples),

@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from pulse_core.generation.journal import run_requests
+from pulse_core.generation.journal import Writer
 from pulse_core.generation.requests import Request, Sampling
 from pulse_core.keys import KEY, KEY_FIELDS, Key, keys
 from pulse_core.rationales.prompts import PromptTemplate, tidy
 from pulse_core.rationales.settings import RationaleSettings
-from pulse_core.rationales.write import Writer, neighbour_titles
+from pulse_core.rationales.write import neighbour_titles
 from pulse_core.seeding import derive_seed
 from pulse_core.texts import Shop, history_lines
 from pulse_core.tree.settings import TreeSettings
@@ -64,7 +64,7 @@ def grow_trees(
     numbers = {key: itertools.count(1) for key in contexts}
     for depth, width in enumerate(settings.branching, start=1):
         requests = [node_request(template, contexts, node, settings, seed, width) for node in level]
-        answers = run_requests(writer.generator, requests, writer.journal, writer.chunk_prompts, f"tree level {depth}")
+        answers = writer.run(requests, f"tree level {depth}")
         level = [
             {
                 **{column: parent[column] for column in KEY},

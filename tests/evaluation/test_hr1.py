@@ -123,8 +123,10 @@ def test_mismatched_candidates_are_refused_naming_the_file() -> None:
     [
         ({"predictions": {"pulse": predictions([1])}}, "predictions of 'slm_sft' are missing"),
         ({"examples": examples().assign(sampled=False)}, "no sampled user"),
-        ({"statistics": {"source": "x"}}, "source_hash"),
-        ({"candidates": candidates().assign(candidates=[range(1 + row % 2) for row in range(72)])}, "one size"),
+        (
+            {"candidates": candidates().assign(candidates=[range(1 + row % 2) for row in range(72)])},
+            "candidates: user .* where others have",
+        ),
         ({"predictions": {**systems(), "pulse": predictions([1]).drop(columns="scores")}}, "pulse: columns"),
         ({"predictions": {**systems(), "pulse": pd.concat([predictions([1])] * 2)}}, "more than one validation row"),
         (

@@ -7,7 +7,7 @@ import pytest
 
 from pulse_core.errors import InputError
 from pulse_core.generation.fake_engine import FakeGenerator
-from pulse_core.generation.journal import Journal, run_requests
+from pulse_core.generation.journal import Writer
 from pulse_core.generation.requests import Completion, Message, Request, Sampling
 
 SAMPLING = Sampling(8, 0.7, 0.9, 50)
@@ -45,7 +45,7 @@ def requests(count: int, word: str = "soap") -> list[Request]:
 
 
 def run(generator: FakeGenerator, batch: list[Request], directory: Path, chunk: int = 4) -> list[list[Completion]]:
-    return run_requests(generator, batch, Journal(directory), chunk, "test")
+    return Writer(generator, directory, chunk).run(batch, "test")
 
 
 def test_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from pulse_core.generation.engines import make_generator
-from pulse_core.generation.journal import Journal
+from pulse_core.generation.journal import Writer
 from pulse_core.generation.settings import GenerationSettings
 from pulse_core.keys import keys
 from pulse_core.rationales.prompts import PromptTemplate
 from pulse_core.rationales.settings import RationaleSettings, SamplingSettings
-from pulse_core.rationales.write import Writer, base_requests, positive_requests, write_rationales
+from pulse_core.rationales.write import base_requests, positive_requests, write_rationales
 from pulse_core.tree.grow import grow_trees
 from pulse_core.tree.settings import TreeSettings
 from tests.rationales.shop import make_shop
@@ -49,7 +49,7 @@ def main(model: str, engine: str, journal: str, out: str) -> None:
     settings = GenerationSettings.model_validate(
         {"engine": engine, "dtype": "float32", "batch_size": 8, "vllm": {"max_model_tokens": 2048}}
     )
-    writer = Writer(make_generator(settings, Path(model)), Journal(Path(journal)), CHUNK_PROMPTS)
+    writer = Writer(make_generator(settings, Path(model)), Path(journal), CHUNK_PROMPTS)
     positive, base, refine = (PromptTemplate(PROMPTS / f"{name}.j2") for name in ("positive", "base", "tree_refine"))
     shop, greedy = make_shop(), RationaleSettings(sampling=GREEDY)
     requests = {

@@ -8,12 +8,12 @@ import pytest
 
 from pulse_core.errors import InputError
 from pulse_core.generation.fake_engine import FakeGenerator
-from pulse_core.generation.journal import Journal
+from pulse_core.generation.journal import Writer
 from pulse_core.generation.requests import Completion, Request
 from pulse_core.keys import Key, keys
 from pulse_core.rationales.prompts import PromptTemplate
 from pulse_core.rationales.settings import RationaleSettings
-from pulse_core.rationales.write import Writer, base_requests, neighbour_titles, positive_requests, write_rationales
+from pulse_core.rationales.write import base_requests, neighbour_titles, positive_requests, write_rationales
 from pulse_core.tree.grow import grow_trees
 from pulse_core.tree.settings import TreeSettings
 from tests.rationales.shop import make_shop
@@ -46,7 +46,7 @@ def test_positive_prompts_show_the_training_target_and_its_review(tmp_path: Path
     generator = RecordingGenerator()
     frame = examples("train")
     requests = positive_requests(frame, make_shop(), template("positive"), SETTINGS, 1)
-    table = write_rationales(frame, requests, Writer(generator, Journal(tmp_path), 4), "test")
+    table = write_rationales(frame, requests, Writer(generator, tmp_path, 4), "test")
     assert any("TARGETWORD" in prompt and "REVIEWWORD" in prompt for prompt in generator.prompts)
     assert table.num_rows == 1 and table["model"].to_pylist() == ["fake"]
 
@@ -64,7 +64,7 @@ def write_base(frame: pd.DataFrame, near: dict[Key, list[int]], writer: Writer) 
 
 def test_base_prompts_and_trees_never_show_the_target(tmp_path: Path) -> None:
     generator = RecordingGenerator()
-    writer = Writer(generator, Journal(tmp_path), 4)
+    writer = Writer(generator, tmp_path, 4)
     frame = examples("train", "validation", "test")
     near = {key: [2, 3, 4] for key in keys(frame)}
     base = write_base(frame, near, writer)
@@ -92,7 +92,7 @@ def test_texts_do_not_depend_on_the_other_examples(tmp_path: Path) -> None:
     """Growing the sample keeps the texts of the users already in it (seeds come from keys, not from rows)."""
     few, many = examples("test"), examples("train", "test")
     near = {key: [2, 3] for key in keys(many)}
-    writer = Writer(RecordingGenerator(), Journal(tmp_path), 4)
+    writer = Writer(RecordingGenerator(), tmp_path, 4)
     texts = [write_base(frame, near, writer).set_index("split").loc["test", "rationale"] for frame in (few, many)]
     assert texts[0] == texts[1]
 

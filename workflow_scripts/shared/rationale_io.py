@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 
 from pulse_core.generation.engines import make_generator
-from pulse_core.generation.journal import Journal
+from pulse_core.generation.journal import Writer
 from pulse_core.generation.settings import GenerationSettings
 from pulse_core.keys import Key, keys
-from pulse_core.rationales.write import Writer
 from workflow_scripts.shared.inputs import read_sampled
 
 
@@ -19,7 +18,7 @@ def make_writer(job: Any) -> Writer:
     shard with nothing to write skips it."""
     settings = GenerationSettings.model_validate(job.params.generation)
     generator = make_generator(settings, Path(job.input.model).parent)
-    return Writer(generator, Journal(Path(job.params.work)), settings.chunk_prompts)
+    return Writer(generator, Path(job.params.work), settings.chunk_prompts)
 
 
 def read_neighbour_items(job: Any) -> dict[Key, list[int]]:
