@@ -90,7 +90,7 @@ class Checkpoint:
             with safe_open(self._file, "pt") as opened:
                 metadata = opened.metadata() or {}
                 if metadata.get("key") != self._key:
-                    log.info("%s is of other settings, data, model or code: the training starts anew", self._file)
+                    log.info("%s is of other settings, data, model or code: training starts again", self._file)
                     return None
             tensors: dict[str, dict[str, Tensor]] = {}
             for path, tensor in load_file(self._file).items():
@@ -98,9 +98,9 @@ class Checkpoint:
                 # Cloned, because loaded tensors are mapped to the file, which will be replaced.
                 tensors.setdefault(group, {})[name] = tensor.clone()
         except (OSError, SafetensorError) as error:
-            log.warning("%s cannot be read (%s): the training starts anew", self._file, error)
+            log.warning("%s cannot be read (%s): training starts again", self._file, error)
             return None
-        log.info("the training goes on from %s", self._file)
+        log.info("training resumes from %s", self._file)
         return State(json.loads(metadata["numbers"]), tensors)
 
     def due(self) -> bool:
@@ -125,7 +125,7 @@ class Checkpoint:
                 save_file(tensors, scratch / "state", {"key": self._key, "numbers": json.dumps(numbers)})
                 (scratch / "state").replace(partial)
         except (OSError, SafetensorError) as error:
-            log.warning("the state of the training cannot be written (%s): it goes on without", error)
+            log.warning("the state of the training cannot be written (%s): training continues without it", error)
         ended = time.monotonic()
         self._next = ended + max(SECONDS, (ended - started) / SHARE)
 

@@ -129,7 +129,7 @@ def test_the_state_of_another_training_is_not_used(
     killed(training, models, tmp_path, 4)
     got = run(training, models, tmp_path, **changes)
     assert "training.safetensors is of other settings, data, model or code" in caplog.text
-    assert "goes on" not in caplog.text
+    assert "training resumes" not in caplog.text
     (tmp_path / "fresh").mkdir()
     check_same(got, run(training, models, tmp_path / "fresh", **changes))
 
@@ -159,12 +159,12 @@ def test_a_half_written_state_is_not_used_and_a_damaged_one_is_named(
     (file.parent / "scratch/.tmp123456").write_text("half")
     with dying_at(0, die):
         check_same(run("ranker", models, tmp_path), uninterrupted["ranker"])
-    assert "goes on from" in caplog.text
+    assert "training resumes from" in caplog.text
     assert [path for path in file.parent.rglob("*") if path.is_file()] == [file], "leftovers were not removed"
     caplog.clear()
     file.write_bytes(file.read_bytes()[:-100])
     check_same(run("ranker", models, tmp_path), uninterrupted["ranker"])
-    assert "training.safetensors cannot be read" in caplog.text and "goes on" not in caplog.text
+    assert "training.safetensors cannot be read" in caplog.text and "training resumes" not in caplog.text
 
 
 def test_all_processes_resume_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,7 +181,7 @@ def test_a_killed_training_resumes(
     assert state.exists() and not (killed.root / target).exists()
 
     killed.run(target=target)
-    assert "the training goes on from" in (killed.root / f"logs/luxury/{name}.log").read_text()
+    assert "training resumes from" in (killed.root / f"logs/luxury/{name}.log").read_text()
     assert not work.exists()
     assert trained(killed, report) == trained(whole, report)
 
