@@ -22,10 +22,9 @@ log = logging.getLogger("pulse")
 
 
 def versions(repository: Path) -> dict[str, str]:
-    """Versions of Python and of the libraries that figures depend on, the machine, and the git commit.
+    """Versions of Python and of the libraries that figures depend on, the machine, and the work tree's git commit.
 
-    The commit is that of the work tree `repository`, with `+changes` if there are uncommitted ones; left out if there
-    is no work tree or no git.
+    The commit ends in `+changes` if there are uncommitted ones, and is left out without work tree or git.
     """
     info = {
         "python": platform.python_version(),
@@ -48,10 +47,9 @@ def _git(repository: Path, *arguments: str) -> str | None:
 
 
 def stage_seconds(benchmarks: Mapping[str, Sequence[Path | str]]) -> dict[str, StageTime]:
-    """Wall time and peak memory of each stage from Snakemake's benchmark files.
+    """Wall time and peak memory of each stage from Snakemake's benchmark files, one per job.
 
-    Args:
-        benchmarks: stage -> its benchmark files, one per job. A missing file is logged and gives null.
+    A missing file is logged and gives null.
 
     Raises:
         InputError: a file is not a benchmark table.

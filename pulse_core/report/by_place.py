@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from pulse_core.evaluation.domain_results import DomainResults
-from pulse_core.evaluation.predictions import one_row_a_user, rectangle
+from pulse_core.evaluation.predictions import one_row_a_user
 from pulse_core.systems import System
 
 COLUMNS = ("domain", "corpus", "system", "label", "place", "users", "hr1", "chosen", "oracle", "note")
@@ -18,9 +19,6 @@ def by_place_table(domains: Sequence[DomainResults], systems: Sequence[System]) 
     users whose target is at that place and `hr1` is over them (NaN if there are none); `chosen` is the share of all
     users whose best candidate is there, split equally between ties. Without position bias `hr1` is the same at every
     place, and `chosen` is the share of targets there.
-
-    Raises:
-        InputError: as `overall_table`.
     """
     rows = [row for results in domains for system in systems for row in _rows(results, system)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -32,11 +30,11 @@ def _rows(results: DomainResults, system: System) -> list[dict[str, object]]:
     targets = one_row_a_user(results.examples[results.examples["sampled"].astype(bool)], "test", "examples")["target"]
     official = one_row_a_user(results.candidates, "test", "candidates").loc[targets.index]
     predicted = one_row_a_user(results.predictions[name], "test", name).loc[targets.index]
-    offered = rectangle(official["candidates"], "candidates", "candidates")
-    ranked, scores = (rectangle(predicted[column], column, name) for column in ("candidates", "scores"))
+    columns = (official["candidates"], predicted["candidates"], predicted["scores"])
+    offered, ranked, scores = (np.stack(column.to_list()) for column in columns)  # (users, candidates)
     target_at = (offered == targets.to_numpy()[:, None]).argmax(axis=1)
     best = scores == scores.max(axis=1, keepdims=True)
-    share = best / best.sum(axis=1, keepdims=True)  # (users, candidates)
+    share = best / best.sum(axis=1, keepdims=True)
     return [
         {
             "domain": results.domain,

@@ -40,7 +40,7 @@ def _grid(
         compared = not indexed.loc["pulse", "oracle"]
         columns[f"{domain} ({corpus})"] = {
             str(name): styles.get(ranked.get(name), "%s") % share(row["hr1"])
-            + escape(_marks(row, confidence, compared) + _interval(row))
+            + escape(_marks_and_interval(row, confidence, compared))
             for name, row in indexed.iterrows()
         }
         figures = {figure.system: share(figure.value) for figure in PAPER_FIGURES if figure.beside == (domain, corpus)}
@@ -53,17 +53,13 @@ def _grid(
     ]
 
 
-def _marks(row: pd.Series, confidence: float, compared: bool) -> str:
-    mark = "‡" if row["oracle"] else ""
+def _marks_and_interval(row: pd.Series, confidence: float, compared: bool) -> str:
+    text = "‡" if row["oracle"] else ""
     # PULSE's own p_holm is NaN, which compares false.
     if compared and row["p_holm"] < 1.0 - confidence and row["difference"] != 0.0:
-        mark = ("▼" if row["difference"] > 0 else "▲") + mark
-    return mark
-
-
-def _interval(row: pd.Series) -> str:
+        text = ("▼" if row["difference"] > 0 else "▲") + text
     exact = row["hr1_low"] == row["hr1_high"] == row["hr1"]
-    return "" if exact else f" [{share(row['hr1_low'])}, {share(row['hr1_high'])}]"
+    return text if exact else f"{text} [{share(row['hr1_low'])}, {share(row['hr1_high'])}]"
 
 
 def notes(table: pd.DataFrame, confidence: float) -> list[str]:

@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from pulse_core.errors import InputError
 from pulse_core.keys import KEY
 from pulse_core.seeding import derive_seed
 
@@ -28,19 +27,13 @@ def rationale_sheet(
         rationales: (user, split, position, node, rationale, ...).
         examples: (user, split, position, history, target, ...).
         items: (item, title, ...).
-
-    Raises:
-        InputError: a rationale belongs to no example.
     """
     titles = items.set_index("item")["title"].to_dict()
     known = examples.set_index(KEY)[["history", "target"]].sort_index()
     drawn = sample_rows(rationales, count, seed)
     lines = [f"# {heading}", "", f"{len(drawn)} of {len(rationales)}, drawn by seed {seed}; none was left out.", ""]
     for number, row in enumerate(drawn.itertuples(), start=1):
-        key = (row.user, row.split, row.position)
-        if key not in known.index:
-            raise InputError(f"rationale sheet: {key} (user, split, position) has no example; make them again")
-        example = known.loc[key]
+        example = known.loc[(row.user, row.split, row.position)]
         history = [titles[int(item)] for item in example["history"]][-HISTORY_SHOWN:]
         lines += [f"## {number}. user {row.user}, {row.split}", "", "History: " + " | ".join(history), ""]
         lines += [f"Target: {titles[int(example['target'])]}", ""]

@@ -28,13 +28,10 @@ class ShownExample:
     user_id: str
     chosen_how: str
     history: list[str]
-    rationale: str
-    rationale_score: float
-    runner_up: str | None
-    runner_up_score: float | None
+    rationales: list[tuple[str, float]]
+    """Text and score of the selected rationale and, if there is one, of the runner-up."""
     ranking: list[tuple[str, float, bool]]
     """Title, score and whether it is the target of each candidate, best first."""
-    target_rank: int
 
 
 def shown_example(
@@ -50,16 +47,14 @@ def shown_example(
         predictions: PULSE's (user, split, candidates, scores).
 
     Raises:
-        InputError: no sampled test user, or the user has no selected rationale or no prediction.
+        InputError: no sampled test user.
     """
     tested = examples[(examples["split"] == "test") & examples["sampled"].astype(bool)].sort_values(KEY)
     if tested.empty:
         raise InputError("examples: no sampled test user to show; sample more users or relax the filter")
     example = tested.iloc[0]
-    key = tuple(example[KEY])
-    choice = _only(selected[(selected[KEY] == key).all(axis=1)], f"selected rationales: example {key}")
-    of_user = (predictions["user"] == example["user"]) & (predictions["split"] == "test")
-    ranked = _only(predictions[of_user], f"predictions: test user {example['user']}")
+    choice = selected[(selected[KEY] == tuple(example[KEY])).all(axis=1)].iloc[0]
+    ranked = predictions[(predictions["user"] == example["user"]) & (predictions["split"] == "test")].iloc[0]
     titles = items.set_index("item")["title"].to_dict()
     target = int(example["target"])
     # Ties count against the model: the target comes last among equal scores.
@@ -70,39 +65,20 @@ def shown_example(
         user_id=str(users.set_index("user")["user_id"][example["user"]]),
         chosen_how=f"the first of the {len(tested)} evaluated test users by id, whatever the outcome",
         history=[str(titles[int(item)]) for item in example["history"]],
-        rationale=str(choice["rationale"]),
-        rationale_score=float(choice["score"]),
-        runner_up=str(runners_up[0]["rationale"]) if runners_up else None,
-        runner_up_score=float(runners_up[0]["score"]) if runners_up else None,
+        rationales=[(str(chosen["rationale"]), float(chosen["score"])) for chosen in (choice, *runners_up[:1])],
         ranking=[(str(titles[item]), -minus, is_target) for minus, is_target, item in order],
-        target_rank=next(place for place, (_, is_target, _) in enumerate(order, start=1) if is_target),
     )
 
 
-def _only(rows: pd.DataFrame, what: str) -> pd.Series:
-    if len(rows) != 1:
-        raise InputError(f"{what} should have one row, it has {len(rows)}; make that file again")
-    return rows.iloc[0]
-
-
 def render(hr1: Mapping[str, Any], example: ShownExample | None = None, files: Mapping[str, str] | None = None) -> str:
-    """The summary as plain text, deterministic for equal inputs.
-
-    Args:
-        hr1: the contents of hr1.json.
-        example: one user to show, if any.
-        files: path -> description, for the last lines.
-    """
+    """The summary of an hr1.json as plain text; `files` (path -> description) are its last lines."""
     written = io.StringIO()
     console = Console(file=written, width=WIDTH, color_system=None, force_terminal=False, highlight=False)
     if hr1["notice"]:
         console.print(Panel(Text(hr1["notice"]), box=box.DOUBLE, title="READ THIS FIRST"))
-    protocol = hr1["protocol"]
-    heading = (
-        f"{hr1['domain']}: HR@1 of {protocol['candidate_count']} candidates ({protocol['candidate_strategy']}), "
-        f"{hr1['systems']['pulse']['users']} test users, corpus: {hr1['corpus']}"
-    )
-    console.print(Text(heading))
+    protocol, users = hr1["protocol"], hr1["systems"]["pulse"]["users"]
+    candidates = f"{protocol['candidate_count']} candidates ({protocol['candidate_strategy']})"
+    console.print(Text(f"{hr1['domain']}: HR@1 of {candidates}, {users} test users, corpus: {hr1['corpus']}"))
     names = [name for name in ORDER if name in hr1["systems"]] + sorted(set(hr1["systems"]) - set(ORDER))
     console.print(_figures(hr1, names))
     for name in names:
@@ -159,10 +135,10 @@ def _show(console: Console, example: ShownExample) -> None:
     console.print(Text("History, oldest first" + (f" ({hidden} earlier items left out)" if hidden > 0 else "")))
     for title in example.history[-HISTORY_SHOWN:]:
         console.print(Text(f"  - {title}"), no_wrap=True, overflow="ellipsis")
-    console.print(Text(f"Selected rationale, score {example.rationale_score:.3f}\n  {example.rationale}"))
-    if example.runner_up is not None:
-        console.print(Text(f"Runner-up, score {example.runner_up_score:.3f}\n  {example.runner_up}"))
-    ordinal = {1: "1st", 2: "2nd", 3: "3rd"}.get(example.target_rank, f"{example.target_rank}th")
+    for place, (text, score) in zip(("Selected rationale", "Runner-up"), example.rationales, strict=False):
+        console.print(Text(f"{place}, score {score:.3f}\n  {text}"))
+    rank = 1 + [is_target for _, _, is_target in example.ranking].index(True)
+    ordinal = {1: "1st", 2: "2nd", 3: "3rd"}.get(rank, f"{rank}th")
     console.print(Text(f"Ranking of the candidates (the target came {ordinal})"))
     for place, (title, score, is_target) in enumerate(example.ranking, start=1):
         line = f"{'bought >>' if is_target else '':>9} {place:2d}. {score:8.3f}  {title}"

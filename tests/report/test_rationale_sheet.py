@@ -1,9 +1,7 @@
 """The sheet for reading rationales: what it samples and how it shows it."""
 
 import pandas as pd
-import pytest
 
-from pulse_core.errors import InputError
 from pulse_core.report.rationale_sheet import rationale_sheet, sample_rows
 
 ITEMS = pd.DataFrame({"item": [0, 1], "title": ["Rose soap", "Mint tea"]})
@@ -31,8 +29,3 @@ def test_sheet_shows_texts_unaltered() -> None:
     sheet = rationale_sheet(rationales(2), examples(2), ITEMS, 10, seed=1, heading="Rationales")
     assert "2 of 2, drawn by seed 1" in sheet and sheet.count("History: Mint tea | Rose soap") == 2
     assert "> reason of 0\n> in two lines" in sheet and "Target: Mint tea" in sheet
-
-
-def test_rationale_without_example_is_refused() -> None:
-    with pytest.raises(InputError, match="no example"):
-        rationale_sheet(rationales(2), examples(1), ITEMS, 2, seed=1, heading="Rationales")

@@ -55,28 +55,25 @@ def test_shown_user_is_the_first_sampled_and_ties_count_against_the_target() -> 
     shown = shown_example(**tables())
     assert shown.user_id == "B" and "first of the 2" in shown.chosen_how
     assert shown.history == ["Balm", "Rose [soap]"]
-    assert (shown.rationale, shown.runner_up, shown.runner_up_score) == ("wants mint", "second best", 0.4)
+    assert shown.rationales == [("wants mint", 0.5), ("second best", 0.4)]
     assert [(title, is_target) for title, _, is_target in shown.ranking] == [
         ("Jar", False),
         ("Rose [soap]", False),
         ("Mint tea", True),
     ]
-    assert shown.target_rank == 3
     assert shown_example(**{name: frame.iloc[::-1] for name, frame in tables().items()}) == shown
 
 
 def test_a_single_leaf_has_no_runner_up() -> None:
     given = tables()
     given["selected"] = given["selected"].assign(runners_up=[[]] * 4)
-    assert shown_example(**given).runner_up is None
+    assert shown_example(**given).rationales == [("wants mint", 0.5)]
 
 
-@pytest.mark.parametrize("name", ["examples", "selected", "predictions"])
-def test_nothing_to_show_is_refused(name: str) -> None:
+def test_nothing_to_show_is_refused() -> None:
     given = tables()
-    given[name] = given[name].iloc[:0]
-    with pytest.raises(InputError, match=r"row|sampled"):
-        shown_example(**given)
+    with pytest.raises(InputError, match="no sampled test user"):
+        shown_example(**{**given, "examples": given["examples"].iloc[:0]})
 
 
 def test_summary_says_everything_in_order() -> None:
