@@ -89,7 +89,9 @@ class TransformersGenerator:
                 self._forward(tokens, cache, torch.ones(1, shared), torch.arange(shared)[None], None)
                 prefix = cache.layer_states()
             while order:
-                batch = _take(order, [request.samples for request in requests], self.batch_size)
+                batch = [order.pop(0)]
+                while order and sum(requests[i].samples for i in (*batch, order[0])) <= self.batch_size:
+                    batch.append(order.pop(0))
                 for text in self._run_batch(requests, prompts, batch, shared, prefix):
                     written = text.tokens[:-1] if text.finished else text.tokens
                     completion = Completion(self.chat.text(written), text.logprob / len(text.tokens), len(text.tokens))
@@ -195,13 +197,3 @@ def _left_padded(rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Ten
     tokens = torch.tensor([[0] * (longest - len(row)) + list(row) for row in rows])
     mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows])
     return tokens, mask
-
-
-def _take(order: list[int], samples: Sequence[int], size: int) -> list[int]:
-    """Pop requests from the front of `order` for a batch of up to `size` samples (at least one request)."""
-    batch: list[int] = []
-    filled = 0
-    while order and (not batch or filled + samples[order[0]] <= size):
-        filled += samples[order[0]]
-        batch.append(order.pop(0))
-    return batch

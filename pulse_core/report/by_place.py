@@ -9,19 +9,16 @@ from pulse_core.evaluation.domain_results import DomainResults
 from pulse_core.evaluation.predictions import one_row_a_user
 from pulse_core.systems import System
 
-COLUMNS = ("domain", "corpus", "system", "label", "place", "users", "hr1", "chosen", "oracle", "note")
-
 
 def by_place_table(domains: Sequence[DomainResults], systems: Sequence[System]) -> pd.DataFrame:
-    """One row per (domain, system, place), over the sampled test users (COLUMNS).
+    """One row per (domain, system, place), over the sampled test users.
 
     `place` counts from 1 in the order of candidates.parquet, which is the order in prompts. `users` is the number of
     users whose target is at that place and `hr1` is over them (NaN if there are none); `chosen` is the share of all
     users whose best candidate is there, split equally between ties. Without position bias `hr1` is the same at every
     place, and `chosen` is the share of targets there.
     """
-    rows = [row for results in domains for system in systems for row in _rows(results, system)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame([row for results in domains for system in systems for row in _rows(results, system)])
 
 
 def _rows(results: DomainResults, system: System) -> list[dict[str, object]]:

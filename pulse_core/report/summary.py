@@ -135,8 +135,8 @@ def _show(console: Console, example: ShownExample) -> None:
     console.print(Text("History, oldest first" + (f" ({hidden} earlier items left out)" if hidden > 0 else "")))
     for title in example.history[-HISTORY_SHOWN:]:
         console.print(Text(f"  - {title}"), no_wrap=True, overflow="ellipsis")
-    for place, (text, score) in zip(("Selected rationale", "Runner-up"), example.rationales, strict=False):
-        console.print(Text(f"{place}, score {score:.3f}\n  {text}"))
+    for name, (text, score) in zip(("Selected rationale", "Runner-up"), example.rationales, strict=False):
+        console.print(Text(f"{name}, score {score:.3f}\n  {text}"))
     rank = 1 + [is_target for _, _, is_target in example.ranking].index(True)
     ordinal = {1: "1st", 2: "2nd", 3: "3rd"}.get(rank, f"{rank}th")
     console.print(Text(f"Ranking of the candidates (the target came {ordinal})"))

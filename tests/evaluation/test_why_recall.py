@@ -72,8 +72,6 @@ def test_training_and_unsampled_examples_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("phrases", lambda _: {"organic": ["organic"], "value": ["value"]}, "no driver 'fragrance-free'"),
-        ("phrases", lambda old: {**old, "value": [" "]}, "'value' has no phrase"),
         ("selected", lambda old: old[old["user"] != 1], "selected: each .* should have one rationale"),
         ("tree", lambda old: old[~((old["user"] == 2) & old["is_leaf"])], "leaves.*a rationale"),
         ("tree", lambda old: old.assign(parent=-1), "base rationale.*one rationale"),
