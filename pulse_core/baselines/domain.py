@@ -75,9 +75,7 @@ def make_domain(
     """Build the domain from the artifacts with these names.
 
     `sampled` keeps only the examples sampled for the language-model stages; training sequences still cover all users.
-
-    Raises:
-        InputError: an example has no candidates, or a split has no examples.
+    Raises InputError if an example has no candidates, or a split no examples.
     """
     sequences = sequences_by_user(training_sequences(interactions, examples))
     chosen = examples[examples["sampled"].astype(bool)] if sampled else examples

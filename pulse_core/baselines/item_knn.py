@@ -62,7 +62,6 @@ class ItemKNN(Recommender):
         return (weighted @ self.similar).toarray()
 
     def _blocks(self, examples: Examples) -> Iterator[tuple[slice, np.ndarray]]:
-        """The examples in blocks, each with its `all_scores`."""
         size = max(1, BLOCK_CELLS // self.item_count)
         for start in range(0, len(examples), size):
             part = slice(start, start + size)

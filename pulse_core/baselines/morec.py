@@ -97,15 +97,11 @@ class MoRec(IDModel):
         return users
 
     @torch.no_grad()
-    def item_vectors(self) -> Tensor:
-        """Vectors of all items in evaluation mode, (items, dim)."""
-        self.network.eval()
-        return self.project(self.text(np.arange(self.domain.item_count)))
-
     def ranking_model(self) -> SASRec:
         """A CPU copy of the user tower with item vectors instead of id embeddings."""
         if self._with_items is None:
-            vectors = self.item_vectors().cpu()
+            self.network.eval()
+            vectors = self.project(self.text(np.arange(self.domain.item_count))).cpu()  # (items, dim)
             model = copy.deepcopy(self.model).cpu()
             model.items = nn.Embedding.from_pretrained(torch.cat([vectors.new_zeros(1, vectors.shape[1]), vectors]))
             self._with_items = model
@@ -117,7 +113,7 @@ class MoRec(IDModel):
         groups = parameter_groups(tower, settings.learning_rate, self.text, settings.encoder_learning_rate)
         optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
 
-        def epoch(_number: int, generator: np.random.Generator) -> list[float]:
+        def epoch(_: int, generator: np.random.Generator) -> list[float]:
             self._with_items = None
             return self._epoch(optimiser, generator)
 
@@ -126,8 +122,7 @@ class MoRec(IDModel):
         return {"loss": self.loss} | record
 
     def _epoch(self, optimiser: torch.optim.Optimizer, generator: np.random.Generator) -> list[float]:
-        settings = self.settings
-        sequences = self.domain.sequences
+        settings, sequences = self.settings, self.domain.sequences
         batches = list(training_batches(sequences, settings.batch_size, settings.max_length, generator))
         losses: list[float] = []
         for start in range(0, len(batches), settings.encoder_every):

@@ -1,7 +1,4 @@
-"""Base of DuoRec and EC4SRec: a post-norm backbone, trained on all prefixes with cross-entropy and a contrast.
-
-The contrastive losses are pure functions of states.
-"""
+"""Base of DuoRec and EC4SRec: a post-norm backbone, trained on all prefixes with cross-entropy and a contrast."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -83,11 +80,11 @@ class PrefixModel(IDModel):
 
     def fit(self, checkpoint: Checkpoint) -> dict[str, Any]:
         optimiser = torch.optim.Adam(self.model.parameters(), lr=self.settings.learning_rate, fused=True)
-        return self.train(
-            lambda number, generator: descend(optimiser, self._losses(number, generator), self.label),
-            optimiser,
-            checkpoint,
-        )
+
+        def epoch(number: int, generator: np.random.Generator) -> list[float]:
+            return descend(optimiser, self._losses(number, generator), self.label)
+
+        return self.train(epoch, optimiser, checkpoint)
 
     def _losses(self, number: int, generator: np.random.Generator) -> Iterator[Tensor]:
         self.prepare(number)

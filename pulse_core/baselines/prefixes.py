@@ -20,11 +20,9 @@ from pulse_core.sequence.model import SASRec
 
 
 class Prefixes:
-    """All n prefixes of the training sequences, each with its next item.
+    """All n prefixes of the training sequences, each with the code of its next item, `targets` (n,).
 
-    Attributes:
-        starts, lengths: position of each prefix's last `max_length` items in `items`, (n,).
-        targets: the next item's code, (n,).
+    `starts` and `lengths`, (n,): where each prefix's last `max_length` items are in `items`.
     """
 
     def __init__(self, sequences: Sequence[np.ndarray], max_length: int) -> None:

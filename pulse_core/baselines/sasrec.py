@@ -17,7 +17,7 @@ from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import SASRecTrainingSettings
 from pulse_core.sequence.states import full_ranks, score_candidates
 from pulse_core.sequence.training import new_optimiser, run_epoch
-from pulse_core.training_loop import CPU, Figures, Schedule, fit_epochs
+from pulse_core.training_loop import CPU, Schedule, fit_epochs
 
 
 class IDModel(Recommender):
@@ -57,16 +57,12 @@ class IDModel(Recommender):
     ) -> dict[str, Any]:
         """Train with `epoch(number, generator)` and early stopping; returns the record for metrics.json."""
         settings = self.settings
-
-        def validate() -> Figures:
-            return ranking_metrics(self.full_ranks(self.domain.validation))
-
         return fit_epochs(
             self.label,
             self.network,
             optimiser,
             epoch,
-            validate,
+            lambda: ranking_metrics(self.full_ranks(self.domain.validation)),
             Schedule(settings.epochs, settings.evaluate_every, settings.patience, self.first_validation),
             self.seed,
             self.device,
@@ -96,9 +92,8 @@ class SASRecBaseline(IDModel):
     def fit(self, checkpoint: Checkpoint, *determined_by: object) -> dict[str, Any]:
         model, sequences, settings = self.model, self.domain.sequences, self.settings
         optimiser = new_optimiser(model, settings)
-        return self.train(
-            lambda _, generator: run_epoch(model, sequences, optimiser, settings, generator, "learning_rate"),
-            optimiser,
-            checkpoint,
-            *determined_by,
-        )
+
+        def epoch(_: int, generator: np.random.Generator) -> list[float]:
+            return run_epoch(model, sequences, optimiser, settings, generator, "learning_rate")
+
+        return self.train(epoch, optimiser, checkpoint, *determined_by)

@@ -30,12 +30,8 @@ class PrecomputedStates(nn.Module):
 class TextTower(nn.Module):
     """Vectors of a fixed list of texts; equal texts share one vector.
 
-    Args:
-        encoder: unusable afterwards, since it is split.
-        layers: number of top layers to train; None: all, including token embeddings; 0: none.
-
-    Raises:
-        InputError: the encoder has fewer layers, or they cannot be identified.
+    `layers`: number of top layers to train; None: all, including token embeddings; 0: none. `encoder` is split, so it
+    is unusable afterwards. Raises InputError if it has fewer layers, or they cannot be identified.
     """
 
     def __init__(self, encoder: Encoder, texts: Sequence[str], layers: int | None) -> None:

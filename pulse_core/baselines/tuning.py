@@ -49,13 +49,8 @@ def tune(
 ) -> Tuned:
     """Fit the first `trials` settings; keep the best by validation HR@1, then NDCG@10, then the earliest.
 
-    Args:
-        make: returns a new, untrained system with the given settings.
-        work: this system's working directory; trials that a killed run finished there are not repeated.
-        code, model: as for `Checkpoint`.
-
-    Raises:
-        InputError: raised in a trial; names the trial and its changes.
+    Trials that a killed run finished in `work`, this system's working directory, are not repeated; `code` and `model`
+    are as for `Checkpoint`. An InputError raised in a trial names the trial and its changes.
     """
     best: Recommender | None = None
     finished: list[dict[str, Any]] = []

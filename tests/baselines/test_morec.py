@@ -95,7 +95,7 @@ def test_more_layers_than_the_encoder_has_are_refused(encoder: Path, titles: lis
 def test_items_with_the_same_title_share_their_vector(domain: Domain, titles: list[str], encoder: Path) -> None:
     shared = [*titles[:5], titles[7], *titles[6:]]
     system = MoRec(domain, shared, QUICK, 3, encoder)
-    vectors = system.item_vectors()
+    vectors = system.ranking_model().item_vectors()
     assert torch.equal(vectors[5], vectors[7])
     assert not torch.equal(vectors[5], vectors[6])
 

@@ -41,9 +41,7 @@ class PromptWriter:
         """One user's prompt. Candidates are item codes in the order shown; nothing marks the target.
 
         The position of the rationale is our choice; the PULSE paper only says that reasons are added to the prompt.
-
-        Raises:
-            InputError: one purchase, the rationale and the candidates exceed `max_tokens`.
+        Raises InputError if one purchase, the rationale and the candidates exceed `max_tokens`.
         """
         candidate_titles = distinct_titles([self._titles[item] for item in candidates], self._title_chars)
         history_titles = [shorten(self._titles[item], self._title_chars) for item in history]

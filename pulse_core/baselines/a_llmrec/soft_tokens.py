@@ -49,10 +49,7 @@ class FrozenLanguageModel:
         """(T,) log-probabilities of all answers' tokens after their prompts, and the batch that maps them to answers.
 
         Answers are packed after their prompt without attending to each other, so each prompt is computed once.
-
-        Args:
-            states: (B, d) user state of each prompt.
-            codes: (items, c), by item code.
+        states (B, d): user state of each prompt; codes (items, c), by item code.
         """
         torch_device = device()
         batch = collate([prompt.packed for prompt in prompts])
@@ -62,13 +59,9 @@ class FrozenLanguageModel:
         embedded = self.model.get_input_embeddings()(batch.tokens.to(torch_device)).clone()  # (B, L, H)
         user_tokens = projections.user(states[row[users]].to(torch_device))
         item_tokens = projections.item(codes[item[items]].to(torch_device))
-        slot_indices = (
-            torch.cat([row[users], row[items]]).to(torch_device),
-            torch.cat([index[users], index[items]]).to(torch_device),
-        )
-        embedded = embedded.index_put(slot_indices, torch.cat([user_tokens, item_tokens]).to(embedded.dtype))
+        embedded[row[users], index[users]] = user_tokens.to(embedded.dtype)
+        embedded[row[items], index[items]] = item_tokens.to(embedded.dtype)
         with torch.autocast(torch_device.type, torch.bfloat16, enabled=self.dtype == "bfloat16"):
             # Logits only where an answer's token follows, because the vocabulary is large.
-            inputs = attention_inputs(self.model.config, batch, torch_device)
-            inputs["inputs_embeds"] = embedded
+            inputs = {**attention_inputs(self.model.config, batch, torch_device), "inputs_embeds": embedded}
             return log_probabilities(self.model, self.model.model, batch, **inputs), batch

@@ -6,6 +6,7 @@ times the shared items' share of the longer history.
 
 import numpy as np
 from scipy import sparse
+from scipy.special import softmax
 
 from pulse_core.baselines.prefixes import Prefixes
 
@@ -53,6 +54,4 @@ class Retrieval:
 def softmax_of_others(utility: np.ndarray, itself: np.ndarray) -> np.ndarray:
     """Softmax of each row excluding itself, both (p, q); a row with no other entry selects itself."""
     allowed = ~itself | itself.all(axis=1, keepdims=True)
-    logits = np.where(allowed, utility, -np.inf)
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return raised / raised.sum(axis=1, keepdims=True)
+    return softmax(np.where(allowed, utility, -np.inf), axis=1)

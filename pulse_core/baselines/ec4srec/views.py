@@ -70,13 +70,10 @@ def _rest(ratio: float, lengths: np.ndarray) -> np.ndarray:
 def positive_views(
     batch: Batch, ranks: np.ndarray, ratio: float, mask: int, generator: np.random.Generator
 ) -> tuple[Batch, Batch]:
-    """Two positive views of each row, by two different methods.
+    """Two positive views of each row, by two different methods; `ranks` are from `importance_ranks`.
 
-    Args:
-        ranks: from `importance_ranks`.
-        ratio: share of the items that crop keeps (rounded up); mask and reorder change the rest (rounded down, at
-            least one of two or more).
-        mask: index of the masked item.
+    Crop keeps the share `ratio` of the items (rounded up); mask and reorder change the rest (rounded down, at least one
+    of two or more). `mask`: index of the masked item.
     """
     first = generator.integers(3, size=len(batch.lengths))
     second = (first + generator.integers(1, 3, size=len(first))) % 3
