@@ -63,5 +63,5 @@ class BaselineInputs:
         if system.section:
             tuned = getattr(settings.baselines, system.section)
             # Only the trials that are made: editing another one reruns nothing.
-            params["settings"] = tuned.only(settings.baselines.trials).model_dump(mode="json")
+            params["settings"] = tuned.model_dump(mode="json") | {"search": tuned.search[: settings.baselines.trials]}
         return params

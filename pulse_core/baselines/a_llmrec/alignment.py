@@ -29,7 +29,6 @@ class Aligner(nn.Module):
         self.text_encoder, self.text_decoder = nn.Linear(width, code), nn.Linear(code, width)
 
     def forward(self, items: Tensor, texts: Tensor) -> Views:
-        """Pass items (n, d) and their texts (n, w) through both autoencoders."""
         item_code, text_code = torch.sigmoid(self.item_encoder(items)), torch.sigmoid(self.text_encoder(texts))
         return Views(items, texts, item_code, text_code, self.item_decoder(item_code), self.text_decoder(text_code))
 

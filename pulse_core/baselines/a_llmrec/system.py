@@ -103,9 +103,9 @@ class ALLMRec(Recommender):
         """(n, C) float32 scores of the prompts of users with these states, (n, d)."""
         scores = np.zeros((len(prompts), len(prompts[0].packed.candidates)), dtype=np.float32)
         self.projections.eval()
-        batches = length_batches([prompt.packed for prompt in prompts], self.settings.batch_users)
+        packed = [prompt.packed for prompt in prompts]
         with progress("A-LLMRec: scoring", len(prompts), "users") as meter, torch.inference_mode():
-            for rows in batches:
+            for rows in length_batches(packed, self.settings.batch_users):
                 chosen = [prompts[row] for row in rows]
                 log_probabilities, batch = self._language_model.log_probabilities(
                     chosen, users[rows], self._aligned.codes, self.projections

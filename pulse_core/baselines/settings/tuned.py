@@ -56,10 +56,6 @@ class TunedSettings(Settings):
     def _with(self, changed: dict[str, Any]) -> Self:
         return type(self).model_validate(merged({**self.model_dump(), "search": []}, changed))
 
-    def only(self, trials: int) -> Self:
-        """A copy with only the first `trials` entries of `search`."""
-        return self.model_copy(update={"search": self.search[:trials]})
-
     def trial(self, number: int) -> Self:
         """Settings of this trial, numbered from 0."""
         return self._with(self.search[number])
