@@ -24,21 +24,14 @@ class DomainResults:
     """Inputs of one domain's figures."""
 
     domain: str
-    predictions: Mapping[str, pd.DataFrame]
-    """System -> predictions in the common schema."""
-    files: Mapping[str, str]
-    """System -> file of its predictions, for messages."""
-    examples: pd.DataFrame
-    """(user, split, target, sampled, ...)."""
-    candidates: pd.DataFrame
-    """(user, split, candidates, ...): the sets that every system ranks."""
-    statistics: Mapping[str, Any]
-    """corpus/statistics.json."""
+    predictions: Mapping[str, pd.DataFrame]  # system -> predictions in the common schema
+    files: Mapping[str, str]  # system -> file of its predictions, for messages
+    examples: pd.DataFrame  # (user, split, target, sampled, ...)
+    candidates: pd.DataFrame  # (user, split, candidates, ...): the sets that every system ranks
+    statistics: Mapping[str, Any]  # corpus/statistics.json
     behaviour: str = "history"
-    engine: str = "transformers"
-    """What wrote the rationales."""
-    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """System -> metrics.json; a system without one has no trials."""
+    engine: str = "transformers"  # what wrote the rationales
+    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # system -> metrics.json, if it has one
 
     @property
     def corpus(self) -> str:

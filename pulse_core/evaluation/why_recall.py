@@ -47,7 +47,6 @@ def why_recall(
     """Measure the selected rationale, a random leaf and the base rationale of the sampled test examples.
 
     Args:
-        selected: (user, split, position, rationale, ...).
         tree: (user, split, position, parent, rationale, is_leaf, ...); parent -1 marks the base rationale.
         truth: (user_id, item_id, driver): the driver of every purchase, missing if none was planted.
         phrases: driver -> phrases that name it.

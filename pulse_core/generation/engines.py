@@ -16,10 +16,7 @@ VLLM_MODELS = ("llama", "phi3")  # model types whose texts are tested to be the 
 
 
 def chosen_engine(settings: GenerationSettings) -> str:
-    """The configured engine. `auto` is vllm with a GPU and vLLM installed, else transformers.
-
-    Logs the choice; as a warning if there is a GPU but no vLLM.
-    """
+    """The configured engine. `auto` is vllm with a GPU and vLLM installed, else transformers; logs the choice."""
     if settings.engine != "auto":
         return settings.engine
     if not accelerated():

@@ -50,26 +50,24 @@ class GrowingCache(DynamicCache):
 
     def __init__(self, config: PretrainedConfig) -> None:
         super().__init__()
-        self.growing = [GrowingLayer() for _ in range(config.num_hidden_layers)]
-        self.layers = list(self.growing)
+        self.layers: list[Any] = [GrowingLayer() for _ in range(config.num_hidden_layers)]
         self.layer_class_to_replicate = None
 
     def layer_states(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Keys and values of each layer, (batch, kv_heads, tokens, head_dim)."""
-        pairs = [(layer.keys, layer.values) for layer in self.growing]
-        return [(keys, values) for keys, values in pairs if keys is not None and values is not None]
+        return [(layer.keys, layer.values) for layer in self.layers]
 
     def take_rows(self, rows: torch.Tensor) -> None:
         """Select the sequences `rows` (repeats allowed), in that order."""
-        for layer, (keys, values) in zip(self.growing, self.layer_states(), strict=True):
-            layer.keys, layer.values, layer.blocks = keys[rows], values[rows], None
+        for layer in self.layers:
+            layer.keys, layer.values, layer.blocks = layer.keys[rows], layer.values[rows], None
 
     @classmethod
     def joined(cls, config: PretrainedConfig, caches: Sequence["GrowingCache"]) -> "GrowingCache":
         """One cache with the rows of all, left-padded to the longest (the caller masks the padding)."""
         whole = cls(config)
         longest = max(cache.get_seq_length() for cache in caches)
-        for layer, *parts in zip(whole.growing, *(cache.layer_states() for cache in caches), strict=True):
+        for layer, *parts in zip(whole.layers, *(cache.layer_states() for cache in caches), strict=True):
             padded = [[pad(states, (0, 0, longest - states.shape[2], 0)) for states in part] for part in parts]
             keys, values = zip(*padded, strict=True)
             layer.update(torch.cat(keys), torch.cat(values))

@@ -83,14 +83,8 @@ def common_prefix(prompts: Sequence[Any]) -> int:
 
 
 def engine_identity(module: str, library: str, origin: Mapping[str, Any], *settings: str | int) -> str:
-    """The identity of an engine: library, this package's code that it uses, weights, and settings that change texts.
-
-    Args:
-        module: `__file__` of the engine.
-        library: name and version of the library.
-        origin: `origin.json` of the prepared model, with the weights' SHA-256.
-        settings: precision, batch size, device type and others that change rounding.
-    """
+    """The identity of an engine: library with version, this package's code that the engine's file `module` uses,
+    weights (`origin`: the prepared model's origin.json), and settings that change rounding."""
     file = Path(module).resolve()
     root = file.parents[2]
     code = files_version((code for code in code_files(file, root) if code.parent == file.parent), root)

@@ -15,15 +15,12 @@ CROSS_DOMAIN = "cross-domain, Luxury Beauty to Video Games, HR@1 of 10, quoted i
 class PaperFigure:
     """One published figure."""
 
-    system: str
-    """Our name of the system."""
-    domain: str
-    """The paper's name of the domain."""
+    system: str  # our name
+    domain: str  # the paper's name
     value: float
     paper: str
     protocol: str
-    beside: tuple[str, str] | None
-    """Our (domain, corpus source) that it is comparable to, if any."""
+    beside: tuple[str, str] | None  # our (domain, corpus source) that it is comparable to
 
 
 def _table(domain: str, beside: str, **values: float) -> list[PaperFigure]:

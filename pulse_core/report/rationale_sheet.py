@@ -23,10 +23,7 @@ def rationale_sheet(
 ) -> str:
     """Markdown: for each sampled rationale, the end of its history, the target and its unedited text.
 
-    Args:
-        rationales: (user, split, position, node, rationale, ...).
-        examples: (user, split, position, history, target, ...).
-        items: (item, title, ...).
+    Columns: rationales (user, split, position, node, rationale), examples (user, split, position, history, target).
     """
     titles = items.set_index("item")["title"].to_dict()
     known = examples.set_index(KEY)[["history", "target"]].sort_index()

@@ -41,8 +41,6 @@ def shown_example(
 
     Args:
         examples: (user, split, position, history, target, sampled); user codes rank the user ids.
-        items: (item, title, ...).
-        users: (user, user_id).
         selected: (user, split, position, rationale, score, runners_up: list of {node, score, rationale}).
         predictions: PULSE's (user, split, candidates, scores).
 
