@@ -8,6 +8,7 @@ the result does not depend on the order of the users.
 import numpy as np
 from scipy.stats import binom
 
+from pulse_core.errors import InputError
 from pulse_core.evaluation.schema import Difference, Verdict
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.rank_metrics import Floats
@@ -18,8 +19,12 @@ CHUNK_CELLS = 4_000_000  # resamples x distinct rows per chunk: 32 MB of counts
 def bootstrap_means(values: np.ndarray, samples: int, seed: int) -> Floats:
     """Means over the users of each resample of values, shape (users, columns); the result is (samples, columns).
 
-    Columns are resampled together, so differences stay paired.
+    Columns are resampled together, so differences stay paired. Raises InputError for no users or values not finite.
     """
+    if values.ndim != 2 or not len(values) or not np.isfinite(values).all():
+        raise InputError(
+            f"a bootstrap needs finite values (users, columns), at least one user: {values.shape}"
+        )
     distinct, counts = np.unique(values.astype(np.float64), axis=0, return_counts=True)
     users = int(counts.sum())
     generator = np.random.default_rng(seed)
@@ -48,6 +53,7 @@ def mcnemar_exact(first: np.ndarray, second: np.ndarray) -> tuple[float, int, in
         p = min(1, 2 P(X <= min(b, c))) with X ~ Binomial(b + c, 1/2), and the numbers of users on whom only the first
         (b) and only the second (c) hit.
     """
+    _check_same_users(first, second)
     b, c = int((first > second).sum()), int((first < second).sum())
     return min(1.0, 2.0 * float(binom.cdf(min(b, c), b + c, 0.5))), b, c
 
@@ -58,6 +64,7 @@ def paired_bootstrap(first: np.ndarray, second: np.ndarray, settings: Evaluation
     The p-value is twice the smaller share of resamples on either side of zero, with one added to the count so that it
     is never 0 (Davison & Hinkley 1997, 4.2): at least 0.0002 with 10,000 resamples.
     """
+    _check_same_users(first, second)
     # Rounded, so that a difference of zero does not become -1e-17.
     gaps = np.round(first.astype(np.float64) - second.astype(np.float64), 12)
     means = bootstrap_means(gaps[:, None], settings.bootstrap_samples, seed)
@@ -74,6 +81,11 @@ def paired_bootstrap(first: np.ndarray, second: np.ndarray, settings: Evaluation
         test="paired bootstrap",
         verdict=verdict_of(difference, p_value, settings.confidence),
     )
+
+
+def _check_same_users(first: np.ndarray, second: np.ndarray) -> None:
+    if first.shape != second.shape:
+        raise InputError(f"a paired test needs the same users twice: {first.shape} and {second.shape}")
 
 
 def verdict_of(difference: float, p_value: float, confidence: float) -> Verdict:

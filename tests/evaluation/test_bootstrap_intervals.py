@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pulse_core.errors import InputError
 from pulse_core.evaluation import significance
 from pulse_core.evaluation.metrics import metric_values
 from pulse_core.evaluation.significance import bootstrap_means, percentile_interval
@@ -40,3 +41,9 @@ def test_seeded_and_independent_of_order_and_chunks(monkeypatch: pytest.MonkeyPa
 def test_identical_users_give_an_interval_of_zero_width() -> None:
     low, high = percentile_interval(bootstrap_means(np.ones((5, 1)), 100, seed=0), 0.95)
     assert low[0] == high[0] == 1.0
+
+
+@pytest.mark.parametrize("values", [np.empty((0, 1)), np.array([[np.nan]]), np.array([1.0])])
+def test_invalid_values_are_refused(values: np.ndarray) -> None:
+    with pytest.raises(InputError, match="bootstrap"):
+        bootstrap_means(values, 100, seed=0)

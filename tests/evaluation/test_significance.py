@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pulse_core.errors import InputError
 from pulse_core.evaluation.compare import compare_hits
 from pulse_core.evaluation.settings import EvaluationSettings
 from pulse_core.evaluation.significance import holm, mcnemar_exact, paired_bootstrap
@@ -47,6 +48,12 @@ def test_paired_bootstrap_of_equal_values_has_p_value_1() -> None:
     base = np.random.default_rng(0).random(50)
     result = paired_bootstrap(base, base, SETTINGS, seed=1)
     assert (result.difference, result.low, result.high, result.p_value) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_different_users_are_refused() -> None:
+    for test in (mcnemar_exact, lambda a, b: paired_bootstrap(a, b, SETTINGS, 0)):
+        with pytest.raises(InputError, match="same users"):
+            test(np.ones(3), np.ones(2))
 
 
 def test_holm_by_hand() -> None:
