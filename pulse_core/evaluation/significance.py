@@ -22,9 +22,7 @@ def bootstrap_means(values: np.ndarray, samples: int, seed: int) -> Floats:
     Columns are resampled together, so differences stay paired. Raises InputError for no users or values not finite.
     """
     if values.ndim != 2 or not len(values) or not np.isfinite(values).all():
-        raise InputError(
-            f"a bootstrap needs finite values (users, columns), at least one user: {values.shape}"
-        )
+        raise InputError(f"a bootstrap needs finite values (users, columns), at least one user: {values.shape}")
     distinct, counts = np.unique(values.astype(np.float64), axis=0, return_counts=True)
     users = int(counts.sum())
     generator = np.random.default_rng(seed)
