@@ -25,9 +25,8 @@ from benchmarks.peers import data
 from benchmarks.peers.data import MAX_LENGTH, Peers
 from benchmarks.peers.figures import Side, figures, noise, per_user, table
 from pulse_core.errors import InputError
-from pulse_core.sequence.full_ranking import ranking_metrics, ranks_by_product
 from pulse_core.sequence.settings import SASRecSettings
-from pulse_core.sequence.states import full_ranks
+from pulse_core.sequence.states import full_ranks, ranking_metrics, ranks_by_product
 from pulse_core.sequence.training import train
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from torch import Tensor
 from pulse_core.baselines.domain import Domain, Examples, Recommender
 from pulse_core.baselines.settings.item_knn import ItemKNNSettings
 from pulse_core.checkpoints import Checkpoint
-from pulse_core.sequence.full_ranking import ranks_of_targets
+from pulse_core.sequence.states import ranks_of_targets
 
 BLOCK_CELLS = 20_000_000  # similarities or scores per block
 

@@ -12,10 +12,9 @@ from pulse_core.baselines.domain import Domain, Examples, Recommender
 from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
 from pulse_core.seeding import derive_seed
-from pulse_core.sequence.full_ranking import ranking_metrics
 from pulse_core.sequence.model import SASRec
 from pulse_core.sequence.settings import SASRecTrainingSettings
-from pulse_core.sequence.states import full_ranks, score_candidates
+from pulse_core.sequence.states import full_ranks, ranking_metrics, score_candidates
 from pulse_core.sequence.training import new_optimiser, run_epoch
 from pulse_core.training_loop import CPU, Schedule, fit_epochs
 

@@ -16,7 +16,7 @@ from pulse_core.checkpoints import Checkpoint
 from pulse_core.errors import InputError
 from pulse_core.evaluation.metrics import target_ranks
 from pulse_core.rank_metrics import hit_at_1, ndcg_at_10, reciprocal_rank
-from pulse_core.sequence.full_ranking import ranking_metrics
+from pulse_core.sequence.states import ranking_metrics
 
 log = logging.getLogger("pulse")
 S = TypeVar("S", bound=TunedSettings)

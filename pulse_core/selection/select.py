@@ -63,18 +63,14 @@ def select_rationales(tree: pd.DataFrame, behaviour: Mapping[Key, str], scorer: 
         row = int(np.isnan(scores).argmax())
         key = (*leaf_keys[row], int(leaves["node"].iloc[row]))
         raise InputError(f"selection: {scorer.name} gives (user, split, position, node) {key} no score (not a number)")
-    return _best_of_each(leaves.assign(score=scores), scorer.name)
-
-
-def _best_of_each(leaves: pd.DataFrame, scorer: str) -> pd.DataFrame:
-    """The first leaf of each tree by (score descending, node ascending), with the others as runners-up."""
+    leaves["score"] = scores
     ordered = leaves.sort_values([*KEY, "score", "node"], ascending=[True, True, True, False, True], ignore_index=True)
     first = ~ordered.duplicated(KEY)
     best = ordered.loc[first, [*KEY, "rationale", "node", "score"]].reset_index(drop=True)
     runners = ordered[["node", "score", "rationale"]].to_dict("records")
     starts = [*np.flatnonzero(first.to_numpy()), len(ordered)]
     best["runners_up"] = [runners[start + 1 : end] for start, end in itertools.pairwise(starts)]
-    best["scorer"] = scorer
+    best["scorer"] = scorer.name
     return best
 
 

@@ -24,18 +24,11 @@ class Block(nn.Module):
         self.queries_keys_values = nn.Linear(dimension, 3 * dimension)
         self.output = nn.Linear(dimension, dimension)
         self.feed_forward_norm = nn.LayerNorm(dimension, eps=1e-8)
-        if post_norm:
-            self.feed_forward = nn.Sequential(
-                nn.Linear(dimension, 4 * dimension), nn.GELU(), nn.Linear(4 * dimension, dimension), nn.Dropout(dropout)
-            )
-        else:
-            self.feed_forward = nn.Sequential(
-                nn.Linear(dimension, dimension),
-                nn.Dropout(dropout),
-                nn.ReLU(),
-                nn.Linear(dimension, dimension),
-                nn.Dropout(dropout),
-            )
+        width = 4 * dimension if post_norm else dimension
+        between = [nn.GELU()] if post_norm else [nn.Dropout(dropout), nn.ReLU()]
+        self.feed_forward = nn.Sequential(
+            nn.Linear(dimension, width), *between, nn.Linear(width, dimension), nn.Dropout(dropout)
+        )
 
     def forward(self, x: Tensor) -> Tensor:  # (batch, length, dim) -> the same
         if self.post_norm:

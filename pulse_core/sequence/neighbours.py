@@ -70,17 +70,15 @@ def _bought_around(
     lengths = np.array([len(sequence) for sequence in sequences])
     flat, starts = np.concatenate(sequences), np.cumsum(lengths) - lengths
     rows, columns, values = [], [], []
-    for direction, first_weight in ((1, 1.0), (-1, settings.before_weight)):
-        step, weight = 0, first_weight
+    for index, step, weight in ((position, 1, 1.0), (position - 1, -1, settings.before_weight)):
         while weight > LEAST_WEIGHT:
-            index = position + step if direction > 0 else position - 1 - step
             valid = np.flatnonzero((index >= 0) & (index < lengths[owner]))
             if not len(valid):
                 break
             rows.append(valid)
             columns.append(flat[starts[owner[valid]] + index[valid]])
             values.append(np.full(len(valid), weight))
-            step, weight = step + 1, weight * settings.after_decay
+            index, weight = index + step, weight * settings.after_decay
     triplet = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
     return sparse.csr_matrix(triplet, shape=(len(owner), item_count))
 

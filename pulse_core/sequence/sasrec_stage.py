@@ -14,9 +14,8 @@ from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.keys import key_columns
 from pulse_core.seeding import derive_seed
 from pulse_core.sequence.cross_fit import ALL_USERS, fold_of_examples, fold_of_users, save_models, train_cross_fitted
-from pulse_core.sequence.full_ranking import ranking_metrics, ranks_by_product
 from pulse_core.sequence.settings import SASRecSettings
-from pulse_core.sequence.states import full_ranks, states
+from pulse_core.sequence.states import full_ranks, ranking_metrics, ranks_by_product, states
 
 log = logging.getLogger("pulse")
 

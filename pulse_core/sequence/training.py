@@ -9,10 +9,9 @@ from torch import Tensor
 from pulse_core.checkpoints import Checkpoint, digest_of_arrays
 from pulse_core.errors import InputError
 from pulse_core.sequence.batches import draw_negatives, training_batches
-from pulse_core.sequence.full_ranking import ranking_metrics
 from pulse_core.sequence.model import SASRec, binary_loss, softmax_loss
 from pulse_core.sequence.settings import SASRecTrainingSettings
-from pulse_core.sequence.states import full_ranks
+from pulse_core.sequence.states import full_ranks, ranking_metrics
 from pulse_core.training_loop import Schedule, Training, descend, fit
 
 

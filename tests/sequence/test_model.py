@@ -9,10 +9,16 @@ from pulse_core.data.examples import sequences_by_user, training_sequences
 from pulse_core.errors import InputError
 from pulse_core.sequence.batches import draw_negatives, pad, training_batches
 from pulse_core.sequence.cross_fit import load_models, save_models
-from pulse_core.sequence.full_ranking import ranking_metrics, ranks_of_targets
 from pulse_core.sequence.model import SASRec, binary_loss, softmax_loss
 from pulse_core.sequence.settings import BackboneSettings, SASRecSettings
-from pulse_core.sequence.states import full_ranks, prefix_states, score_candidates, states
+from pulse_core.sequence.states import (
+    full_ranks,
+    prefix_states,
+    ranking_metrics,
+    ranks_of_targets,
+    score_candidates,
+    states,
+)
 from pulse_core.sequence.training import train
 
 

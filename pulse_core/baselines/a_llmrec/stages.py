@@ -23,9 +23,8 @@ from pulse_core.errors import InputError
 from pulse_core.keys import Key
 from pulse_core.models import device
 from pulse_core.seeding import derive_seed
-from pulse_core.sequence.full_ranking import ranking_metrics, ranks_by_product
 from pulse_core.sequence.model import SASRec
-from pulse_core.sequence.states import states
+from pulse_core.sequence.states import ranking_metrics, ranks_by_product, states
 from pulse_core.training_loop import Figures, Schedule, descend, fit_epochs, trained_state
 
 
