@@ -8,8 +8,7 @@ from pathlib import Path
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 # Set by the workflow under `testing: true`: devices are only names, and jobs that hold one run on the CPU.
 PRETENDED = "PULSE_PRETENDED_DEVICES"
-# WSL2 has one device file for all GPUs of any make; NVIDIA's driver for Windows adds libcuda there.
-WSL_DEVICE = "dxg"
+# WSL2 has one device file, dxg, for all GPUs of any make; NVIDIA's driver for Windows adds libcuda there.
 WSL_LIBRARY = Path("/usr/lib/wsl/lib/libcuda.so.1")
 
 
@@ -19,7 +18,7 @@ def machine_devices(directory: Path = Path("/dev"), wsl_library: Path = WSL_LIBR
     A container that was given only /dev/nvidia3 has one device, called 0. Under WSL2 only the first GPU is known.
     """
     files = [file for file in directory.glob("nvidia*") if re.fullmatch(r"nvidia\d+", file.name)]
-    if not files and (directory / WSL_DEVICE).exists() and wsl_library.exists():
+    if not files and (directory / "dxg").exists() and wsl_library.exists():
         return ["0"]
     return [str(position) for position in range(len(files))]
 

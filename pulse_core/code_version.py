@@ -33,9 +33,7 @@ def module_files(module: str, root: Path) -> list[Path]:
 def _runs(statement: object) -> bool:
     """Whether a syntax tree's node does anything at run time: no string by itself, no `if TYPE_CHECKING:`."""
     match statement:
-        case ast.Expr(value=ast.Constant(value=str())):
-            return False
-        case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
+        case ast.Expr(value=ast.Constant(value=str())) | ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
             return False
     return True
 

@@ -134,8 +134,7 @@ class Planner:
 
     def writing(self, data: DomainData) -> list[StagePlan]:
         """Positive rationales, base rationales and trees, by the prompts that the stages would send."""
-        rationale = self._answer(data, "base_rationales")
-        requests = sample_requests(data, self.config, self.templates, rationale)
+        requests = sample_requests(data, self.config, self.templates, self._answer(data, "base_rationales"))
         return [self._writing(data, stage, lists) for stage, lists in requests.items()]
 
     def _writing(self, data: DomainData, stage: str, lists: Sequence[Sequence[Request]]) -> StagePlan:
