@@ -28,20 +28,16 @@ class Field:
     """A value of a line: the first of `names` with a value other than null (or "", unless it `is_text`)."""
 
     names: tuple[str, ...]
-    is_text: bool = False
-    """Whether any JSON value is taken, not only a string or a number."""
+    is_text: bool = False  # whether any JSON value is taken, not only a string or a number
 
 
 @dataclass(frozen=True)
 class ParsedLines:
     """The fields of some lines."""
 
-    columns: list[list[Any]]
-    """The values of each field, (rows,), None where a line has none."""
-    positions: NDArray[np.int64]
-    """(rows,) increasing: each row's line. Blank lines are not rows."""
-    faults: list[tuple[int, str]]
-    """Position and fault of each line that cannot be parsed, increasing."""
+    columns: list[list[Any]]  # the values of each field, (rows,), None where a line has none
+    positions: NDArray[np.int64]  # (rows,) increasing: each row's line; blank lines are not rows
+    faults: list[tuple[int, str]]  # position and fault of each line that cannot be parsed, increasing
     block: bytes
     line_count: int
 

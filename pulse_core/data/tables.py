@@ -86,14 +86,12 @@ def delimited_lines(path: Path, blocks: Iterable[bytes], head: str) -> Iterator[
 
 
 def _text_lines(path: Path, blocks: Iterable[bytes]) -> Iterator[str]:
-    number = 0
-    for block in blocks:
-        for line in block.split(b"\n"):
-            number += 1
-            try:
-                yield line.decode() + "\n"
-            except UnicodeDecodeError:
-                raise InputError(f"{path}, line {number} is not UTF-8: {latin_1_advice(path)}") from None
+    lines = (line for block in blocks for line in block.split(b"\n"))
+    for number, line in enumerate(lines, 1):
+        try:
+            yield line.decode() + "\n"
+        except UnicodeDecodeError:
+            raise InputError(f"{path}, line {number} is not UTF-8: {latin_1_advice(path)}") from None
 
 
 def latin_1_advice(path: Path) -> str:

@@ -48,11 +48,14 @@ def unpacked_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterat
             packed = file.read(2) == GZIP_MAGIC
             file.seek(0)
             stored = _Stored(file, digest, meter)
-            if packed:
-                with igzip_threaded.open(stored, "rb", block_size=UNPACKED_BYTES) as unpacked:
-                    yield from _blocks(unpacked)
-            else:
-                yield from _blocks(BufferedReader(stored, READ_BYTES))
+            content: Any = (
+                igzip_threaded.open(stored, "rb", block_size=UNPACKED_BYTES)
+                if packed
+                else BufferedReader(stored, READ_BYTES)
+            )
+            with content:
+                while block := content.read1(UNPACKED_BYTES):
+                    yield block
     except EOFError:
         raise InputError(
             f"{path} ends in the middle (an interrupted download?): delete it and fetch it again"
@@ -66,8 +69,3 @@ def unpacked_blocks(path: Path, digest: "hashlib._Hash | None" = None) -> Iterat
         raise InputError(f"{path} is damaged ({error}): delete it and fetch it again") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _blocks(file: Any) -> Iterator[bytes]:
-    while block := file.read1(UNPACKED_BYTES):
-        yield block

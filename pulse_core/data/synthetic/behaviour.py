@@ -85,12 +85,10 @@ def utility(catalogue: Catalogue, tastes: Tastes, settings: SyntheticSettings, i
 def drift(tastes: Tastes, catalogue: Catalogue, share: float, rng: np.random.Generator) -> None:
     """With probability `share` each, replace one of a user's strong drivers and the favourite brand."""
     count: int = len(tastes.driver)
-    drivers: int = tastes.driver.shape[1]
-    brands: int = tastes.brand.shape[1]
     common = (catalogue.strength > 0).sum(axis=0) ** 0.5
     moved = np.flatnonzero(rng.random(count) < share)
     place = rng.integers(len(STRONG), size=count)[moved]
-    new = rng.choice(drivers, size=count, p=common / common.sum())[moved]
+    new = rng.choice(len(common), size=count, p=common / common.sum())[moved]
     fresh = ~(tastes.slots[moved] == new[:, None]).any(axis=1)
     moved, place, new = moved[fresh], place[fresh], new[fresh]
     old = tastes.slots[moved, place]
@@ -98,7 +96,7 @@ def drift(tastes: Tastes, catalogue: Catalogue, share: float, rng: np.random.Gen
     tastes.driver[moved, old] = 0.05
     tastes.slots[moved, place] = new
     turned = np.flatnonzero(rng.random(count) < share)
-    other = rng.integers(brands, size=count)[turned]
+    other = rng.integers(tastes.brand.shape[1], size=count)[turned]
     tastes.brand[turned] *= 0.5
     tastes.brand[turned, other] = 1.0
 

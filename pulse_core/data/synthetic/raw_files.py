@@ -9,7 +9,7 @@ import orjson
 
 from pulse_core.data.synthetic.behaviour import Purchases
 from pulse_core.data.synthetic.catalogue import Catalogue, synthetic_id
-from pulse_core.data.synthetic.reviews import draw_choices, rating, write_review
+from pulse_core.data.synthetic.reviews import DRAWS, RATINGS, write_review
 from pulse_core.data.synthetic.vocabulary import CATEGORIES, GROUP_CATEGORIES, MARKUP_TITLES
 from pulse_core.data.synthetic_settings import DirtSettings
 
@@ -101,7 +101,7 @@ def review_lines(
     later = np.concatenate([np.zeros(rows, dtype=np.int64), rng.integers(0, 60, size=len(again))])
     order = rng.permutation(len(source))
     source, later = source[order], later[order]
-    draws = draw_choices(len(source), rng)
+    draws = rng.integers(0, 1 << 30, size=(len(source), DRAWS)).tolist()
     empty = rng.random(len(source)) < dirt.empty_reviews
     verified = rng.random(len(source)) < 0.93
     days = (purchases.day[source] + later).tolist()
@@ -114,7 +114,7 @@ def review_lines(
         summary, text = write_review(brand, kind, *drivers, met, draws[place])
         date = time.gmtime(days[place] * SECONDS_A_DAY)
         row = {
-            "overall": rating(met, draws[place]),
+            "overall": float(RATINGS[met][draws[place][0] % len(RATINGS[met])]),
             "verified": bool(verified[place]),
             "reviewTime": f"{date.tm_mon:02d} {date.tm_mday}, {date.tm_year}",
             "reviewerID": ids[user],

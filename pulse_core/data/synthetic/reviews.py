@@ -1,22 +1,10 @@
 """Synthetic reviews: varied texts about the driver that was met or missed, in agreement with the rating."""
 
-import numpy as np
-
 from pulse_core.data.synthetic.vocabulary import REVIEW_FRAMES, Driver
 
 RATINGS = {True: (5, 5, 5, 5, 5, 5, 5, 4, 4, 4), False: (3, 3, 3, 3, 2, 2, 2, 1, 1, 1)}  # by whether the driver was met
 SILENT = 0.06  # share of reviews that give no reason
-DRAWS = 12  # random numbers per review
-
-
-def draw_choices(rows: int, rng: np.random.Generator) -> list[list[int]]:
-    """(rows, DRAWS) non-negative random numbers that determine rating and wording."""
-    return rng.integers(0, 1 << 30, size=(rows, DRAWS)).tolist()
-
-
-def rating(met: bool, draws: list[int]) -> float:
-    """Four or five stars if the driver was met, else one to three."""
-    return float(RATINGS[met][draws[0] % len(RATINGS[met])])
+DRAWS = 12  # random numbers per review: the first determines the rating, the others the wording
 
 
 def upper_first(text: str) -> str:

@@ -39,9 +39,9 @@ def _load(name: str) -> Any:
 
 
 _words = _load("vocabulary.yaml")
+# The groups of each domain's products.
 GROUPS: dict[str, list[str]] = {domain: list(groups) for domain, groups in _words["kinds"].items()}
-"""Domain -> the groups of its products."""
-KINDS = {
+KINDS = {  # by domain
     domain: [
         Kind(name, group, entry["sizes"], price)
         for group, entry in groups.items()
@@ -49,7 +49,6 @@ KINDS = {
     ]
     for domain, groups in _words["kinds"].items()
 }
-"""Domain -> its kinds."""
 VARIANTS: dict[str, list[str]] = _words["variants"]
 BRAND_STARTS: dict[str, list[str]] = _words["brand_starts"]
 BRAND_ENDS: dict[str, list[str]] = _words["brand_ends"]

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pulse_core.artifacts import whole_file, write_json
 from pulse_core.data.synthetic.behaviour import BLOCK, simulate_block
-from pulse_core.data.synthetic.catalogue import Catalogue, make_catalogue
+from pulse_core.data.synthetic.catalogue import make_catalogue
 from pulse_core.data.synthetic.raw_files import metadata_lines, review_lines, user_ids
 from pulse_core.data.synthetic.vocabulary import GROUPS
 from pulse_core.data.synthetic_settings import SyntheticSettings
@@ -34,16 +34,6 @@ def _gzip_lines(path: Path) -> Iterator[gzip.GzipFile]:
         gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=5, mtime=0) as lines,
     ):
         yield lines
-
-
-def _truth(catalogue: Catalogue, domain: str, user: np.ndarray, item: np.ndarray, driver: np.ndarray) -> pa.Table:
-    ids = user_ids(domain, user)
-    columns = (
-        [ids[number] for number in user.tolist()],
-        [catalogue.item_ids[place] for place in item.tolist()],
-        [catalogue.drivers[place].name for place in driver.tolist()],
-    )
-    return pa.table([pa.array(column, pa.string()) for column in columns], schema=TRUTH_SCHEMA)
 
 
 def generate_domain(settings: SyntheticSettings, domain: str, seed: int, out: Path) -> None:
@@ -76,7 +66,11 @@ def generate_domain(settings: SyntheticSettings, domain: str, seed: int, out: Pa
         for block in range(-(-total // BLOCK)):
             bought = simulate_block(settings, catalogue, domain, seed, block, total)
             file.writelines(review_lines(catalogue, bought, domain, settings.dirt, stream("reviews", block)))
-            truth.write_table(_truth(catalogue, domain, bought.user, bought.item, bought.driver))
+            ids = user_ids(domain, bought.user)
+            users = [ids[number] for number in bought.user.tolist()]
+            items = [catalogue.item_ids[place] for place in bought.item.tolist()]
+            drivers = [catalogue.drivers[place].name for place in bought.driver.tolist()]
+            truth.write_table(pa.table([users, items, drivers], schema=TRUTH_SCHEMA))
             bar.advance(min(BLOCK, total - block * BLOCK))
     write_json(out / "truth-drivers.json", {driver.name: list(driver.keywords) for driver in catalogue.drivers})
     write_json(
