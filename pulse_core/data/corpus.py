@@ -68,12 +68,17 @@ def build_corpus(
 def _build(reviews: Path, metadata: Path | None, settings: CorpusSettings, out: Path, source: str) -> dict[str, object]:
     raw = read_review_columns(reviews, settings)
     check_recorded(reviews, raw.sha256)
-    usable, raw_users, raw_items = len(raw), len(raw.user_names), len(raw.item_names)
     deduplicated = earliest_of_pairs(raw.users, raw.items, raw.milliseconds)
     chosen = deduplicated[k_core(raw.users[deduplicated], raw.items[deduplicated], settings.k_core)]
     if not len(chosen):
-        raise InputError(_nothing_left(reviews, raw.take(deduplicated), settings.k_core))
-    kept, distinct = raw.take(chosen), len(deduplicated)
+        single = raw.take(deduplicated)
+        raise InputError(
+            f"corpus.k_core = {settings.k_core} leaves no user of {reviews}: it has {len(single)} distinct (user, "
+            f"item) pairs of {len(np.unique(single.users))} users and {len(np.unique(single.items))} items, the "
+            f"busiest user has {np.bincount(single.users).max()}. Set a smaller corpus.k_core (1 keeps everything) or "
+            "give a larger dump."
+        )
+    kept, duplicates = raw.take(chosen), len(raw) - len(deduplicated)
     del raw, deduplicated, chosen  # frees most of the memory
     log.info("%s: %d of %d rows survive the %d-core filter", reviews, len(kept), kept.lines, settings.k_core)
 
@@ -96,10 +101,10 @@ def _build(reviews: Path, metadata: Path | None, settings: CorpusSettings, out: 
         "source_hash": hashlib.sha256(f"{kept.sha256}{item_figures['metadata_sha256']}".encode()).hexdigest(),
         "reviews_sha256": kept.sha256,
         "raw_rows": kept.lines,
-        "raw_users": raw_users,
-        "raw_items": raw_items,
+        "raw_users": len(kept.user_names),
+        "raw_items": len(kept.item_names),
         "malformed_lines": kept.malformed,
-        "duplicates_removed": usable - distinct,
+        "duplicates_removed": duplicates,
         "k_core": settings.k_core,
         "reviews_with_text": reviews_with_text,
         **item_figures,
@@ -107,14 +112,6 @@ def _build(reviews: Path, metadata: Path | None, settings: CorpusSettings, out: 
     }
     write_json(out / "statistics.json", statistics)
     return statistics
-
-
-def _nothing_left(path: Path, single: ReviewColumns, k: int) -> str:
-    return (
-        f"corpus.k_core = {k} leaves no user of {path}: it has {len(single)} distinct (user, item) pairs of "
-        f"{len(np.unique(single.users))} users and {len(np.unique(single.items))} items, the busiest user has "
-        f"{np.bincount(single.users).max()}. Set a smaller corpus.k_core (1 keeps everything) or give a larger dump."
-    )
 
 
 def _interaction_table(kept: ReviewColumns, users: NDArray[Any], items: NDArray[Any], order: NDArray[Any]) -> pa.Table:

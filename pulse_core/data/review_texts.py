@@ -107,10 +107,7 @@ def write_reviews(
     with_text = done = 0
     fields, limit = fields_of(("summary", "text"), settings, is_text=True), settings.max_review_characters
     found = (_words(path, lines, numbers, fields, limit) for lines, numbers in _surviving_lines(path, rows))
-    with (
-        whole_file(out) as partial,
-        pq.ParquetWriter(partial, marked(REVIEW_SCHEMA), compression="zstd") as writer,
-    ):
+    with whole_file(out) as partial, pq.ParquetWriter(partial, marked(REVIEW_SCHEMA), compression="zstd") as writer:
         for summaries, texts in _row_groups(found, settings.row_group):
             chunk = slice(done, done + len(texts))
             writer.write_table(pa.table([users[chunk], items[chunk], summaries, texts], schema=REVIEW_SCHEMA))

@@ -56,13 +56,10 @@ def plain_text(raw: object) -> str:
 
 def cut_at_word(text: str, limit: int) -> str:
     """Cut to `limit` characters with an ellipsis, at the end of a word if one ends in the last quarter."""
-    if len(text) <= limit:
-        return text
-    if limit < 2:
+    if len(text) <= limit or limit < 2:
         return text[:limit]
     kept = text[: limit - 1]
-    space = kept.rfind(" ")
-    if space >= limit * 3 // 4:
+    if (space := kept.rfind(" ")) >= limit * 3 // 4:
         kept = kept[:space]
     return kept.rstrip(" ,;:-") + "…"
 
@@ -79,16 +76,12 @@ def clean_title(raw: object, max_characters: int) -> str:
 
 def price_of(raw: object) -> float | None:
     """The price as a number (the lower end of a range); None for anything else and for an ambiguous "1.299"."""
-    if isinstance(raw, bool):
-        return None
     if isinstance(raw, int | float):
-        return float(raw) if 0 <= raw < 1e9 else None
+        return float(raw) if 0 <= raw < 1e9 and not isinstance(raw, bool) else None
     price = _PRICE.match(raw) if isinstance(raw, str) else None
     if price is None or _EITHER.fullmatch(price["plain"] or ""):
         return None
     digits = price[price.lastgroup or 0]
-    if price.lastgroup == "comma_groups":
+    if price.lastgroup in ("comma_groups", "plain"):
         return float(digits.replace(",", ""))
-    if price.lastgroup == "plain":
-        return float(digits)
     return float(digits.replace(".", "").replace(",", "."))

@@ -105,8 +105,7 @@ def _lengths(settings: SyntheticSettings, first: int, count: int, rng: np.random
     """Purchases per user: five or more for regular customers (numbers below `users`), else one to four."""
     regular = 5 + np.minimum(rng.geometric(1 / (settings.mean_purchases - 4), size=count) - 1, MOST_PURCHASES - 5)
     light = rng.integers(1, 5, size=count)
-    longest = max(1, settings.items // 2)
-    return np.minimum(np.where(first + np.arange(count) < settings.users, regular, light), longest)
+    return np.minimum(np.where(first + np.arange(count) < settings.users, regular, light), max(1, settings.items // 2))
 
 
 def _choose(

@@ -60,12 +60,11 @@ def synthetic_id(prefix: str, number: int, length: int) -> str:
 def _brands(domain: str, count: int, rng: np.random.Generator) -> list[str]:
     """Invented brands with distinct first words while the syllables last."""
     names = [start + end for start in BRAND_STARTS[domain] for end in BRAND_ENDS[domain]]
-    tails = BRAND_TAILS[domain]
     order = rng.permutation(len(names))
     chosen = []
     for place in range(count):
         name = names[order[place % len(names)]]
-        tail = tails[int(rng.integers(len(tails)))] if rng.random() < 0.33 else ""
+        tail = _one(BRAND_TAILS[domain], rng) if rng.random() < 0.33 else ""
         again = f" {place // len(names) + 1}" if place >= len(names) else ""
         chosen.append(f"{name}{again} {tail}".strip())
     return chosen

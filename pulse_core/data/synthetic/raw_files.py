@@ -1,19 +1,20 @@
-"""Lines of the two raw files with the dirt of real dumps: entities, gaps, repeats and malformed lines."""
+"""Lines of the two raw files: reviews that agree with their rating, and the dirt of real dumps."""
 
 import html
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import orjson
 
 from pulse_core.data.synthetic.behaviour import Purchases
 from pulse_core.data.synthetic.catalogue import Catalogue, synthetic_id
-from pulse_core.data.synthetic.reviews import DRAWS, RATINGS, write_review
-from pulse_core.data.synthetic.vocabulary import CATEGORIES, GROUP_CATEGORIES, MARKUP_TITLES
+from pulse_core.data.synthetic.vocabulary import CATEGORIES, GROUP_CATEGORIES, MARKUP_TITLES, REVIEW_FRAMES, Driver
 from pulse_core.data.synthetic_settings import DirtSettings
 
 SECONDS_A_DAY = 86_400
+RATINGS = {True: (5, 5, 5, 5, 5, 5, 5, 4, 4, 4), False: (3, 3, 3, 3, 2, 2, 2, 1, 1, 1)}  # by whether the driver was met
+SILENT = 0.06  # share of reviews that give no reason
+DRAWS = 12  # random numbers per review: the first determines the rating, the others the wording
 
 
 def user_ids(domain: str, users: np.ndarray) -> dict[int, str]:
@@ -34,7 +35,7 @@ def _break(line: bytes, how: int) -> bytes:
     return orjson.dumps(row) + b"\n"
 
 
-def break_lines(lines: list[bytes], share: float, rng: np.random.Generator) -> list[bytes]:
+def _break_lines(lines: list[bytes], share: float, rng: np.random.Generator) -> list[bytes]:
     """The lines with malformed ones inserted (`share` of their number), so that no purchase is lost."""
     out = list(lines)
     for place in sorted(rng.integers(0, len(lines), size=int(len(lines) * share)).tolist(), reverse=True):
@@ -88,12 +89,41 @@ def metadata_lines(catalogue: Catalogue, domain: str, dirt: DirtSettings, rng: n
     again = np.flatnonzero(rng.random(count) < dirt.repeated_metadata)
     lines += [lines[item] for item in again.tolist()]
     lines = [lines[place] for place in rng.permutation(len(lines)).tolist()]
-    return break_lines(lines, dirt.malformed_lines, rng)
+    return _break_lines(lines, dirt.malformed_lines, rng)
+
+
+def _upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _write_review(
+    brand: str, kind: str, driver: Driver, second: Driver | None, met: bool, draws: list[int]
+) -> tuple[str, str]:
+    """(summary, text) of one review in plain text; `second`: another driver that mattered, from its `draws`."""
+    frames = REVIEW_FRAMES["met" if met else "missed"]
+    need = driver.needs[draws[1] % len(driver.needs)]
+
+    def say(part: str, draw: int, clause: str = "") -> str:
+        frame = frames[part][draw % len(frames[part])]
+        return frame.format(kind=kind.lower(), brand=brand, need=need, clause=clause, Clause=_upper_first(clause))
+
+    summary = _upper_first(say("summary", draws[2]))
+    if draws[3] % 1000 < SILENT * 1000:
+        return "", say("silent", draws[4])
+    clauses = driver.met if met else driver.missed
+    reason = say("reason", draws[4], clauses[draws[5] % len(clauses)])
+    also = ""
+    if second is not None and draws[8] % 3 == 0:
+        also = say("also", draws[9], second.met[draws[10] % len(second.met)])
+    shape = draws[11] % 10  # real reviews are short or long, and come to the point early or late
+    opening = say("opening", draws[6]) if shape >= 6 else ""
+    closing = say("closing", draws[7]) if shape in (3, 4, 5, 8, 9) else ""
+    return summary, " ".join(part for part in (opening, reason, also if shape >= 3 else "", closing) if part)
 
 
 def review_lines(
     catalogue: Catalogue, purchases: Purchases, domain: str, dirt: DirtSettings, rng: np.random.Generator
-) -> Iterator[bytes]:
+) -> list[bytes]:
     """Lines of reviews.jsonl for one block of users in random order; repeated rows differ in day and text."""
     rows = len(purchases.user)
     again = np.flatnonzero(rng.random(rows) < dirt.duplicates)
@@ -111,7 +141,7 @@ def review_lines(
     for place, (user, item, driver, second, met) in enumerate(zip(*(c[source].tolist() for c in columns), strict=True)):
         brand, kind = catalogue.brands[catalogue.brand[item]], catalogue.kinds[catalogue.kind[item]].name
         drivers = catalogue.drivers[driver], catalogue.drivers[second] if second >= 0 else None
-        summary, text = write_review(brand, kind, *drivers, met, draws[place])
+        summary, text = _write_review(brand, kind, *drivers, met, draws[place])
         date = time.gmtime(days[place] * SECONDS_A_DAY)
         row = {
             "overall": float(RATINGS[met][draws[place][0] % len(RATINGS[met])]),
@@ -129,4 +159,4 @@ def review_lines(
             if place % 2:
                 del row["reviewText"], row["summary"]
         lines.append(orjson.dumps(row) + b"\n")
-    yield from break_lines(lines, dirt.malformed_lines, rng)
+    return _break_lines(lines, dirt.malformed_lines, rng)

@@ -48,7 +48,6 @@ def generate_domain(settings: SyntheticSettings, domain: str, seed: int, out: Pa
     if domain not in GROUPS:
         known = ", ".join(sorted(GROUPS))
         raise InputError(f"no synthetic domain {domain!r}: the generator knows {known}; other domains need raw files")
-    out = Path(out)
     catalogue = make_catalogue(settings, domain, seed)
     total = settings.users + round(settings.users * settings.light_users)
 
