@@ -84,7 +84,6 @@ class _Columns:
         self._lines_before = 0
 
     def add(self, block: bytes) -> None:
-        """Take the rows of a block of whole lines."""
         parsed = parse_lines(block, self.fields)
         if not is_utf8(block):  # msgspec does not check the fields it skips
             parsed = _without_other_encodings(parsed)
@@ -102,7 +101,7 @@ class _Columns:
         if (missing := self.malformed.quoted_lines - len(self.timeless)) > 0:
             for position in rows.positions[rows.milliseconds == NO_TIME][:missing].tolist():
                 self.timeless.append((self._lines_before + position + 1, parsed.lines[position]))
-        self._lines_before += parsed.line_count
+        self._lines_before += block.count(b"\n") + 1
 
     def _unusual_rows(self, parsed: ParsedLines) -> _Rows:
         """The rows of a block, value by value; appends those that cannot be used to its faults."""
@@ -159,7 +158,6 @@ class _Codes:
         self._rows = 0
 
     def add(self, ids: pa.Array) -> None:
-        """Take the next rows' ids."""
         self._waiting.append(ids)
         self._rows += len(ids)
         if self._rows >= ROWS_PER_DICTIONARY:
