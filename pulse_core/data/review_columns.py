@@ -101,7 +101,7 @@ class _Columns:
         if (missing := self.malformed.quoted_lines - len(self.timeless)) > 0:
             for position in rows.positions[rows.milliseconds == NO_TIME][:missing].tolist():
                 self.timeless.append((self._lines_before + position + 1, parsed.lines[position]))
-        self._lines_before += block.count(b"\n") + 1
+        self._lines_before += parsed.line_count
 
     def _unusual_rows(self, parsed: ParsedLines) -> _Rows:
         """The rows of a block, value by value; appends those that cannot be used to its faults."""

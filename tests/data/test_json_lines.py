@@ -97,7 +97,7 @@ def reference_parse(block, fields):
             column.append(
                 value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
             )
-    return ParsedLines(columns, np.array(positions, np.int64), faults, block)
+    return ParsedLines(columns, np.array(positions, np.int64), faults, block, block.count(b"\n") + 1)
 
 
 def use_reference_parser(monkeypatch):
