@@ -1,4 +1,4 @@
-"""The data of a domain: its corpus if it has been built, otherwise a placeholder corpus of the expected size.
+"""The data of a domain: its corpus if it has been built, otherwise a random one of the expected size.
 
 In both cases the pipeline's own code makes the examples and the texts.
 """
@@ -16,7 +16,7 @@ from pulse_core.keys import KEY
 from pulse_core.plan_settings import SizeSettings
 from pulse_core.texts import Shop, load_shop
 
-USERS, ITEMS = 1000, 2000  # maximum size of a placeholder corpus; counts are scaled up
+USERS, ITEMS = 1000, 2000  # maximum size of a random corpus; counts are scaled up
 
 
 @dataclass(frozen=True)
